@@ -1,0 +1,277 @@
+"""
+One read-only view of an event that both shapes share.
+
+Live events (``data``, ``timestamp``, everything else in ``context``) and lines of a tracking log
+(``event`` as object or JSON text, ``time``, half of the context at the root) look the same through
+a `Source`. Everything is worked out on first use and nothing is copied; the event is never changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from urllib.parse import unquote
+
+from eventkit.typing import Event, Json
+
+_NOTHING: Json = {}
+
+# A usage key, and the parts of it that give its course: the namespace and the course's own parts.
+_USAGE_KEY = re.compile(r"(ccx-block|block|lib-block)-v\d+:(.+?)\+type@([^+@/\s]+)\+block@.+")
+_COURSE_URL = re.compile(
+    r"/courses/((?:course|ccx)-v\d+(?::|%3[Aa])[^/?#]+|[^/?#:]+/[^/?#:]+/[^/?#:]+)(?=[/?#]|$)"
+)
+
+_USAGE_KEY_FIELDS = ("problem_id", "module_id", "block_id", "usage_key", "id", "exam_content_id")
+
+
+class Source:
+    """
+    A read-only view of one event.
+
+    Text that is missing is ``""``, objects that are missing are empty, so that readers need no
+    checks of their own; a value of the wrong type counts as missing.
+    """
+
+    __slots__ = ("_course_id", "_data", "_payload", "context", "event", "name")
+
+    event: Event
+    """The event itself."""
+    name: str
+    """The name as it stands: ``name``, else ``event_type``; ``""`` when there is none."""
+    context: Mapping[str, Any]
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+        name = event.get("name") or event.get("event_type")
+        self.name = name.strip() if isinstance(name, str) else ""
+        context = event.get("context")
+        self.context = context if isinstance(context, Mapping) else _NOTHING
+        self._payload: Any = _UNREAD
+        self._data: Mapping[str, Any] | None = None
+        self._course_id: str | None = None
+
+    @property
+    def payload(self) -> Any:
+        """The payload: ``data``, else ``event``; JSON text is parsed, other text stays text."""
+        if self._payload is _UNREAD:
+            payload = self.event.get("data")
+            if payload is None:
+                payload = self.event.get("event")
+            self._payload = _parse_payload(payload) if isinstance(payload, str) else payload
+        return self._payload
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The payload when it is an object, else an empty one."""
+        if self._data is None:
+            payload = self.payload
+            self._data = payload if isinstance(payload, Mapping) else _NOTHING
+        return self._data
+
+    def get(self, key: str) -> Any:
+        """Look *key* up in the context, else at the root of a log line."""
+        value = self.context.get(key)
+        return self.event.get(key) if value is None or value == "" else value
+
+    def text(self, key: str) -> str:
+        """Look *key* up as `get` does; anything but text is ``""``."""
+        value = self.get(key)
+        return value.strip() if isinstance(value, str) else ""
+
+    @property
+    def source(self) -> str:
+        """Who emitted it: ``browser``, ``mobile``, ``server``, ``task``, or ``""``."""
+        return self.text("event_source")
+
+    @property
+    def course_id(self) -> str:
+        """The course key, from the context, the payload, a usage key in it, or the page's URL."""
+        if self._course_id is None:
+            self._course_id = self._find_course()
+        return self._course_id
+
+    def _find_course(self) -> str:
+        for value in (self.context.get("course_id"), self.data.get("course_id")):
+            if isinstance(value, str) and value.strip():
+                return value.strip()
+        for field in _USAGE_KEY_FIELDS:
+            value = self.data.get(field)
+            if isinstance(value, str) and (course := course_of_usage_key(value)):
+                return course
+        for field in ("page", "path"):
+            match = _COURSE_URL.search(self.text(field))
+            if match:
+                return unquote(match[1])
+        return ""
+
+    @property
+    def org(self) -> str:
+        """The organisation: ``context.org_id``, else that of the course key."""
+        org = self.context.get("org_id")
+        if isinstance(org, str) and org:
+            return org
+        course = self.course_id
+        _, colon, rest = course.partition(":")
+        return rest.partition("+")[0] if colon else course.partition("/")[0]
+
+    @property
+    def block_type(self) -> str:
+        """The type of the block concerned (``problem``, ``video``, ...), from its usage key."""
+        module = self.context.get("module")
+        candidates = [self.data.get(field) for field in _USAGE_KEY_FIELDS]
+        if isinstance(module, Mapping):
+            candidates.append(module.get("usage_key"))
+        for value in candidates:
+            if isinstance(value, str) and (match := _USAGE_KEY.match(value)):
+                return match[3]
+        return ""
+
+    @property
+    def user(self) -> int | str | None:
+        """
+        The learner that the event is about: a user id (int), else a username (str), else None.
+
+        The payload comes first, because staff act on learners (enrolment, grading).
+        """
+        data, context = self.data, self.context
+        found = user_id(data.get("user_id"))
+        if found is not None:
+            return found
+        named = username(data.get("username"))
+        own = username(self.get("username"))
+        if named and named != own:
+            return named
+        found = user_id(context.get("user_id"))
+        if found is None:
+            found = user_id(self.event.get("user_id"))
+        return own if found is None else found
+
+    @property
+    def time(self) -> datetime | None:
+        """When it happened, in UTC; None when it does not say or not in a way that can be read."""
+        value = self.event.get("timestamp")
+        return utc(self.event.get("time") if value is None or value == "" else value)
+
+    def lookup(self, path: str) -> Any:
+        """
+        Follow a dotted path, such as ``context.org_id`` or ``data.mode``; None where it ends early.
+
+        ``data`` and ``event`` both mean the payload; ``context`` includes what log lines hold at
+        their root.
+        """
+        first, *rest = path.split(".")
+        if first in ("data", "event"):
+            value = self.payload
+        elif first == "context" and rest:
+            value = self.get(rest.pop(0))
+        else:
+            value = self.event.get(first)
+        for step in rest:
+            if not isinstance(value, Mapping):
+                return None
+            value = value.get(step)
+        return value
+
+    def digest(self) -> str:
+        """Digest of the payload that both shapes of an event agree on."""
+        text = json.dumps(
+            self.payload,
+            sort_keys=True,
+            separators=(",", ":"),
+            default=json_default,
+        )
+        return hashlib.sha1(text.encode("ascii"), usedforsecurity=False).hexdigest()
+
+
+_UNREAD = object()
+
+
+def _parse_payload(text: str) -> Any:
+    """Parse JSON text, once more if the result is JSON text again; other text stays as it is."""
+    if not text.strip():
+        return _NOTHING
+    for _ in range(2):
+        if not text.lstrip().startswith(("{", "[", '"')):
+            break
+        try:
+            value = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(value, str):
+            return value
+        text = value
+    return text
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def username(value: Any) -> str | None:
+    """Clean a username; None when there is none (line feeds occur in real logs)."""
+    return (value.strip() or None) if isinstance(value, str) else None
+
+
+def user_id(value: Any) -> int | None:
+    """Read a user id given as a number or as digits; None when it is neither, or zero."""
+    if isinstance(value, str):
+        value = value.strip()
+        if not (value.isascii() and value.isdigit() and len(value) < 19):
+            return None
+        value = int(value)
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 63:
+        return value
+    return None
+
+
+def utc(value: Any) -> datetime | None:
+    """
+    Read a time: a datetime, ISO 8601 text (a space for the ``T`` is fine), or Unix seconds.
+
+    Without an offset it is UTC, as the event reference says.
+    """
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value.strip())
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            if not math.isfinite(value):
+                return None
+            return datetime.fromtimestamp(value, UTC)
+        if not isinstance(value, datetime):
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def course_of_usage_key(key: str) -> str:
+    """Give the course key of a usage key; ``""`` when it does not hold one (``i4x://``, say)."""
+    match = _USAGE_KEY.match(key)
+    if not match or match[1] == "lib-block":
+        return ""
+    return f"{'ccx' if match[1] == 'ccx-block' else 'course'}-v1:{match[2]}"
+
+
+def json_default(value: Any) -> Any:
+    """Say how `json` writes what live events hold besides JSON: times, sets, lazy texts, keys."""
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=str)
+    if isinstance(value, Iterator):
+        return list(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)

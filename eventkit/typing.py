@@ -1,0 +1,77 @@
+"""Names for the shapes that pass between eventkit's parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol, TypedDict
+
+Json = dict[str, Any]
+"""A JSON object as Python has it."""
+
+Event = Mapping[str, Any]
+"""
+A tracking event in either shape; never mutated.
+
+Live: ``name``, ``timestamp``, ``data``, ``context``. Log: ``event_type`` or ``name``, ``time``,
+``event`` (object or JSON text), ``context``, ``event_source``, ``username``, ...
+"""
+
+ProtocolName = Literal["xapi", "caliper"]
+"""A target protocol."""
+
+Dialect = Literal["standard", "erb"]
+"""``standard`` follows the specifications; ``erb`` equals event-routing-backends."""
+
+
+class Translation(TypedDict):
+    """What a translator hands to the router."""
+
+    name: str
+    """The event's name; event-tracking's own log messages index it."""
+    protocol: ProtocolName
+    documents: list[Json]
+    """xAPI statements or Caliper events, parents before children."""
+    event: Event
+    """The original event. Access rules read it; it is never delivered."""
+
+
+class Delivery(TypedDict):
+    """The documents of one translation, for one consumer. JSON-able, so it fits any task queue."""
+
+    consumer: str
+    """The consumer's id."""
+    protocol: ProtocolName
+    name: str
+    documents: list[Json]
+
+
+Processor = Callable[[Any], Any]
+"""
+Takes what the previous processor handed on and returns what the next one gets, or raises
+`eventkit.DropEvent`.
+"""
+
+Identity = Callable[[str | int, ProtocolName], str | None]
+"""
+Gives the anonymised id of a user: a user id (int) or username (str), and the protocol that the id
+is for. None: nobody knows this user, and the event is dropped.
+"""
+
+EmailResolver = Callable[[str | int], str | None]
+"""Gives the e-mail address of a user; only for the actor forms ``mbox`` and ``mbox_sha1sum``."""
+
+Courses = Callable[[str], str | None] | Mapping[str, str]
+"""Gives the display name of a course by its key; None when it has none."""
+
+Enqueue = Callable[[Json], Any]
+"""Hands a JSON-safe event to whatever runs a site's background work. Must not block."""
+
+ErrorHook = Callable[[BaseException, Event], Any]
+"""Called with an unexpected error and the event that caused it."""
+
+
+class Backend(Protocol):
+    """What event-tracking calls a backend."""
+
+    def send(self, event: Any) -> Any:
+        """Take one event, or what a processor made of it."""
