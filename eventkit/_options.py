@@ -1,0 +1,107 @@
+"""Checking the options that both translators share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import get_args
+from urllib.parse import urlsplit
+
+from eventkit.events import CATALOGUE, Catalogue, Event
+from eventkit.exceptions import ConfigurationError
+from eventkit.typing import Courses, Dialect, ErrorHook, Identity
+
+
+def check_root(lms_root: str) -> str:
+    """Check the root URL of the LMS and take the slash off its end."""
+    try:
+        parts = urlsplit(lms_root) if isinstance(lms_root, str) else None
+    except ValueError:
+        parts = None
+    if (
+        parts is None
+        or parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.query
+        or parts.fragment
+        or parts.username is not None
+        or re.search(r"\s", lms_root)
+    ):
+        raise ConfigurationError(
+            "lms_root: expected the root URL of the LMS, such as 'https://lms.example.org', "
+            f"got {lms_root!r:.80}"
+        )
+    return lms_root.rstrip("/")
+
+
+def check_identity(identity: Identity | None) -> Identity:
+    """Check that there is something that gives users their anonymised ids."""
+    if identity is None or not callable(identity):
+        raise ConfigurationError(
+            "identity: expected a callable identity(user, system) that gives the anonymised id "
+            f"of a user, such as eventkit.HMACIdentity(secret); got {type(identity).__name__}"
+        )
+    return identity
+
+
+def check_dialect(dialect: Dialect) -> Dialect:
+    """Check that there is such a dialect."""
+    if dialect not in get_args(Dialect):
+        raise ConfigurationError(
+            f"dialect: unknown dialect {dialect!r:.80}; expected one of {get_args(Dialect)}"
+        )
+    return dialect
+
+
+def check_hook(on_error: ErrorHook | None) -> ErrorHook | None:
+    """Check that the error hook can be called."""
+    if on_error is not None and not callable(on_error):
+        raise ConfigurationError(
+            f"on_error: expected a callable on_error(error, event), got {type(on_error).__name__}"
+        )
+    return on_error
+
+
+def course_names(courses: Courses | None) -> Callable[[str], str | None] | None:
+    """Give the look-up of course names that *courses* stands for."""
+    if courses is None or callable(courses):
+        return courses
+    if isinstance(courses, Mapping):
+        return courses.get
+    raise ConfigurationError(
+        "courses: expected a callable or a mapping from course keys to names, "
+        f"got {type(courses).__name__}"
+    )
+
+
+def extend_catalogue(events: Iterable[Event] | str) -> Catalogue:
+    """Add a site's own rows, given as such or as the dotted path of a table, to the catalogue."""
+    if isinstance(events, str):
+        module, _, attribute = events.rpartition(".")
+        try:
+            rows = tuple(getattr(import_module(module), attribute))
+        except (ImportError, AttributeError, ValueError, TypeError) as error:
+            raise ConfigurationError(
+                f"events: cannot use {events!r} ({error}); expected the dotted path of a table "
+                "of eventkit.events.Event rows"
+            ) from None
+    else:
+        try:
+            rows = tuple(events)
+        except TypeError:
+            raise ConfigurationError(
+                f"events: expected rows or a dotted path, got {type(events).__name__}"
+            ) from None
+    return CATALOGUE.extended(rows) if rows else CATALOGUE
+
+
+@cache
+def own_version() -> str:
+    """Say which version of eventkit this is, as documents carry it."""
+    try:
+        return f"openedx-eventkit@{version('openedx-eventkit')}"
+    except PackageNotFoundError:  # running from a source tree
+        return "openedx-eventkit@unknown"

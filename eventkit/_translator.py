@@ -1,0 +1,195 @@
+"""
+What the translators of all protocols have in common: how they fail.
+
+There are two ways out of a translator, a translation or an exception of eventkit's own. Every event
+that goes in is counted under what became of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+
+from eventkit._counting import Tally
+from eventkit._options import (
+    check_hook,
+    check_identity,
+    check_root,
+    course_names,
+    extend_catalogue,
+    own_version,
+)
+from eventkit.events import Event as Row
+from eventkit.events._view import Site, View
+from eventkit.exceptions import DropEvent, TranslationError, UnsupportedEvent
+from eventkit.typing import (
+    Courses,
+    ErrorHook,
+    Event,
+    Identity,
+    Json,
+    ProtocolName,
+    Translation,
+)
+
+logger = logging.getLogger(__name__)
+
+_MOST_LOGGED = 1000
+
+
+class Translator:
+    """Turns events into the documents of one protocol; a subclass says how, in `_documents`."""
+
+    protocol: ProtocolName
+
+    def __init__(
+        self,
+        *,
+        lms_root: str,
+        identity: Identity,
+        courses: Courses | None,
+        events: Iterable[Row] | str,
+        include_text: bool,
+        transformer_version: str | None,
+        on_error: ErrorHook | None,
+    ) -> None:
+        self._root = check_root(lms_root)
+        self._identity = check_identity(identity)
+        self._names = course_names(courses)
+        self._catalogue = extend_catalogue(events)
+        self._on_error = check_hook(on_error)
+        self._version = transformer_version or own_version()
+        self._site = Site(self._root, self._course_name, bool(include_text))
+        self._tally = Tally()
+        self._logged: set[tuple[str, str]] = set()
+
+    def _documents(self, row: Row, view: View) -> list[Json]:
+        """Give the documents of one event; *row* has a translation."""
+        raise NotImplementedError
+
+    def _plan(self, row: Row) -> object:
+        """Give what *row* says of this protocol; None when it says nothing."""
+        raise NotImplementedError
+
+    def supports(self, name: str) -> bool:
+        """Tell whether events of this *name* have a translation."""
+        row = self._catalogue.get(name)
+        return row is not None and self._plan(row) is not None
+
+    def stats(self) -> dict[str, int]:
+        """Give the counts so far: ``translated``, and ``skipped:`` and ``rejected:`` by reason."""
+        return self._tally.snapshot()
+
+    def translate(self, event: Event) -> list[Json]:
+        """
+        Give the documents of one event.
+
+        Raises:
+            UnsupportedEvent: by design there is no translation.
+            TranslationError: the event lacks what its translation needs.
+        """
+        name = ""
+        try:
+            if not isinstance(event, Mapping):
+                raise TranslationError("", "not_an_event", detail="expected a mapping")
+            view = View(event, self._site)
+            name = view.name
+            row = self._catalogue.get(name)
+            if row is None:
+                raise UnsupportedEvent(name, _unknown(name))
+            if self._plan(row) is None:
+                raise UnsupportedEvent(name, "not_translated", row.reason)
+            documents = self._documents(row, view)
+        except UnsupportedEvent as error:
+            self._tally.add(f"skipped:{error.reason}")
+            raise
+        except TranslationError as error:
+            self._tally.add(f"rejected:{error.reason}")
+            raise
+        except Exception as error:
+            self._tally.add("rejected:internal_error")
+            detail = f"unexpected {type(error).__name__}"
+            raise TranslationError(name, "internal_error", detail=detail) from error
+        self._tally.add("translated")
+        return documents
+
+    def __call__(self, event: Event) -> Translation:
+        """
+        Translate one event, as a processor of event-tracking.
+
+        Raises:
+            DropEvent: there is no translation; its cause, an `UnsupportedEvent` or a
+                `TranslationError`, tells more.
+        """
+        try:
+            documents = self.translate(event)
+            name = str(event.get("name") or event.get("event_type"))
+            for document in documents:
+                if "id" not in document["object"]:
+                    raise TranslationError(name, "no_object", "object.id")
+        except UnsupportedEvent as error:
+            raise DropEvent(error.reason) from error
+        except TranslationError as error:
+            self._report(error, event)
+            raise DropEvent(error.reason) from error
+        return {"name": name, "protocol": self.protocol, "documents": documents, "event": event}
+
+    def translate_many(self, events: Iterable[Event]) -> Iterator[Translation]:
+        """Translate *events* in order; those without a translation are counted and left out."""
+        for event in events:
+            try:
+                yield self(event)
+            except DropEvent:
+                continue
+
+    def _anonymous(self, user: int | str, view: View) -> str:
+        """Give the anonymised id of *user*; without one the event is dropped."""
+        name = self._identity(user, self.protocol)
+        if not name:
+            raise view.lacks("unknown_user", "context.user_id")
+        if not isinstance(name, str) or name == str(user):
+            # An identity that hands back the user would make every document personal.
+            raise view.lacks("identity_not_anonymous", "context.user_id")
+        return name
+
+    def _course_name(self, course_id: str) -> str | None:
+        if self._names is None:
+            return None
+        try:
+            return self._names(course_id)
+        except Exception as error:  # noqa: BLE001 - a name is not worth an event
+            self._tally.add("course_name_failed")
+            self._log_once("course names", error)
+            return None
+
+    def _report(self, error: TranslationError, event: Event) -> None:
+        if error.reason == "internal_error" and error.__cause__ is not None:
+            self._log_once(error.name or "an event without a name", error.__cause__)
+        if self._on_error is not None:
+            try:
+                self._on_error(error, event)
+            except Exception as failure:  # noqa: BLE001 - the hook is not ours
+                self._log_once("on_error", failure)
+
+    def _log_once(self, where: str, error: BaseException) -> None:
+        """Log an unexpected error without what it says, for it may hold the payload."""
+        key = (where, type(error).__name__)
+        if key in self._logged or len(self._logged) >= _MOST_LOGGED:
+            return
+        self._logged.add(key)
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        line = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
+        logger.error(
+            "Unexpected %s at %s while handling %s; later ones are counted only",
+            key[1],
+            line,
+            where,
+        )
+
+
+def _unknown(name: str) -> str:
+    if name.startswith("/"):
+        return "implicit_event"
+    return "unknown_event" if name else "no_name"

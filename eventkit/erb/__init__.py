@@ -1,0 +1,1 @@
+"""Dialect ``erb``: equal to event-routing-backends, so that a site can switch over."""

@@ -1,0 +1,105 @@
+"""
+Every event that eventkit knows: one module per family, one row per event.
+
+To add an event, add a row to the table `EVENTS` of its family. Another package hands its own rows
+to a translator's ``events=``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from eventkit.events import (
+    completion,
+    enrollment,
+    exam,
+    forum,
+    grading,
+    navigation,
+    problem,
+    video,
+)
+from eventkit.events._rows import Child, Event, Statement
+from eventkit.exceptions import ConfigurationError
+
+__all__ = ["CATALOGUE", "FAMILIES", "Catalogue", "Child", "Event", "Statement"]
+
+FAMILIES: dict[str, tuple[Event, ...]] = {
+    "completion": completion.EVENTS,
+    "enrollment": enrollment.EVENTS,
+    "exam": exam.EVENTS,
+    "forum": forum.EVENTS,
+    "grading": grading.EVENTS,
+    "navigation": navigation.EVENTS,
+    "problem": problem.EVENTS,
+    "video": video.EVENTS,
+}
+
+
+class Catalogue:
+    """
+    The rows, found by any name of an event.
+
+    Raises:
+        ConfigurationError: something is no row, a row has no name, or two rows claim one name; the
+            message names both.
+    """
+
+    __slots__ = ("_by_name", "rows")
+
+    def __init__(self, rows: Iterable[Event]) -> None:
+        self.rows = tuple(rows)
+        self._by_name: dict[str, Event] = {}
+        for row in self.rows:
+            if not isinstance(row, Event):
+                raise ConfigurationError(
+                    f"events: expected rows of type eventkit.events.Event, got {row!r:.80}"
+                )
+            if not row.names or not all(isinstance(name, str) and name for name in row.names):
+                raise ConfigurationError(
+                    f"events: a row of family {row.family or '(none)'} needs names that are text, "
+                    f"got {row.names!r:.80}"
+                )
+            for name in row.names:
+                other = self._by_name.setdefault(name, row)
+                if other is not row:
+                    raise ConfigurationError(
+                        f"events: {name!r} is claimed by the rows {other.name!r} (family "
+                        f"{other.family or '(none)'}) and {row.name!r} (family "
+                        f"{row.family or '(none)'}); remove the name from one of them"
+                    )
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def get(self, name: str) -> Event | None:
+        """Find the row of an event by any of its names."""
+        return self._by_name.get(name)
+
+    def canonical(self, name: str) -> str:
+        """Give the canonical name of an event; an unknown name is its own."""
+        row = self._by_name.get(name)
+        return row.names[0] if row else name
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Give all names of the event that *name* names, the canonical one first."""
+        row = self._by_name.get(name)
+        return row.names if row else (name,)
+
+    def family(self, name: str) -> str:
+        """Give the family of an event; ``""`` when it is unknown."""
+        row = self._by_name.get(name)
+        return row.family if row else ""
+
+    def extended(self, rows: Iterable[Event]) -> Catalogue:
+        """Make a catalogue that has more *rows*."""
+        return Catalogue((*self.rows, *rows))
+
+
+CATALOGUE = Catalogue(
+    replace(row, family=family) for family, rows in FAMILIES.items() for row in rows
+)

@@ -1,0 +1,73 @@
+"""What one row of the event tables says: the names of an event and what it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from eventkit.events._iris import Verb
+from eventkit.events._view import View
+from eventkit.typing import Json
+
+Shape = Callable[[View], Json | None]
+"""
+Makes one part of a document from a view of an event; None or an empty object means "leave it out".
+
+A shape raises `eventkit.TranslationError` (most easily through `View.lacks`) when the event lacks
+what the document cannot do without.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """One more statement of the same event, below the first: a question of a problem, say."""
+
+    key: str
+    """Tells the children of one event apart; part of the statement's id."""
+    object: Json
+    result: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """
+    What an event becomes in xAPI.
+
+    The translator adds what all statements share: id, actor, time, version, the session, and the
+    course as ``context.contextActivities.parent``.
+    """
+
+    verb: Verb
+    object: Shape
+    result: Shape | None = None
+    extensions: Shape | None = None
+    """Further ``context.extensions``."""
+    activities: Shape | None = None
+    """Further ``context.contextActivities``, such as ``{"grouping": [...]}``."""
+    in_course: bool = True
+    """Whether the course is the parent; False where the object is the course itself."""
+    children: Callable[[View], list[Child]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """
+    One kind of event: a row.
+
+    *names* holds the canonical name first, then every other name of the same event. *xapi* is what
+    it becomes, or a function that decides by what the event holds. *reason* says why an event is
+    not translated; a row has either a translation or a reason.
+    """
+
+    names: tuple[str, ...]
+    xapi: Statement | Callable[[View], Statement] | None = None
+    caliper: Any = None
+    reason: str = ""
+    family: str = ""
+    """The module that the row stands in; filled in by the catalogue when empty."""
+
+    @property
+    def name(self) -> str:
+        """The canonical name."""
+        return self.names[0]

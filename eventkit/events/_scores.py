@@ -1,0 +1,35 @@
+"""Scores as xAPI allows them (1.0.3, Data 2.4.5.2): min <= raw <= max, scaled from -1 to 1."""
+
+from __future__ import annotations
+
+from eventkit.typing import Json
+
+
+def score(raw: float | None, most: float | None) -> Json | None:
+    """
+    Make a score of *raw* points out of *most*, leaving out what would be false or forbidden.
+
+    Extra credit gives more points than the maximum: then the maximum is left out, because raising
+    it would be a lie, and *scaled* is 1. When nothing can be earned only points that were earned
+    all the same are worth saying.
+    """
+    if most is None or most <= 0:
+        return {"raw": float(raw)} if raw else None
+    if raw is None:
+        return {"min": 0.0, "max": float(most)}
+    members: Json = {"scaled": max(-1.0, min(1.0, raw / most)), "raw": float(raw)}
+    if raw >= 0:
+        members["min"] = 0.0
+    if raw <= most:
+        members["max"] = float(most)
+    return members
+
+
+def graded(raw: float | None, most: float | None) -> Json:
+    """Make the result of graded work: its score, and success when all points were earned."""
+    result: Json = {}
+    if points := score(raw, most):
+        result["score"] = points
+    if raw is not None and most is not None and most > 0:
+        result["success"] = raw >= most
+    return result

@@ -1,0 +1,194 @@
+"""The event as the shapes see it: a `Source` that also knows the site it comes from."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from eventkit.exceptions import TranslationError
+from eventkit.source import Source
+from eventkit.typing import Event, Json
+
+# What an IRI cannot hold (RFC 3987), and what no text should: NUL and lone surrogates.
+_NOT_IN_IRI = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\ue000-\uf8ff<>\"{}|\\^`]")
+_NOT_IN_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+_LARGEST = 2**63
+_MOST_TEXT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What shapes may know of the site: where it is, what its courses are called."""
+
+    lms_root: str
+    """Root URL of the LMS, without a trailing slash."""
+    course_name: Callable[[str], str | None]
+    include_text: bool = False
+    """Whether text that learners wrote may leave."""
+
+
+class View(Source):
+    """A `Source` with the site's IRIs and the readers that shapes are made of."""
+
+    __slots__ = ("site",)
+
+    def __init__(self, event: Event, site: Site) -> None:
+        super().__init__(event)
+        self.site = site
+
+    def lacks(self, reason: str, field: str = "") -> TranslationError:
+        """Make the error to raise when the event lacks what the document cannot do without."""
+        return TranslationError(self.name, reason, field)
+
+    def iri(self, path: str) -> str:
+        """Give the IRI of a *path* (with its leading slash) below the LMS root."""
+        return self.site.lms_root + encode_iri(path)
+
+    def block(self, *fields: str) -> str:
+        """Give the IRI of the block whose usage key the first filled of *fields* holds."""
+        for field in fields:
+            key = self.key(field)
+            if key:
+                return self.iri(f"/xblock/{key}")
+        raise self.lacks("no_object", f"data.{fields[0]}")
+
+    def block_in_course(self, kind: str, name: str) -> str:
+        """
+        Give the IRI of the block of *kind* that browsers call *name*; drop it without a course.
+
+        Browsers know only the last part of a usage key, and write the keys of old courses with
+        dashes for slashes (``i4x-Org-Course-video-name``).
+        """
+        course = self.course_id
+        prefix, colon, rest = course.partition(":")
+        old = name.split("-", 4)
+        if len(old) == 5 and old[0] == "i4x" and old[3] == kind:
+            return self.iri(f"/xblock/i4x://{old[1]}/{old[2]}/{kind}/{old[4]}")
+        if colon:
+            version = prefix.rpartition("-")[2]
+            space = "ccx-block" if prefix.startswith("ccx") else "block"
+            return self.iri(f"/xblock/{space}-{version}:{rest}+type@{kind}+block@{name}")
+        if course.count("/") == 2:
+            org, number, _ = course.split("/")
+            return self.iri(f"/xblock/i4x://{org}/{number}/{kind}/{name}")
+        raise self.lacks("no_course", "context.course_id")
+
+    def key(self, field: str) -> str:
+        """Give the payload's *field* as the text of a key or id; ``""`` when there is none."""
+        value = self.data.get(field)
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST:
+            return str(value)
+        return value.strip() if isinstance(value, str) else ""
+
+    def course_iri(self) -> str:
+        """Give the IRI of the course that the event belongs to; drop the event without one."""
+        course_id = self.course_id
+        if not course_id:
+            raise self.lacks("no_course", "context.course_id")
+        return self.iri(f"/course/{course_id}")
+
+    def course_name(self) -> str:
+        """Give the display name of the course; ``""`` when it has none."""
+        name = self.site.course_name(self.course_id)
+        return clean(name) if isinstance(name, str) else ""
+
+    def number(self, field: str) -> int | float | None:
+        """Give the payload's *field* as a finite number; numbers in text count."""
+        return number(self.data.get(field))
+
+    def seconds(self, *fields: str) -> float | None:
+        """Give the first of *fields* that holds a time in seconds, to the millisecond."""
+        for field in fields:
+            value = number(self.data.get(field))
+            if value is not None:
+                return round(float(value), 3)
+        return None
+
+    def words(self, field: str) -> str:
+        """Give the payload's *field* as text fit to be sent; ``""`` when it is not text."""
+        value = self.data.get(field)
+        return clean(value) if isinstance(value, str) else ""
+
+    def moment(self, field: str) -> str | None:
+        """Give the payload's *field*, a time, as ISO 8601 text; live events hold datetimes."""
+        value = self.data.get(field)
+        if isinstance(value, datetime):
+            return value.isoformat()
+        return clean(value) if isinstance(value, str) and value else None
+
+    def scalar(self, field: str) -> str | int | float | bool | None:
+        """Give the payload's *field* when it is text, a number or a truth value."""
+        return scalar(self.data.get(field))
+
+
+def encode_iri(text: str) -> str:
+    """Percent-encode what an IRI may not hold; everything else, non-ASCII included, stays."""
+    return _NOT_IN_IRI.sub(lambda match: quote(match[0], safe="", errors="replace"), text)
+
+
+def clean(text: str) -> str:
+    """Replace what JSON texts cannot carry to every receiver; cut what is longer than any use."""
+    return _NOT_IN_TEXT.sub("\ufffd", text[:_MOST_TEXT])
+
+
+def number(value: Any) -> int | float | None:
+    """Read a finite number that fits in 64 bits; digits in text count, truth values do not."""
+    if isinstance(value, str):
+        if len(value) > 40:  # no number that fits is longer
+            return None
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+        if value.is_integer() and abs(value) < 2**53:
+            value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if abs(value) < _LARGEST else None
+
+
+def scalar(value: Any) -> str | int | float | bool | None:
+    """Pass on text (never empty), finite numbers and truth values; anything else is None."""
+    if isinstance(value, str):
+        return clean(value) or None
+    return value if isinstance(value, bool) else number(value)
+
+
+def filled(members: Json) -> Json:
+    """Leave out the members that have no value."""
+    return {key: value for key, value in members.items() if value is not None}
+
+
+def activity(
+    iri: str,
+    kind: str,
+    *,
+    name: str = "",
+    language: str = "en",
+    extensions: Json | None = None,
+    **definition: Any,
+) -> Json:
+    """Make an Activity; what is empty is left out of its definition."""
+    members: Json = {"type": kind}
+    if name:
+        members["name"] = {language: name}
+    for key, value in definition.items():
+        if value is not None:
+            members[key] = value
+    if extensions and (extensions := filled(extensions)):
+        members["extensions"] = extensions
+    return {"objectType": "Activity", "id": iri, "definition": members}
+
+
+def json_text(value: Any) -> str:
+    """Write a value as JSON text, as it is read back."""
+    return clean(json.dumps(value, ensure_ascii=False, default=str))

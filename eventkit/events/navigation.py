@@ -1,0 +1,136 @@
+"""Moving through a course: links, the outline, the units of a subsection."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urljoin, urlsplit
+
+from eventkit.events._iris import (
+    ENDING_POINT,
+    LINK,
+    MODULE,
+    NAVIGATED,
+    RESOURCE,
+    STARTING_POSITION,
+    TOTAL_ITEMS,
+)
+from eventkit.events._rows import Event, Statement
+from eventkit.events._view import View, activity, encode_iri
+from eventkit.source import username
+from eventkit.typing import Json
+
+_EMAIL = re.compile(r"([^/?#&=;:,@\s]{1,64})(?:@|%40)[^/?#&=;:,@\s]{1,255}\.[A-Za-z]{2,24}")
+_IN_KEYS = ("+type", "+block", "+ccx")
+_BETWEEN_NAMES = re.compile(r"([/?&=#;,:]+)")
+
+
+def target(view: View) -> str:
+    """
+    Give the page that a link leads to as an absolute web address.
+
+    Addresses that belong to the page it stands on are resolved; what is no web page
+    (``javascript:``, ``mailto:``) has no object to speak of. Profile pages carry a username:
+    it does not leave, and neither do credentials and e-mail addresses in the URL.
+    """
+    url = view.key("target_url")
+    if not url:
+        raise view.lacks("no_object", "data.target_url")
+    base = view.key("current_url") or view.text("page") or f"{view.site.lms_root}/"
+    try:
+        url = urljoin(base, url)
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        port = parts.port
+    except ValueError:
+        raise view.lacks("bad_url", "data.target_url") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise view.lacks("not_a_page", "data.target_url")
+    if parts.username is not None:
+        parts = parts._replace(netloc=f"{host}:{port}" if port else host)
+    return encode_iri(impersonal(parts.geturl(), view))
+
+
+def impersonal(url: str, view: View) -> str:
+    """Blot out the names of people where they are a whole step of a URL's path or a value."""
+    names = {
+        name.casefold()
+        for name in (username(view.get("username")), username(view.data.get("username")))
+        if name
+    }
+    scheme, separator, rest = url.rpartition("://")
+    host = ""
+    if separator:
+        host, slash, rest = rest.partition("/")
+        host += slash
+    if names:
+        rest = "".join(
+            "~" if unquote(piece).casefold() in names else piece
+            for piece in _BETWEEN_NAMES.split(rest)
+        )
+    if "@" in rest or "%40" in rest:
+        rest = _EMAIL.sub(lambda found: found[0] if found[1].endswith(_IN_KEYS) else "~", rest)
+    return scheme + separator + host + rest
+
+
+def link(view: View) -> Json:
+    """Make the page behind a link."""
+    return activity(target(view), LINK)
+
+
+def outline_entry(view: View) -> Json:
+    """Make the subsection chosen in the outline, by its page and its title."""
+    return activity(target(view), MODULE, name=view.words("target_name"))
+
+
+def subsection(view: View) -> Json:
+    """Make the subsection whose units the learner moves through."""
+    return activity(view.block("id"), RESOURCE, extensions={TOTAL_ITEMS: view.number("tab_count")})
+
+
+def _position(view: View, field: str, older: str) -> int | float | None:
+    found = view.number(field)
+    return view.number(older) if found is None else found
+
+
+def _moved(view: View, end: str | float | None) -> Json:
+    return {
+        STARTING_POSITION: _position(view, "current_tab", "old"),
+        ENDING_POINT: end,
+        TOTAL_ITEMS: view.number("tab_count"),
+    }
+
+
+def to_next(view: View) -> Json:
+    """Say which unit was left for the next one."""
+    return _moved(view, "next unit")
+
+
+def to_previous(view: View) -> Json:
+    """Say which unit was left for the previous one."""
+    return _moved(view, "previous unit")
+
+
+def to_tab(view: View) -> Json:
+    """Say which unit was left for which."""
+    return _moved(view, _position(view, "target_tab", "new"))
+
+
+EVENTS = (
+    Event(("edx.ui.lms.link_clicked",), xapi=Statement(NAVIGATED, link)),
+    Event(
+        ("edx.ui.lms.outline.selected", "edx.ui.lms.sequence.outline.selected"),
+        xapi=Statement(NAVIGATED, outline_entry),
+    ),
+    Event(
+        ("edx.ui.lms.sequence.next_selected", "seq_next"),
+        xapi=Statement(NAVIGATED, subsection, extensions=to_next),
+    ),
+    Event(
+        ("edx.ui.lms.sequence.previous_selected", "seq_prev"),
+        xapi=Statement(NAVIGATED, subsection, extensions=to_previous),
+    ),
+    Event(
+        ("edx.ui.lms.sequence.tab_selected", "seq_goto"),
+        xapi=Statement(NAVIGATED, subsection, extensions=to_tab),
+    ),
+)

@@ -1,0 +1,297 @@
+"""From tracking events to xAPI 1.0.3 statements."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from eventkit._options import check_dialect
+from eventkit._translator import Translator
+from eventkit.events import Child, Statement
+from eventkit.events import Event as Row
+from eventkit.events._iris import COURSE, SESSION_ID, TRANSFORMER_VERSION, Verb
+from eventkit.events._view import View, activity, clean, filled
+from eventkit.exceptions import ConfigurationError, TranslationError
+from eventkit.ids import document_id
+from eventkit.typing import Courses, Dialect, EmailResolver, ErrorHook, Identity, Json
+
+VERSION = "1.0.3"
+ACTOR_FORMS = ("account", "mbox", "mbox_sha1sum")
+
+_EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,255}")
+
+
+class XAPITranslator(Translator):
+    """
+    Translate tracking events into xAPI statements.
+
+    One event gives one statement, or several: a problem with several questions gives one for the
+    whole and one for each question, the whole first. In dialect ``erb`` an event that names no
+    object gives a statement without ``object.id``, as in the peer; the processor never hands such
+    a statement on.
+
+    Args:
+        lms_root: root URL of the LMS; activity ids and the home page of accounts start with it.
+
+        identity: gives the anonymised id of a user (see `eventkit.HMACIdentity`).
+
+        courses: gives the display name of a course; a callable or a mapping. A look-up that fails
+            costs the name, not the event.
+
+        dialect: ``"standard"`` follows the specification and the profiles; ``"erb"`` equals what
+            event-routing-backends writes, its faults included.
+
+        actor: the form of the actor: ``"account"``, or, where the receiver needs e-mail addresses,
+            ``"mbox"`` or ``"mbox_sha1sum"``, which need *email*.
+
+        email: gives the e-mail address of a user.
+
+        events: further rows, or the dotted path of a table of rows.
+
+        include_text: whether text that learners wrote may leave. Problem answers and thread titles
+            always do, as with event-routing-backends.
+
+        implicit: whether requests of pages are events too; not available yet.
+
+        validate: check every statement against the shipped JSON Schema; one that fails is refused.
+
+        transformer_version: what statements say of the program that made them.
+
+        on_error: called with the error and the event when an event that has a translation could
+            not be translated.
+
+    Raises:
+        ConfigurationError: an option is wrong; the message names it.
+    """
+
+    protocol = "xapi"
+
+    def __init__(
+        self,
+        *,
+        lms_root: str,
+        identity: Identity,
+        courses: Courses | None = None,
+        dialect: Dialect = "standard",
+        actor: str = "account",
+        email: EmailResolver | None = None,
+        events: Iterable[Row] | str = (),
+        include_text: bool = False,
+        implicit: bool = False,
+        validate: bool = False,
+        transformer_version: str | None = None,
+        on_error: ErrorHook | None = None,
+    ) -> None:
+        super().__init__(
+            lms_root=lms_root,
+            identity=identity,
+            courses=courses,
+            events=events,
+            include_text=include_text,
+            transformer_version=transformer_version,
+            on_error=on_error,
+        )
+        if implicit:
+            raise ConfigurationError(
+                "implicit: translating requests of pages is not available; leave it False"
+            )
+        _check_email(actor, email)
+        self._email = email
+        self._actor_form = actor
+        self._erb = None
+        if check_dialect(dialect) == "erb":
+            # The dialect goes when this import does.
+            from eventkit.erb.xapi import ERBStatements  # noqa: PLC0415
+
+            self._erb = ERBStatements(
+                self._root, self._version, self._site.course_name, self._erb_actor
+            )
+        self._check: Callable[[Json], list[str]] | None = None
+        if validate:
+            # Costs time and memory that only validation needs.
+            from eventkit.validation import statement_errors  # noqa: PLC0415
+
+            self._check = statement_errors
+
+    def _plan(self, row: Row) -> object:
+        return row.xapi
+
+    def _documents(self, row: Row, view: View) -> list[Json]:
+        documents = self._erb.translate(view) if self._erb else None
+        if documents is None:
+            documents = self._statements(row, view)
+        if self._check is not None:
+            for document in documents:
+                if errors := self._check(document):
+                    raise TranslationError(view.name, "invalid_statement", detail=errors[0])
+        return documents
+
+    def _statements(self, row: Row, view: View) -> list[Json]:
+        if row.xapi is None:  # pragma: no cover - the caller has looked
+            return []
+        plan = row.xapi if isinstance(row.xapi, Statement) else row.xapi(view)
+        time = view.time
+        if time is None:
+            raise view.lacks("bad_time" if view.event.get("timestamp") else "no_time", "timestamp")
+        common = _Common(row.names[0], plan.verb, time, self._actor(view), view)
+        context = self._context(plan, view)
+        first = common.statement("", plan.object(view), plan.result and plan.result(view), context)
+        children = plan.children(view) if plan.children else ()
+        return [first, *(self._child(common, child, first, view) for child in children)]
+
+    def _context(self, plan: Statement, view: View) -> Json:
+        extensions: Json = {TRANSFORMER_VERSION: self._version}
+        if session := view.text("session"):
+            extensions[SESSION_ID] = clean(session)
+        if plan.extensions:
+            extensions |= filled(plan.extensions(view) or {})
+        activities: Json = {}
+        if plan.in_course and view.course_id:
+            activities["parent"] = [_course(view)]
+        if plan.activities:
+            activities |= {key: each for key, each in (plan.activities(view) or {}).items() if each}
+        context: Json = {"extensions": extensions}
+        if activities:
+            context["contextActivities"] = activities
+        return context
+
+    def _child(self, common: _Common, child: Child, first: Json, view: View) -> Json:
+        """Make the statement of a part: it refers to the whole, and the course groups it."""
+        activities: Json = {"parent": [_copy(first["object"])]}
+        if view.course_id:
+            activities["grouping"] = [_course(view)]
+        context = {
+            "extensions": dict(first["context"]["extensions"]),
+            "contextActivities": activities,
+            "statement": {"objectType": "StatementRef", "id": first["id"]},
+        }
+        return common.statement(child.key, child.object, child.result, context)
+
+    def _actor(self, view: View) -> _Actor:
+        user = view.user
+        if user is None:
+            raise view.lacks("no_actor", "context.user_id")
+        if self._email is None:
+            name = self._anonymous(user, view)
+            return _Actor("account", name, self._root)
+        email = self._email(user)
+        if not email or not _EMAIL.fullmatch(email):
+            raise view.lacks("no_email", "context.user_id")
+        mailbox = f"mailto:{email}"
+        if self._actor_form == "mbox":
+            return _Actor("mbox", mailbox)
+        # The hash is that of the whole mailto IRI (1.0.3, Data 2.4.2.3).
+        return _Actor("mbox_sha1sum", _sha1(mailbox))
+
+    def _erb_actor(self, user: int | str, view: View) -> Json:
+        """Make the actor as dialect ``erb`` has it: its order of members counts in ids."""
+        if self._email is None:
+            name = self._anonymous(user, view)
+            return {"objectType": "Agent", "account": {"name": name, "homePage": self._root}}
+        email = self._email(user)
+        if not email:
+            raise view.lacks("no_email", "context.user_id")
+        if self._actor_form == "mbox":
+            return {"objectType": "Agent", "mbox": f"mailto:{email}"}
+        return {"objectType": "Agent", "mbox_sha1sum": _sha1(email)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Actor:
+    """An Agent, by the form and the value of its identifier; accounts have a home page too."""
+
+    form: str
+    value: str
+    home: str = ""
+
+    def json(self) -> Json:
+        if self.form == "account":
+            return {
+                "objectType": "Agent",
+                "account": {"homePage": self.home, "name": self.value},
+            }
+        return {"objectType": "Agent", self.form: self.value}
+
+    def key(self) -> str:
+        """Give what ids say of the actor."""
+        return f"{self.home} {self.value}" if self.home else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What all statements of one event share."""
+
+    name: str
+    verb: Verb
+    time: datetime
+    actor: _Actor
+    view: View
+
+    def statement(
+        self, ordinal: str, target: Json | None, result: Json | None, context: Json
+    ) -> Json:
+        if not target:
+            raise self.view.lacks("no_object", "object")
+        statement: Json = {
+            "id": document_id(
+                "xapi",
+                self.name,
+                self.actor.key(),
+                self.time,
+                target["id"],
+                ordinal,
+                self.view.digest,
+            ),
+            "actor": self.actor.json(),
+            "verb": self.verb.json(),
+            "object": target,
+        }
+        if result and (result := _tidy(result)):
+            statement["result"] = result
+        statement["context"] = context
+        statement["timestamp"] = self.time.isoformat()
+        statement["version"] = VERSION
+        return statement
+
+
+def _course(view: View) -> Json:
+    return activity(view.course_iri(), COURSE, name=view.course_name(), language="en-US")
+
+
+def _tidy(result: Json) -> Json:
+    """Leave out of a result the extensions without a value."""
+    extensions = result.get("extensions")
+    if extensions is None:
+        return result
+    kept = filled(extensions)
+    rest = {key: value for key, value in result.items() if key != "extensions"}
+    return rest | {"extensions": kept} if kept else rest
+
+
+def _copy(target: Json) -> Json:
+    definition = {
+        key: dict(value) if isinstance(value, dict) else value
+        for key, value in target["definition"].items()
+    }
+    return target | {"definition": definition}
+
+
+def _sha1(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _check_email(form: str, email: EmailResolver | None) -> None:
+    if form not in ACTOR_FORMS:
+        raise ConfigurationError(f"actor: unknown form {form!r}; expected one of {ACTOR_FORMS}")
+    if form == "account" and email is not None:
+        raise ConfigurationError(
+            "email: only the actor forms 'mbox' and 'mbox_sha1sum' use it; "
+            "set actor to one of them or remove email"
+        )
+    if form != "account" and not callable(email):
+        raise ConfigurationError(
+            f"email: the actor form {form!r} needs a callable that gives a user's e-mail address"
+        )
