@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+from eventkit.backends import EventRoutingBackend, RealTimeBackend
+from eventkit.consumers import Consumer
+from eventkit.dead_letters import DeadLetter, FileDeadLetters
 from eventkit.exceptions import (
     ConfigurationError,
+    DeliveryError,
     DropEvent,
+    EventkitError,
     EventParseError,
     TranslationError,
     UnsupportedEvent,
 )
+from eventkit.filters import Filter
+from eventkit.identity import CachedCourses, CachedIdentity, HMACIdentity, MappingIdentity
 from eventkit.parsing import parse_line
+from eventkit.router import Router
 from eventkit.xapi import XAPITranslator
 
 __all__ = [
+    "CachedCourses",
+    "CachedIdentity",
     "ConfigurationError",
+    "Consumer",
+    "DeadLetter",
+    "DeliveryError",
     "DropEvent",
     "EventParseError",
+    "EventRoutingBackend",
+    "EventkitError",
+    "FileDeadLetters",
+    "Filter",
+    "HMACIdentity",
+    "MappingIdentity",
+    "RealTimeBackend",
+    "Router",
     "TranslationError",
     "UnsupportedEvent",
     "XAPITranslator",

@@ -140,9 +140,10 @@ class Source:
         The payload comes first, because staff act on learners (enrolment, grading).
         """
         data, context = self.data, self.context
-        found = user_id(data.get("user_id"))
-        if found is not None:
-            return found
+        for field in ("user_id", "attempt_user_id"):
+            found = user_id(data.get(field))
+            if found is not None:
+                return found
         named = username(data.get("username"))
         own = username(self.get("username"))
         if named and named != own:
