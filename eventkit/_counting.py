@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
+from eventkit._forking import renew_after_fork
+
 
 class Tally:
     """
@@ -14,11 +16,20 @@ class Tally:
     checked: a loss without a reason is a bug.
     """
 
-    __slots__ = ("_counts", "_lock")
+    __slots__ = ("__weakref__", "_counts", "_lock")
 
     def __init__(self) -> None:
+        self.renew()
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        """Start from nothing, as a forked child must: what its parent counts is not its own."""
         self._counts: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        # Reentrant, for a signal handler or destructor may count in the middle of counting.
+        self._lock = threading.RLock()
+
+    def __reduce__(self) -> tuple[type[Tally], tuple[()]]:
+        return (Tally, ())
 
     def add(self, name: str, number: int = 1) -> None:
         """Count *number* more under *name*."""

@@ -1,0 +1,35 @@
+"""Starting afresh in a forked child: locks may be held by threads that the child does not have."""
+
+from __future__ import annotations
+
+import functools
+import os
+import weakref
+from typing import Protocol
+
+
+class Renewable(Protocol):
+    """Something with locks, threads or counts that belong to one process."""
+
+    def renew(self) -> None:
+        """Forget what belongs to the parent; called in the child, before any of its own code."""
+
+
+_registered: weakref.WeakSet[Renewable] = weakref.WeakSet()
+
+
+def renew_after_fork(renewable: Renewable) -> None:
+    """Have *renewable* renewed in every child forked from now on, for as long as it lives."""
+    _hook()
+    _registered.add(renewable)
+
+
+@functools.cache
+def _hook() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_renew_all)
+
+
+def _renew_all() -> None:
+    for renewable in list(_registered):
+        renewable.renew()
