@@ -1,0 +1,187 @@
+"""
+Patterns that operators write: exact text, globs, regular expressions.
+
+None of them can be made slow by what an event holds. Exact texts are looked up in a set, globs are
+matched greedily piece by piece, and regular expressions go through RE2, which runs in linear time
+or refuses a pattern; Python's own engine backtracks, and one bad pattern would stop a process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Protocol
+
+from eventkit.exceptions import ConfigurationError
+
+MAX_LENGTH = 1000
+"""Characters of one pattern; longer ones are refused."""
+
+REGEX_PREFIX = "re:"
+
+
+class Pattern(Protocol):
+    """Anything that tells whether it matches a text."""
+
+    def matches(self, text: str) -> bool:
+        """Tell whether *text* matches."""
+
+
+class Glob:
+    """
+    Text in which ``*`` stands for any text and ``?`` for any one character.
+
+    The text between stars is searched from left to right, each piece once: the leftmost place of a
+    piece leaves the most room for the rest, so that nothing is ever tried again.
+    """
+
+    __slots__ = ("_head", "_middle", "_source", "_tail", "_tail_length")
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        head, *rest = source.split("*")
+        self._head = _fixed(head)
+        self._middle: tuple[re.Pattern[str], ...] = ()
+        self._tail: re.Pattern[str] | None = None
+        self._tail_length = 0
+        if rest:
+            *middle, tail = rest
+            self._middle = tuple(_fixed(piece) for piece in middle if piece)
+            self._tail = _fixed(tail)
+            self._tail_length = len(tail)
+
+    def __repr__(self) -> str:
+        return f"Glob({self._source!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Glob, (self._source,)
+
+    def matches(self, text: str) -> bool:
+        """Tell whether all of *text* matches."""
+        if self._tail is None:
+            return self._head.fullmatch(text) is not None
+        found = self._head.match(text)
+        if found is None:
+            return False
+        end = len(text) - self._tail_length
+        at = found.end()
+        if at > end or self._tail.match(text, end) is None:
+            return False
+        for piece in self._middle:
+            found = piece.search(text, at, end)
+            if found is None:
+                return False
+            at = found.end()
+        return True
+
+
+@lru_cache(maxsize=1024)
+def _fixed(piece: str) -> re.Pattern[str]:
+    """Compile text without stars: of one fixed length, so the engine has nothing to try again."""
+    return re.compile("".join("." if c == "?" else re.escape(c) for c in piece), re.DOTALL)
+
+
+class Regex:
+    """A regular expression that RE2 accepts; it matches anywhere unless it has anchors."""
+
+    __slots__ = ("_compiled", "_source")
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._compiled = _compile(source)
+
+    def __repr__(self) -> str:
+        return f"Regex({self._source!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Regex, (self._source,)
+
+    def matches(self, text: str) -> bool:
+        """Tell whether the expression is found in *text*."""
+        return self._compiled.search(encoded(text)) is not None
+
+
+def encoded(text: str) -> bytes:
+    """Encode *text* for RE2; a lone surrogate, which UTF-8 does not have, becomes U+FFFD."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
+def _compile(source: str) -> Any:
+    try:
+        re2 = importlib.import_module("re2")
+    except ImportError:
+        raise ConfigurationError(
+            "regular expressions need google-re2: pip install 'openedx-eventkit[re2]', "
+            "or write exact text or a glob"
+        ) from None
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    try:
+        return re2.compile(encoded(source), options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else "no reason given"
+        if isinstance(reason, bytes):
+            reason = reason.decode("utf-8", "replace")
+        raise ConfigurationError(
+            f"RE2 refuses the regular expression {source!r}: {reason}; "
+            "look-around and backreferences have no linear-time form"
+        ) from None
+
+
+class Patterns:
+    """Several patterns, any of which may match."""
+
+    __slots__ = ("exact", "others")
+
+    def __init__(self, exact: Iterable[str] = (), others: Iterable[Pattern] = ()) -> None:
+        self.exact = frozenset(exact)
+        self.others = tuple(others)
+
+    def __repr__(self) -> str:
+        return f"Patterns({sorted(self.exact)}, {self.others})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Patterns, (self.exact, self.others)
+
+    def matches(self, text: str) -> bool:
+        """Tell whether any of them matches *text*."""
+        if text in self.exact:
+            return True
+        for pattern in self.others:  # noqa: SIM110 - a generator costs more than the match
+            if pattern.matches(text):
+                return True
+        return False
+
+    def __or__(self, other: Patterns) -> Patterns:
+        return Patterns(self.exact | other.exact, self.others + other.others)
+
+
+def parse_patterns(texts: Iterable[str]) -> Patterns:
+    """
+    Compile patterns as an operator writes them.
+
+    Raises:
+        ConfigurationError: one is empty, too long, or a regular expression that cannot be used.
+    """
+    exact: list[str] = []
+    others: list[Pattern] = []
+    for text in texts:
+        if len(text) > MAX_LENGTH:
+            raise ConfigurationError(
+                f"a pattern has {len(text)} characters, more than {MAX_LENGTH}; split it up"
+            )
+        if not text or text == REGEX_PREFIX:
+            raise ConfigurationError("a pattern is empty; leave the field out to match anything")
+        if text.startswith(REGEX_PREFIX):
+            others.append(Regex(text[len(REGEX_PREFIX) :]))
+        elif "*" in text or "?" in text:
+            others.append(Glob(text))
+        else:
+            exact.append(text)
+    return Patterns(exact, others)

@@ -1,0 +1,175 @@
+"""Which events may pass: the filter that operators configure."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eventkit import _fields
+from eventkit._counting import Tally
+from eventkit._rules import Facts, Rule, Rules, Test, parse_rules
+from eventkit._throttle import Throttle, describe
+from eventkit.exceptions import DropEvent
+from eventkit.typing import Event
+
+if TYPE_CHECKING:
+    from eventkit.consumers import Consumer
+
+_log = Throttle(logging.getLogger(__name__))
+
+
+class Filter:
+    """
+    Let through only the events that the rules allow and do not deny.
+
+    A rule maps fields to a pattern or a list of patterns. All fields of a rule must match, any
+    pattern of a field, any rule of a list; deny wins; a field that the event lacks never matches.
+
+    Args:
+        allow: the rules of which one must match. None (left out) allows every event; an empty list
+            allows none, so that a list made by a program fails closed.
+
+        deny: the rules of which none may match.
+
+    Fields are ``event`` (any name of it), ``course``, ``org``, ``user`` (id or username; ``allow``
+    looks at the learner that the event is about, ``deny`` at everybody in it), ``site`` (the
+    request's host), ``activity_type`` (the block's type, or the event's family: ``video``,
+    ``forum``, ...), ``enterprise``, or a dotted path (``context.org_id``, ``data.mode``).
+
+    Patterns are exact text, text with ``*`` (anything) or ``?`` (one character), or ``re:`` and a
+    regular expression, found anywhere unless it has anchors; only linear-time ones are accepted,
+    and they need the extra ``re2``. Case counts. Everything else is plain text, ``[`` included.
+
+    Raises:
+        ConfigurationError: a rule is wrong; the message names the rule, the field and the remedy.
+
+    >>> videos = Filter(allow=[{"event": "*_video", "org": ["edX", "MITx"]}])
+    >>> videos.accepts({"name": "play_video", "context": {"org_id": "edX"}})
+    True
+    >>> videos.accepts({"name": "play_video", "context": {"org_id": "Elsewhere"}})
+    False
+    """
+
+    __slots__ = ("_any_of", "_tally")
+
+    def __init__(
+        self,
+        *,
+        allow: Iterable[Mapping[str, Any]] | None = None,
+        deny: Iterable[Mapping[str, Any]] | None = None,
+    ) -> None:
+        allowed = None if allow is None else parse_rules(allow, "allow", _fields.ALLOW)
+        denied = () if deny is None else parse_rules(deny, "deny", _fields.DENY)
+        self._any_of: tuple[Rules, ...] = (Rules(allowed, denied),)
+        self._tally = Tally()
+
+    @classmethod
+    def _of(cls, any_of: Iterable[Rules]) -> Filter:
+        made = cls.__new__(cls)
+        made._any_of = tuple(any_of)  # noqa: SLF001 - it is one of us
+        made._tally = Tally()  # noqa: SLF001 - it is one of us
+        return made
+
+    @classmethod
+    def from_match_params(cls, params: Mapping[str, Any]) -> Filter:
+        """
+        Make the filter that lets through what event-routing-backends would route.
+
+        Args:
+            params: what a router configuration there holds under ``match_params``: dotted paths,
+                each with a regular expression (as Python's `re.search` reads it) or a list of them.
+                None given routes everything; what is not text never matches.
+
+        Raises:
+            ConfigurationError: an expression is invalid, or has no equal that runs in linear time.
+        """
+        # It reads parse trees of the standard library, which nobody else need depend on.
+        from eventkit import _match_params  # noqa: PLC0415
+
+        tests = [
+            Test(_fields.peer, path, patterns)
+            for path, patterns in _match_params.parse(params).items()
+        ]
+        return cls._of([Rules((Rule(None, tuple(tests)),), ())])
+
+    @classmethod
+    def for_consumers(cls, consumers: Any) -> Filter:
+        """
+        Make the early filter: what no enabled consumer may have need not be translated.
+
+        Args:
+            consumers: consumers, or whatever `eventkit.consumers.load_consumers` reads. Those that
+                are enabled now count; none enabled, and nothing passes.
+        """
+        rules: list[Rules] = []
+        open_rules: list[Rule] = []
+        for consumer in _load(consumers):
+            if not consumer.enabled:
+                continue
+            for one in consumer.filter._any_of:  # noqa: SLF001 - our own kind
+                if one.denied:
+                    rules.append(one)
+                else:  # Without exceptions, one list of rules is as good as several.
+                    open_rules += (Rule(None, ()),) if one.allowed is None else one.allowed
+        if open_rules:
+            rules.insert(0, Rules(tuple(open_rules), ()))
+        return cls._of(rules)
+
+    def accepts(self, event: Event) -> bool:
+        """
+        Tell whether *event* may pass. Never raises: what cannot be judged does not pass.
+
+        A translation counts as the event that it was made of.
+        """
+        try:
+            accepted = self._judge(event)
+        except Exception as error:  # noqa: BLE001 - whatever an event holds, the rules must hold
+            self._tally.add("error")
+            what = describe(error)
+            _log.warning(what, "a filter could not judge an event and dropped it: %s", what)
+            return False
+        self._tally.add("accepted" if accepted else "filtered")
+        return accepted
+
+    def __call__(self, event: Event) -> Event:
+        """Hand *event* on as it is, or raise `eventkit.DropEvent`."""
+        if self.accepts(event):
+            return event
+        raise DropEvent("filtered")
+
+    def stats(self) -> dict[str, int]:
+        """Count what was ``accepted``, ``filtered``, and refused because of an ``error``."""
+        return self._tally.snapshot()
+
+    def _judge(self, event: Any) -> bool:
+        if not isinstance(event, Mapping):
+            return False
+        if "documents" in event and "protocol" in event and isinstance(event["event"], Mapping):
+            event = event["event"]
+        facts = Facts(event)
+        for rules in self._any_of:  # noqa: SIM110 - a generator costs more than the test
+            if rules.permit(facts):
+                return True
+        return False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {sum(len(one) for one in self._any_of)} rules>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickle, (type(self), self._any_of)
+
+
+def _unpickle(cls: type[Filter], any_of: tuple[Rules, ...]) -> Filter:
+    return cls._of(any_of)
+
+
+def _load(consumers: Any) -> Iterable[Consumer]:
+    if not isinstance(consumers, (str, Path, Mapping)) and isinstance(consumers, Iterable):
+        consumers = list(consumers)
+        if all(hasattr(consumer, "filter") for consumer in consumers):
+            return list(consumers)
+    from eventkit.consumers import load_consumers  # noqa: PLC0415 - it imports this module
+
+    return load_consumers(consumers)
