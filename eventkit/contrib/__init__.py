@@ -1,0 +1,1 @@
+"""Adapters to particular platforms; the only modules that know them."""

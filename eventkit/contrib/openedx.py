@@ -1,0 +1,138 @@
+"""
+What the Open edX platform knows about users and courses.
+
+These work in processes of the LMS and its workers. The platform is imported on the first call and
+not before, because settings files name these classes before Django's apps are loaded. Every call
+asks the database; wrap them in `eventkit.CachedIdentity` and `eventkit.CachedCourses`::
+
+    "identity": {
+        "ENGINE": "eventkit.CachedIdentity",
+        "OPTIONS": {"identity": {"ENGINE": "eventkit.contrib.openedx.ExternalIdIdentity"}},
+    },
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, TypeVar
+
+from eventkit.exceptions import ConfigurationError
+from eventkit.typing import ProtocolName
+
+Answer = TypeVar("Answer")
+
+_EXTERNAL_IDS = "openedx.core.djangoapps.external_user_ids.models"
+_COURSES = "openedx.core.djangoapps.content.course_overviews.api"
+
+
+class ExternalIdIdentity:
+    """
+    Give the external id that the LMS keeps for a user, of the type of the protocol.
+
+    A user who has none yet gets one. Platforms from before the types ``xapi`` and ``caliper`` have
+    one id for all external systems, of the type ``lti``, and that is given.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ExternalIdIdentity()"
+
+    def __call__(self, user: int | str, system: ProtocolName) -> str | None:
+        """
+        Give the external id of *user*; None when there is no such user.
+
+        Raises:
+            ConfigurationError: the database does not have the type of external id.
+        """
+        return _ask(lambda: _external_id(user, system))
+
+
+class CourseOverviews:
+    """Give the display name of a course, from the LMS's course overviews."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "CourseOverviews()"
+
+    def __call__(self, course_id: str) -> str | None:
+        """Give the name of the course; None when there is no such course, or it has no name."""
+        return _ask(lambda: _course_name(course_id))
+
+
+class UserEmails:
+    """Give the e-mail address of a user, for the actor forms that need it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UserEmails()"
+
+    def __call__(self, user: int | str) -> str | None:
+        """Give the address of *user*; None when there is no such user, or no address."""
+        found = _ask(lambda: _find_user(user))
+        return (found.email or None) if found is not None else None
+
+
+user_email = UserEmails()
+"""`UserEmails`, ready to be called, for those who write Python instead of settings."""
+
+
+def _external_id(user: int | str, system: ProtocolName) -> str | None:
+    found = _find_user(user)
+    if found is None:
+        return None
+    models: Any = import_module(_EXTERNAL_IDS)
+    types = models.ExternalIdType
+    type_name = getattr(types, system.upper(), None) or types.LTI
+    external_id, _ = models.ExternalId.add_new_user_id(found, type_name)
+    if external_id is None:
+        raise ConfigurationError(
+            f"the platform has no external id type {type_name!r}; "
+            "run its migrations: manage.py lms migrate external_user_ids"
+        )
+    return str(external_id.external_user_id)
+
+
+def _course_name(course_id: str) -> str | None:
+    keys: Any = import_module("opaque_keys.edx.keys")
+    opaque_keys: Any = import_module("opaque_keys")
+    try:
+        key = keys.CourseKey.from_string(course_id)
+    except opaque_keys.InvalidKeyError:
+        return None
+    courses: Any = import_module(_COURSES)
+    # Not CourseOverview.get_from_id, which loads the course itself when it has no overview.
+    overviews = courses.get_course_overviews([key])
+    return (overviews[0]["display_name"] or None) if overviews else None
+
+
+def _find_user(user: int | str) -> Any:
+    auth: Any = import_module("django.contrib.auth")
+    model = auth.get_user_model()
+    if isinstance(user, bool) or not isinstance(user, (int, str)) or user == "":
+        return None
+    if isinstance(user, int):
+        # What no key column can hold would be an error, not an empty result.
+        return model.objects.filter(pk=user).first() if 0 < user < 1 << 63 else None
+    if "\0" in user:
+        return None
+    return model.objects.filter(**{model.USERNAME_FIELD: user}).first()
+
+
+def _ask(question: Callable[[], Answer]) -> Answer:
+    """
+    Ask the database; once more over a new connection if the old one turns out to be dead.
+
+    Django looks after connections at the start and end of requests, which a worker's thread does
+    not have; a database server closes what was idle for hours.
+    """
+    db: Any = import_module("django.db")
+    try:
+        return question()
+    except (db.OperationalError, db.InterfaceError):
+        # Drops connections that have failed and are not in a transaction; others are left alone.
+        db.close_old_connections()
+        return question()
