@@ -1,0 +1,429 @@
+"""
+The two backends: one in the request, which must never hurt it, and one in the background.
+
+Both are what event-tracking calls a backend, an object with ``send(event)``, and are configured by
+their constructors.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from eventtracking.backends.routing import RoutingBackend
+from eventtracking.processors.exceptions import EventEmissionExit
+
+from eventkit._chain import Chain, Lost
+from eventkit._counting import Tally
+from eventkit._delivering import Failure, summary, tell, try_to_send
+from eventkit._enqueueing import EnqueueNotFound, find_enqueue
+from eventkit._forking import renew_after_fork
+from eventkit._jsonable import from_json, to_json
+from eventkit._throttle import Throttle, describe, name_of
+from eventkit._worker import Worker
+from eventkit.exceptions import ConfigurationError, DeliveryError, DropEvent
+from eventkit.typing import Backend, Enqueue, Event, Processor
+
+MAX_QUEUED_BYTES = 100_000_000
+"""JSON that waits in one in-process queue, however few events it is."""
+
+_CHUNK = 500
+
+_log = logging.getLogger(__name__)
+
+
+class RealTimeBackend:
+    """
+    Take events where they happen, in the request, and hand them to the background.
+
+    `send` filters, writes the event in a form that any queue can carry, and hands it off. It never
+    raises and never waits: what goes wrong costs the event, is counted under a reason (`stats`)
+    and logged, without the event, at most once a minute.
+
+    Give one of *enqueue* and *backend*::
+
+        RealTimeBackend(processors=[Filter(...)], enqueue="mysite.tasks.route_event")
+        RealTimeBackend(processors=[Filter(...)], backend=EventRoutingBackend(...))
+
+    Args:
+        processors: callables that return the event or raise `DropEvent`. An event on which one of
+            them fails in any other way is dropped. They are given the event as it was emitted,
+            with datetimes in it.
+
+        enqueue: hands an event, a JSON-safe dict, to what runs the site's background work. A
+            callable, the dotted path of one, or either of a Celery task, whose ``delay`` is then
+            called. A path is imported with the first event, because the tasks of a Django app
+            cannot be when settings are read.
+
+        backend: receives the events in a thread of this process instead, in order, one at a time,
+            and once: a router in it should be buffered, as that tries again what fails. What is
+            still queued when the process ends gets two seconds.
+
+        threaded: call *enqueue* in a thread of this process too. It should be on for everything
+            that talks to a network: a broker that does not answer then fills the queue instead of
+            holding up requests.
+
+        max_queue: how many events may wait in this process, the one being handed on included;
+            further ones are dropped.
+
+        max_bytes: how much JSON one event may be.
+
+        clock: gives seconds that never run backwards.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        processors: Iterable[Processor] = (),
+        enqueue: Enqueue | str | None = None,
+        backend: Backend | None = None,
+        threaded: bool = False,
+        max_queue: int = 10_000,
+        max_bytes: int = 1_000_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if (enqueue is None) == (backend is None):
+            raise ConfigurationError(
+                "RealTimeBackend needs either enqueue, the callable or dotted path that hands an "
+                "event to the site's task queue, or backend, the backend that a thread of this "
+                f"process feeds; {'neither' if enqueue is None else 'both'} was given"
+            )
+        if backend is not None and not callable(getattr(backend, "send", None)):
+            raise ConfigurationError(f"backend: {name_of(backend)} has no send method")
+        if not isinstance(threaded, bool):
+            raise ConfigurationError(f"threaded: expected True or False, got {threaded!r}")
+        for key, value in (("max_queue", max_queue), ("max_bytes", max_bytes)):
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ConfigurationError(f"{key}: expected a whole number from 1, got {value!r}")
+        self._processors = Chain(processors)
+        self._backend = backend
+        self._max_queue = max_queue
+        self._max_bytes = max_bytes
+        self._throttle = Throttle(_log, clock)
+        self._target: Callable[[Any], object] = (
+            find_enqueue(enqueue, clock) if backend is None else backend.send
+        )
+        self._threaded = threaded or backend is not None
+        self._closed = False
+        self.renew()
+        renew_after_fork(self)
+
+    def __repr__(self) -> str:
+        return f"RealTimeBackend({name_of(self._backend or self._target)})"
+
+    def renew(self) -> None:
+        """Begin with an empty queue and counts of zero; what the parent has queued is its own."""
+        self._tally = Tally()
+        self._worker: Worker | None = None
+        if self._threaded:
+            self._worker = Worker(
+                # Not a method of self: the queue's thread would keep it alive.
+                partial(_hand_over, self._target),
+                max_items=self._max_queue,
+                max_weight=MAX_QUEUED_BYTES,
+                tally=self._tally,
+            )
+
+    def send(self, event: Event) -> None:
+        """Take *event*. Never raises, never waits, and never changes it."""
+        try:
+            self._tally.add("received")
+            try:
+                self._tally.add(self._take(event))
+            except Lost as loss:
+                self._lose(loss)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - nothing may hurt the request
+            # Not contextlib.suppress: with a full stack even calling that is too much.
+            try:  # noqa: SIM105
+                self._lose(Lost("internal_error", describe(error)))
+            except Exception:  # noqa: BLE001, S110 - there is nothing left to try
+                pass
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until all that was sent so far has been handed on; False when time is up."""
+        deadline = time.monotonic() + timeout
+        flushed = self._worker.flush(timeout) if self._worker else True
+        return tell(self._backend, "flush", deadline) and flushed
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """
+        Take no more events and hand on what is queued.
+
+        False when time is up; what is then still queued is counted as ``lost:closed``.
+        """
+        self._closed = True
+        deadline = time.monotonic() + timeout
+        closed = self._worker.close(timeout) if self._worker else True
+        return tell(self._backend, "close", deadline) and closed
+
+    def stats(self) -> dict[str, int]:
+        """
+        Count what became of the events of this process.
+
+        ``received`` = ``filtered`` + ``dropped:<reason>`` + ``enqueued``; with a queue in this
+        process also ``enqueued`` = ``processed`` + ``failed`` + ``lost:<reason>`` + ``pending``.
+        """
+        counts = self._tally.snapshot()
+        if self._worker:
+            counts["pending"] = self._worker.pending
+        return counts
+
+    def _take(self, event: Event) -> str:
+        """Process *event* and hand it on; give the name under which it counts."""
+        if self._closed:
+            raise Lost("closed", "the backend is closed")
+        try:
+            result = self._processors(event)
+        except EventEmissionExit:
+            return "filtered"
+        written = _write(result, self._max_bytes)
+        if self._worker is None:
+            self._enqueue(written)
+        elif not self._worker.put(written, len(written)):
+            raise Lost("queue_full", f"{self._worker.pending} events wait in this process")
+        return "enqueued"
+
+    def _enqueue(self, written: bytes) -> None:
+        try:
+            _hand_over(self._target, written)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except EnqueueNotFound as error:
+            raise Lost("enqueue_not_found", str(error)) from None
+        except BaseException as error:  # noqa: BLE001 - nothing may hurt the request
+            raise Lost("enqueue_failed", describe(error)) from None
+
+    def _lose(self, loss: Lost) -> None:
+        self._tally.add(f"dropped:{loss.reason}")
+        self._throttle.warning(
+            loss.reason, "An event was dropped (%s): %s", loss.reason, loss.detail
+        )
+
+
+def _write(event: object, max_bytes: int) -> bytes:
+    """Write what the processors made of an event as JSON."""
+    if not isinstance(event, Mapping):
+        raise Lost("not_an_event", f"expected a mapping, got {type(event).__name__}")
+    try:
+        written = to_json(event)
+    except Exception as error:  # noqa: BLE001 - anything may be in an event
+        raise Lost("not_json", describe(error)) from None
+    if len(written) > max_bytes:
+        raise Lost("too_big", f"{len(written)} bytes of JSON, more than {max_bytes}")
+    return written
+
+
+def _hand_over(target: Callable[[Any], object], written: bytes) -> None:
+    target(from_json(written))
+
+
+class EventRoutingBackend(RoutingBackend):
+    """
+    Run events through processors and hand the result to each of the nested backends.
+
+    event-tracking's own routing backend, for the background and with other manners: an event on
+    which a processor fails goes no further, instead of going on untranslated; no backend sees what
+    another one did to the event; and who runs it learns what could not be delivered.
+
+        EventRoutingBackend(
+            backends={
+                "xapi": EventRoutingBackend(
+                    processors=[XAPITranslator(...)],
+                    backends={"router": Router(...)},
+                ),
+            },
+        )
+
+    Args:
+        processors: callables that return what goes on or raise `DropEvent`; None that is returned
+            keeps the event as it was, as in event-tracking.
+
+        backends: objects with ``send(event)``, by name. They are tried in the order of the names,
+            all of them, whatever becomes of the others.
+
+    Raises:
+        ConfigurationError: a processor cannot be called, or a backend has no ``send``.
+    """
+
+    def __init__(
+        self,
+        *,
+        processors: Iterable[Processor] | None = None,
+        backends: Mapping[str, Backend] | None = None,
+    ) -> None:
+        self._throttle = Throttle(_log)
+        self._chain = Chain(())
+        if backends is not None and not isinstance(backends, Mapping):
+            raise ConfigurationError(
+                f"backends: expected a mapping of names to backends, got {type(backends).__name__}"
+            )
+        try:
+            super().__init__(backends=backends)  # type: ignore[no-untyped-call]
+        except ValueError as error:
+            raise ConfigurationError(f"backends: {error}") from None
+        for processor in Chain(processors or ()).processors:
+            self.register_processor(processor)
+        self.renew()
+        renew_after_fork(self)
+
+    def __repr__(self) -> str:
+        return f"EventRoutingBackend({', '.join(self.backends)})"
+
+    def renew(self) -> None:
+        """Begin with counts of zero, in a forked child."""
+        self._tally = Tally()
+
+    def register_processor(self, processor: Processor) -> None:
+        """Add *processor* to the end of the chain."""
+        self._chain.append(processor)
+        super().register_processor(processor)  # type: ignore[no-untyped-call]
+
+    def send(self, event: Event) -> None:
+        """
+        Process *event* and hand the result to every backend.
+
+        Raises:
+            DeliveryError: a backend failed. The others have been tried; trying again hands the
+                event to all of them, and its statements have the same ids.
+        """
+        errors = [error for _, error in self._send_all([event])]
+        if not errors:
+            return
+        if not _has_name(event) and _called_by_host():
+            # The host answers any exception by logging event["name"]; without one that would end
+            # as a KeyError in the application. The failure is counted and logged here.
+            return
+        raise summary(errors)
+
+    def send_many(self, events: Iterable[Event]) -> None:
+        """
+        Process *events* and hand the results to every backend, many at a time where it can.
+
+        Raises:
+            DeliveryError: some could not be delivered. All have been tried.
+        """
+        errors: list[DeliveryError] = []
+        for chunk in _chunks(events):
+            errors += [error for _, error in self._send_all(chunk)]
+        if errors:
+            raise summary(errors)
+
+    def process_event(self, event: Event) -> Any:
+        """Run the processors on *event*; what must not go on is an `EventEmissionExit`."""
+        self._tally.add("received")
+        try:
+            return self._chain(event)
+        except EventEmissionExit:
+            self._tally.add("filtered")
+            raise
+        except Lost as loss:
+            self._tally.add(f"dropped:{loss.reason}")
+            self._throttle.warning(
+                loss.reason, "An event was dropped (%s): %s", loss.reason, loss.detail
+            )
+            raise DropEvent(loss.reason) from None
+
+    def send_to_backends(self, event: Any) -> None:
+        """Hand what `process_event` gave to every backend, and raise as `send` does."""
+        errors = [error for _, error in self._deliver([event])]
+        if errors:
+            raise summary(errors)
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Have the backends that buffer deliver what they hold; False when time is up."""
+        return self._tell("flush", timeout)
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """Close the backends that can be closed; False when one was not done in time."""
+        return self._tell("close", timeout)
+
+    def stats(self) -> dict[str, int]:
+        """
+        Count what became of the events of this process.
+
+        ``received`` = ``filtered`` + ``dropped:<reason>`` + ``processed`` + ``failed``. A failed
+        event is one that at least one backend did not take; ``backend_failed:<name>`` says which.
+        """
+        return self._tally.snapshot()
+
+    def _tell(self, what: str, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        # Each gets its turn, also after one that was not done in time.
+        done = [tell(each, what, deadline) for each in self.backends.values()]
+        return all(done)
+
+    def _send_all(self, events: Sequence[Event]) -> list[Failure]:
+        """Send each of *events*; give the failures with the positions of their events."""
+        positions, results = [], []
+        for position, event in enumerate(events):
+            with suppress(EventEmissionExit):
+                results.append(self.process_event(event))
+                positions.append(position)
+        return [(positions[index], error) for index, error in self._deliver(results)]
+
+    def _deliver(self, results: Sequence[Any]) -> list[Failure]:
+        failures: list[Failure] = []
+        for name, backend in self.backends.items():
+            for index, error in _failures(backend, name, results):
+                failures.append((index, error))
+                self._tally.add(f"backend_failed:{name}")
+                self._throttle.warning(
+                    f"backend_failed:{name}", "Backend %s did not take an event: %s", name, error
+                )
+        failed = len({index for index, _ in failures})
+        if failed:
+            self._tally.add("failed", failed)
+        if failed < len(results):
+            self._tally.add("processed", len(results) - failed)
+        return failures
+
+
+def _failures(backend: Backend, name: str, results: Sequence[Any]) -> Iterator[Failure]:
+    """Send *results* to *backend*, however many of them fail."""
+    if type(backend) is EventRoutingBackend:
+        # It knows which ones failed, where an exception could tell of all of them only.
+        yield from backend._send_all(results)  # noqa: SLF001 - its own class
+        return
+    send_many = getattr(backend, "send_many", None)
+    if len(results) > 1 and callable(send_many):
+        if error := try_to_send(send_many, backend, name, results):
+            yield from ((index, error) for index in range(len(results)))
+        return
+    for index, result in enumerate(results):
+        if error := try_to_send(backend.send, backend, name, result):
+            yield index, error
+
+
+def _chunks(events: Iterable[Event]) -> Iterator[list[Event]]:
+    """Cut *events* into lists; what came before *events* itself fails is not lost."""
+    chunk: list[Event] = []
+    try:
+        for event in events:
+            chunk.append(event)
+            if len(chunk) == _CHUNK:
+                yield chunk
+                chunk = []
+    except Exception:
+        yield chunk
+        raise
+    yield chunk
+
+
+def _has_name(event: object) -> bool:
+    return isinstance(event, Mapping) and "name" in event
+
+
+def _called_by_host() -> bool:
+    """Tell whether event-tracking's own routing backend called the method that calls this."""
+    caller = sys._getframe(2)  # noqa: SLF001 - the only way to know
+    return caller.f_code is RoutingBackend.send_to_backends.__code__

@@ -1,0 +1,424 @@
+"""The queue and its thread, inside a process that is not ours."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import re
+import subprocess
+import sys
+import textwrap
+import threading
+import weakref
+from typing import Any, Never
+
+import pytest
+
+from eventkit import _worker
+from eventkit._counting import Tally
+from eventkit._worker import Worker
+
+WAIT = 20.0
+"""Seconds that are never needed, unless something is broken."""
+
+FORKS = "ignore:This process:DeprecationWarning"
+"""That forking beside threads is dangerous is why these tests exist."""
+
+
+class Consumer:
+    """Takes items, when it is let."""
+
+    def __init__(self, *, held: bool = False) -> None:
+        self.items: list[object] = []
+        self.entered = threading.Event()
+        self.release = threading.Event()
+        if not held:
+            self.release.set()
+
+    def __call__(self, item: object) -> None:
+        self.entered.set()
+        assert self.release.wait(WAIT)
+        self.items.append(item)
+
+
+def make(consume: Any, *, max_items: Any = 100, max_weight: Any = 1000) -> Any:
+    tally = Tally()
+    return Worker(consume, max_items=max_items, max_weight=max_weight, tally=tally), tally
+
+
+def run(script: str, *, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-W", FORKS, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def test_consumes_in_order() -> None:
+    consumer = Consumer()
+    worker, tally = make(consumer)
+
+    assert all(worker.put(number) for number in range(50))
+    assert worker.flush(WAIT)
+
+    assert list(range(50)) == consumer.items
+    assert tally.snapshot() == {"processed": 50}
+    assert worker.pending == 0
+
+
+def test_starts_no_thread_before_it_is_used() -> None:
+    before = threading.active_count()
+
+    worker, _ = make(Consumer())
+    assert worker.flush(0)
+
+    assert before == threading.active_count()
+
+
+def test_refuses_at_once_what_there_is_no_room_for() -> None:
+    consumer = Consumer(held=True)
+    worker, _ = make(consumer, max_items=3)
+
+    accepted = [worker.put(number) for number in range(5)]
+    assert worker.pending == 3
+    consumer.release.set()
+    assert worker.flush(WAIT)
+
+    assert accepted == [True, True, True, False, False]
+    assert consumer.items == [0, 1, 2]
+    assert worker.put("there is room again")
+
+
+def test_refuses_what_is_too_heavy_together() -> None:
+    consumer = Consumer(held=True)
+    worker, _ = make(consumer, max_weight=100)
+
+    accepted = [worker.put("a", 60), worker.put("b", 41), worker.put("c", 40)]
+    consumer.release.set()
+    assert worker.flush(WAIT)
+
+    assert accepted == [True, False, True]
+    assert worker.put("d", 100)
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt, BaseException])
+def test_nothing_that_an_item_does_ends_the_thread(error: Any) -> None:
+    def consume(item: Any) -> None:
+        if item == "bad":
+            raise error("secret payload")
+
+    worker, tally = make(consume)
+
+    assert all(worker.put(item) for item in ("good", "bad", "good"))
+    assert worker.flush(WAIT)
+
+    assert tally.snapshot() == {"failed": 1, "processed": 2}
+
+
+def test_a_failure_is_logged_without_what_it_says(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def consume(_: Any) -> Never:
+        raise ValueError("ann@example.com")
+
+    log = _worker.Throttle(logging.getLogger("eventkit._worker"))
+    monkeypatch.setattr(_worker._process, "throttle", log)
+    worker, _ = make(consume)
+    for _ in range(10):
+        worker.put("ann")
+    assert worker.flush(WAIT)
+
+    assert len(caplog.records) == 1
+    assert re.search(r"ValueError at \S*test_worker:\d+", caplog.text)
+    assert "ann" not in caplog.text
+
+
+def test_flush_gives_up_when_time_is_up() -> None:
+    consumer = Consumer(held=True)
+    worker, _ = make(consumer)
+    worker.put(1)
+
+    assert not worker.flush(0.01)
+
+    consumer.release.set()
+    assert worker.flush(WAIT)
+
+
+def test_flush_from_within_the_thread_does_not_wait_for_itself() -> None:
+    answers = []
+    worker, _ = make(lambda _: answers.append(ref().flush(WAIT)))
+    ref = weakref.ref(worker)
+    worker.put(1)
+
+    assert worker.flush(WAIT)
+    assert answers == [False]
+
+
+def test_close_consumes_what_is_queued_and_takes_no_more() -> None:
+    consumer = Consumer()
+    worker, tally = make(consumer)
+    for number in range(20):
+        worker.put(number)
+
+    assert worker.close(WAIT)
+
+    assert not worker.put(21)
+    assert tally.snapshot() == {"processed": 20}
+    assert worker.close(WAIT)
+    assert worker.flush(WAIT)
+
+
+def test_close_ends_the_thread() -> None:
+    worker, _ = make(Consumer())
+    worker.put(1)
+    thread = worker._queue._thread
+    assert thread is not None
+
+    worker.close(WAIT)
+    thread.join(WAIT)
+
+    assert not thread.is_alive()
+
+
+def test_close_counts_what_it_has_no_time_for() -> None:
+    consumer = Consumer(held=True)
+    worker, tally = make(consumer)
+    for number in range(5):
+        worker.put(number)
+    assert consumer.entered.wait(WAIT)
+
+    assert not worker.close(0.01)
+
+    assert tally.snapshot() == {"lost:closed": 4}
+    assert worker.pending == 1
+    consumer.release.set()
+    thread = worker._queue._thread
+    assert thread is not None
+    thread.join(WAIT)
+    assert tally.snapshot() == {"lost:closed": 4, "processed": 1}
+    assert worker.pending == 0
+
+
+def test_a_forgotten_worker_finishes_its_items_and_its_thread_ends() -> None:
+    consumer = Consumer(held=True)
+    worker, tally = make(consumer)
+    for number in range(5):
+        worker.put(number)
+    thread, ref = worker._queue._thread, weakref.ref(worker)
+    assert thread is not None
+
+    del worker
+    gc.collect()
+    assert ref() is None
+    consumer.release.set()
+    thread.join(WAIT)
+
+    assert not thread.is_alive()
+    assert list(range(5)) == consumer.items
+    assert tally.snapshot() == {"processed": 5}
+
+
+def test_an_item_is_let_go_once_it_is_consumed() -> None:
+    class Item:
+        pass
+
+    worker, _ = make(lambda _: None)
+    item = Item()
+    ref = weakref.ref(item)
+    worker.put(item)
+    del item
+
+    assert worker.flush(WAIT)
+    gc.collect()
+
+    assert ref() is None
+
+
+def test_many_threads_put_and_every_item_is_accounted_for() -> None:
+    consumer = Consumer()
+    worker, tally = make(consumer, max_items=50)
+    accepted = [0] * 8
+
+    def produce(index: Any) -> None:
+        accepted[index] = sum(worker.put((index, number)) for number in range(1000))
+
+    threads = [threading.Thread(target=produce, args=(index,)) for index in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT)
+    assert worker.flush(WAIT)
+
+    assert sum(accepted) == tally["processed"] == len(consumer.items)
+    for index in range(8):
+        mine = [number for who, number in consumer.items if who == index]
+        assert sorted(mine) == mine
+
+
+def test_a_thread_that_died_is_replaced() -> None:
+    consumer = Consumer()
+    worker, _ = make(consumer)
+    worker.put(1)
+    assert worker.flush(WAIT)
+    worker._queue.stop()
+    thread = worker._queue._thread
+    assert thread is not None
+    thread.join(WAIT)
+
+    assert worker.put(2)
+    assert worker.flush(WAIT)
+
+    assert consumer.items == [1, 2]
+
+
+def test_without_a_thread_nothing_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self) -> Never:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    worker, _ = make(Consumer())
+
+    assert not worker.put(1)
+    assert worker.pending == 0
+    assert worker.flush(0)
+
+
+def test_putting_from_within_a_put_does_not_deadlock() -> None:
+    """A destructor or signal handler may emit an event anywhere, in the same thread."""
+    consumer = Consumer()
+    worker, _ = make(consumer)
+
+    class Weight(int):
+        def __radd__(self, other: Any) -> Any:
+            worker.put("inner")
+            return int(self) + other
+
+    assert worker.put("outer", Weight(5))
+    assert worker.flush(WAIT)
+
+    assert {"inner", "outer"} == set(consumer.items)
+
+
+def test_what_is_queued_at_the_end_of_the_process_is_consumed() -> None:
+    done = run(
+        """
+        import time
+        from eventkit._counting import Tally
+        from eventkit._worker import Worker
+        def consume(item):
+            time.sleep(0.01)
+            print(item, flush=True)
+        worker = Worker(consume, max_items=100, max_weight=1, tally=Tally())
+        for number in range(20):
+            assert worker.put(number)
+        """
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [str(number) for number in range(20)] == done.stdout.split()
+
+
+def test_a_consumer_that_hangs_delays_the_end_of_the_process_for_a_bounded_time() -> None:
+    done = run(
+        """
+        import atexit, threading, time
+        from eventkit import _worker
+        from eventkit._counting import Tally
+        tallies = [Tally() for _ in range(3)]
+        start = []
+        def report():
+            print(round(time.monotonic() - start[0], 1), *(each.snapshot() for each in tallies))
+        atexit.register(report)
+        workers = [
+            _worker.Worker(lambda _: threading.Event().wait(), max_items=100, max_weight=1, tally=t)
+            for t in tallies
+        ]
+        for worker in workers:
+            for number in range(5):
+                worker.put(number)
+        start.append(time.monotonic())
+        """
+    )
+
+    seconds, counts = done.stdout.split(maxsplit=1)
+    assert done.returncode == 0
+    assert 1.9 <= float(seconds) <= 4
+    assert counts.split("\n")[0].count("'lost:exit': 4") == 3
+    assert "12 events were still queued when the process ended" in done.stderr
+
+
+def test_a_forked_child_leaves_the_queue_of_its_parent_alone() -> None:
+    done = run(
+        """
+        import os, sys, threading
+        from eventkit._counting import Tally
+        from eventkit._worker import Worker
+        release = threading.Event()
+        def consume(item):
+            release.wait()
+            print(os.getpid(), item, flush=True)
+        worker = Worker(consume, max_items=100, max_weight=1, tally=Tally())
+        for number in range(5):
+            worker.put(number)
+        pid = os.fork()
+        if pid == 0:
+            sys.exit(0)  # runs what is registered for the end of the process
+        os.waitpid(pid, 0)
+        release.set()
+        worker.close(20)
+        print("parent", os.getpid())
+        """
+    )
+
+    *items, last = done.stdout.splitlines()
+    parent = last.split()[1]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [f"{parent} {number}" for number in range(5)] == items
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, False),
+        ({b"enable-threads": b"false"}, False),
+        ({"enable-threads": True}, True),
+        ({b"enable-threads": b"true"}, True),
+        ({b"threads": b"4"}, True),
+        ({b"threads": b"1"}, False),
+    ],
+)
+def test_knows_whether_uwsgi_lets_threads_run(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], expected: Any
+) -> None:
+    class Module:
+        opt = options
+
+    monkeypatch.setitem(sys.modules, "uwsgi", Module)
+
+    assert expected == _worker.threads_run()
+
+
+def test_threads_run_outside_of_uwsgi(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "uwsgi", raising=False)
+
+    assert _worker.threads_run()
+
+
+def test_under_uwsgi_without_threads_it_warns_once() -> None:
+    done = run(
+        """
+        import sys, types
+        sys.modules["uwsgi"] = types.SimpleNamespace(opt={})
+        from eventkit._counting import Tally
+        from eventkit._worker import Worker
+        for _ in range(3):
+            worker = Worker(print, max_items=100, max_weight=1, tally=Tally())
+            worker.put(1)
+            worker.close(20)
+        """
+    )
+
+    assert done.stderr.count("enable-threads = true") == 1
