@@ -1,0 +1,113 @@
+"""Ralph, a real LRS, as a fixture."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+HERE = Path(__file__).resolve().parent
+AUTH = ("eventkit", "secret")
+_PATIENCE = 30
+
+
+@dataclass(frozen=True)
+class Lrs:
+    """A running LRS."""
+
+    root: str
+    url: str
+    auth: tuple[str, str]
+
+    def statements(self) -> list[dict[str, Any]]:
+        """Read everything that it holds, page by page, without what it added itself."""
+        found: list[dict[str, Any]] = []
+        with requests.Session() as session:
+            session.trust_env = False
+            session.auth = self.auth
+            session.headers["X-Experience-API-Version"] = "1.0.3"
+            more = "/xAPI/statements?limit=100"
+            while more:
+                answer = session.get(self.root + more, timeout=_PATIENCE)
+                answer.raise_for_status()
+                page = answer.json()
+                found += page["statements"]
+                more = page.get("more") if page["statements"] else None
+        for statement in found:
+            del statement["stored"], statement["authority"]
+        return found
+
+
+@pytest.fixture(scope="session")
+def ralph_python(root: Path) -> Path:
+    """The Python of Ralph's environment."""
+    folder = Path(os.environ.get("EVENTKIT_RALPH_VENV") or root / ".venv-lrs")
+    if not (folder / "installed.txt").is_file():
+        pytest.skip(f"Ralph is not in {folder.name}: python tests/lrs/install.py puts it there")
+    return folder / "bin" / "python"
+
+
+@pytest.fixture
+def start_lrs(ralph_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start one more LRS, empty, on a free port of the loopback address."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start() -> Lrs:
+        folder = tmp_path_factory.mktemp("ralph")
+        (folder / "app").mkdir()
+        (folder / "statements").mkdir()
+        environment = os.environ | {
+            "RALPH_APP_DIR": str(folder / "app"),
+            "RALPH_RUNSERVER_BACKEND": "fs",
+            "RALPH_BACKENDS__LRS__FS__DEFAULT_DIRECTORY_PATH": str(folder / "statements"),
+        }
+        add_user = ["auth", "-u", AUTH[0], "-p", AUTH[1], "-s", "all", "-w"]
+        agent = ["-N", "eventkit", "-A", "eventkit", "https://lms.example.org"]
+        subprocess.run(
+            [ralph_python.with_name("ralph"), *add_user, *agent],
+            env=environment,
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            timeout=_PATIENCE,
+        )
+        with (folder / "server.log").open("w") as log:
+            server = subprocess.Popen(
+                [ralph_python, HERE / "serve.py"],
+                env=environment,
+                cwd=folder,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        running.append(server)
+        assert server.stdout is not None
+        port = server.stdout.readline().strip()
+        assert port, (folder / "server.log").read_text()
+        root = f"http://127.0.0.1:{port}"
+        # The socket listens already, so this waits until there is somebody to answer.
+        requests.get(f"{root}/__lbheartbeat__", timeout=_PATIENCE).raise_for_status()
+        return Lrs(root=root, url=f"{root}/xAPI", auth=AUTH)
+
+    yield start
+    for server in running:
+        server.terminate()
+        try:
+            server.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        if server.stdout is not None:
+            server.stdout.close()
+
+
+@pytest.fixture
+def lrs(start_lrs: Callable[[], Lrs]) -> Lrs:
+    """An LRS that is empty."""
+    return start_lrs()
