@@ -1,0 +1,10 @@
+"""``python -m eventkit`` is the same as ``eventkit``."""
+
+from __future__ import annotations
+
+import sys
+
+from eventkit.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""How far each consumer is in each file, so that a second run goes on where the first stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eventkit.batch import Line, read_log
+from eventkit.cli._output import output
+from eventkit.exceptions import ConfigurationError
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """
+    A place in a file: so many lines, and the digest of them.
+
+    The digest tells whether the file still begins with what was sent; a name alone says nothing,
+    because logs are rotated.
+    """
+
+    lines: int = 0
+    digest: str = ""
+
+
+class Tracker:
+    """Follow a file line by line, and tell the position."""
+
+    __slots__ = ("_hash", "lines")
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.lines = 0
+
+    def pass_over(self, lines: Iterable[Line]) -> None:
+        """Take note of lines that have been read."""
+        for line in lines:
+            self._hash.update(line.raw + b"\n" if line.ended else line.raw)
+            self.lines = line.number
+
+    def after(self, lines: Iterable[Line]) -> Position:
+        """Give the position that there will be after *lines*."""
+        ahead = Tracker()
+        ahead._hash, ahead.lines = self._hash.copy(), self.lines
+        ahead.pass_over(lines)
+        return Position(ahead.lines, ahead._hash.hexdigest())
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """
+    A JSON file with the position of every consumer in every file.
+
+    It is replaced as a whole, so a crash leaves the one before. What was sent since then is sent
+    again by the next run; statements have the same ids, so nobody has them twice.
+    """
+
+    path: Path
+    files: dict[str, dict[str, Position]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: str, *, restart: bool = False) -> Checkpoint:
+        """
+        Read the file; one that does not exist is empty.
+
+        Raises:
+            ConfigurationError: it is no checkpoint.
+        """
+        checkpoint = cls(Path(path))
+        if restart:
+            return checkpoint
+        try:
+            content = json.loads(checkpoint.path.read_text(encoding="utf-8"))
+            if content["version"] != _VERSION:
+                raise ValueError(f"version {content['version']!r}, expected {_VERSION}")
+            for name, consumers in content["files"].items():
+                checkpoint.files[name] = {key: _position(at) for key, at in consumers.items()}
+        except FileNotFoundError:
+            if not checkpoint.path.absolute().parent.is_dir():
+                raise ConfigurationError(
+                    f"--checkpoint: the folder of {path!r} does not exist; create it"
+                ) from None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigurationError(
+                f"--checkpoint: {path!r} is no checkpoint ({type(error).__name__}); name another "
+                "file, or give --restart to write it anew"
+            ) from None
+        return checkpoint
+
+    def save(self) -> None:
+        """Write the file."""
+        content = {
+            "version": _VERSION,
+            "files": {
+                name: {key: asdict(at) for key, at in sorted(consumers.items())}
+                for name, consumers in sorted(self.files.items())
+            },
+        }
+        with output(str(self.path)) as stream:
+            stream.write(json.dumps(content, indent=1).encode() + b"\n")
+
+    def starts(self, name: str, consumers: Iterable[str]) -> dict[str, int]:
+        """
+        Tell after which line of file *name* each of the *consumers* goes on.
+
+        A file that does not begin any more with what was sent is a new one, from line 0.
+        """
+        noted = self.files.get(os.path.realpath(name), {})
+        wanted = {consumer: noted.get(consumer, Position()) for consumer in consumers}
+        targets = {at.lines for at in wanted.values()} - {0}
+        digests = _digests(name, targets) if targets else {}
+        return {
+            consumer: at.lines if at.lines and digests.get(at.lines) == at.digest else 0
+            for consumer, at in wanted.items()
+        }
+
+    def note(self, name: str, consumer: str, position: Position) -> None:
+        """Note that *consumer* has everything up to *position* of file *name*."""
+        self.files.setdefault(os.path.realpath(name), {})[consumer] = position
+
+
+def _position(at: Any) -> Position:
+    if not isinstance(at["lines"], int) or not isinstance(at["digest"], str):
+        raise TypeError("a position is a number and a text")
+    return Position(at["lines"], at["digest"])
+
+
+def _digests(name: str, targets: set[int]) -> dict[int, str]:
+    """Give the digests of the first so many lines of a file."""
+    tracker = Tracker()
+    found: dict[int, str] = {}
+    for line in read_log(name):
+        if line.number > tracker.lines and tracker.lines in targets:
+            found[tracker.lines] = tracker.after(()).digest
+            if len(found) == len(targets):
+                return found
+        tracker.pass_over([line])
+    if tracker.lines in targets:
+        found[tracker.lines] = tracker.after(()).digest
+    return found
+
+
+@contextmanager
+def locked(path: str) -> Iterator[None]:
+    """
+    Keep other runs away from the checkpoint at *path*.
+
+    Raises:
+        ConfigurationError: another run is at work on it.
+    """
+    try:
+        import fcntl  # noqa: PLC0415 - not on every system
+    except ImportError:
+        yield
+        return
+    lock = Path(f"{path}.lock")
+    with lock.open("wb") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever had the lock may have removed the file between our opening and locking it.
+            if lock.stat().st_ino != os.fstat(stream.fileno()).st_ino:
+                raise FileNotFoundError
+        except OSError:
+            raise ConfigurationError(
+                f"--checkpoint: another eventkit send is using {path!r}; wait for its end, or "
+                "name another file"
+            ) from None
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                lock.unlink()

@@ -1,0 +1,186 @@
+"""The options that describe a translator, and the translator that they describe."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from eventkit.batch import Translator
+from eventkit.exceptions import ConfigurationError
+from eventkit.typing import Identity
+
+LMS_ROOT_ENV = "EVENTKIT_LMS_ROOT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslatorOptions:
+    """What a translator is made from; plain values, so that worker processes can make theirs."""
+
+    protocol: str
+    dialect: str = "standard"
+    lms_root: str = ""
+    identity_secret_env: str = ""
+    identity_file: str = ""
+    courses: str = ""
+    include_text: bool = False
+    validate: bool = False
+
+    def build(self) -> Translator:
+        """
+        Make the translator.
+
+        Raises:
+            ConfigurationError: naming the option at fault and the remedy.
+        """
+        if not self.lms_root:
+            raise ConfigurationError(
+                "--lms-root: not given; name the root URL of the LMS that the events come from, "
+                f"such as https://lms.example.org, or set {LMS_ROOT_ENV}"
+            )
+        identity = self._identity()
+        make = self._class()
+        translator: Translator = make(
+            lms_root=self.lms_root,
+            identity=identity,
+            courses=read_courses(self.courses) if self.courses else None,
+            dialect=self.dialect,
+            include_text=self.include_text,
+            validate=self.validate,
+        )
+        return translator
+
+    def _class(self) -> Callable[..., Translator]:
+        # One protocol's modules are not needed for the other, and Caliper may not be there at all.
+        if self.protocol == "caliper":
+            if find_spec("eventkit.caliper") is None:
+                raise ConfigurationError(
+                    "--to: this version of eventkit cannot translate to caliper yet; use xapi"
+                )
+            from eventkit import caliper  # type: ignore[attr-defined,unused-ignore]  # noqa: PLC0415
+
+            return caliper.CaliperTranslator  # type: ignore[no-any-return,unused-ignore]
+        from eventkit.xapi import XAPITranslator  # noqa: PLC0415
+
+        return XAPITranslator
+
+    def _identity(self) -> Identity:
+        from eventkit.identity import HMACIdentity, MappingIdentity  # noqa: PLC0415
+
+        if self.identity_secret_env:
+            return _named(
+                "--identity-secret-env",
+                lambda: HMACIdentity({"env": self.identity_secret_env}),
+            )
+        if self.identity_file:
+            return _named("--identity-file", lambda: MappingIdentity(self.identity_file))
+        raise ConfigurationError(
+            "no identity: usernames never go out, so say how learners are to be called: "
+            "--identity-secret-env NAME derives ids from the secret in that environment variable, "
+            "--identity-file CSV looks them up"
+        )
+
+
+def _named(option: str, make: Callable[[], Identity]) -> Identity:
+    """Tell which option a configuration error comes from."""
+    try:
+        return make()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{option}: {error}") from error
+
+
+def add_translator_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `translator_options` reads, but for the protocol."""
+    group = parser.add_argument_group("translation")
+    group.add_argument(
+        "--lms-root",
+        metavar="URL",
+        default=os.environ.get(LMS_ROOT_ENV, ""),
+        help="root URL of the LMS; all ids begin with it, so there is no default but the "
+        f"environment variable {LMS_ROOT_ENV}",
+    )
+    identity = group.add_mutually_exclusive_group()
+    identity.add_argument(
+        "--identity-secret-env",
+        metavar="NAME",
+        default="",
+        help="derive anonymous ids from the secret in this environment variable",
+    )
+    identity.add_argument(
+        "--identity-file",
+        metavar="CSV",
+        default="",
+        help="look anonymous ids up in a CSV file with the columns user_id and/or username, "
+        "and xapi and/or caliper",
+    )
+    group.add_argument(
+        "--courses",
+        metavar="FILE",
+        default="",
+        help="course names: a JSON object of course keys and names, or a CSV file with two columns",
+    )
+    group.add_argument(
+        "--dialect",
+        choices=("standard", "erb"),
+        default="standard",
+        help="standard (default) follows the specifications; erb equals event-routing-backends, "
+        "ids included",
+    )
+    group.add_argument(
+        "--include-text",
+        action="store_true",
+        help="let text out that learners wrote, beyond problem answers and thread titles",
+    )
+    group.add_argument(
+        "--validate",
+        action="store_true",
+        help="check every document against the protocol's schema; slower",
+    )
+
+
+def translator_options(options: argparse.Namespace, protocol: str) -> TranslatorOptions:
+    """Read what `add_translator_options` added."""
+    return TranslatorOptions(
+        protocol=protocol,
+        dialect=options.dialect,
+        lms_root=options.lms_root,
+        identity_secret_env=options.identity_secret_env,
+        identity_file=options.identity_file,
+        courses=options.courses,
+        include_text=options.include_text,
+        validate=options.validate,
+    )
+
+
+def read_courses(path: str) -> dict[str, str]:
+    """
+    Read course names from a JSON object or a CSV file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or does not hold names by course key.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        if not text.lstrip().startswith("{"):
+            rows = [row for row in csv.reader(text.splitlines(), strict=True) if row]
+            short = next((number for number, row in enumerate(rows, 1) if len(row) < 2), 0)
+            if short:
+                raise ConfigurationError(
+                    f"--courses: row {short} of {path!r} has one column; give key and name"
+                )
+            return {key.strip(): name.strip() for key, name, *_ in rows}
+        names = json.loads(text)
+    except ConfigurationError:
+        raise
+    except (OSError, ValueError, csv.Error) as error:
+        raise ConfigurationError(f"--courses: cannot read {path!r}: {error}") from None
+    if not all(isinstance(name, str) for name in names.values()):
+        raise ConfigurationError(
+            f"--courses: {path!r} must hold one object of course keys and names, all text"
+        )
+    return dict(names)

@@ -1,0 +1,93 @@
+"""Where results go: standard output, or a file that appears when it is complete."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from eventkit.batch import STDIN
+from eventkit.exceptions import ConfigurationError
+
+STDOUT = "-"
+
+
+@contextmanager
+def output(path: str) -> Iterator[IO[bytes]]:
+    """
+    Open *path* for writing; a file takes its place only when the block ends well.
+
+    What was there before stays until then, so an interrupted run never leaves half a file.
+    """
+    target = Path(path)
+    if path == STDOUT:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    elif target.exists() and not target.is_file():  # a device or a pipe
+        with target.open("wb") as stream:
+            yield stream
+    else:
+        draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            with draft.open("wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.replace(target)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                draft.unlink()
+            raise
+
+
+def check_outputs(outputs: dict[str, str], inputs: list[str]) -> None:
+    """
+    Make sure that no result overwrites an input or another result.
+
+    Args:
+        outputs: paths by the option that names them; empty ones are not in use.
+
+        inputs: the files to be read.
+
+    Raises:
+        ConfigurationError: it would; the message names option and path.
+    """
+    taken = {os.path.realpath(path): "an input" for path in inputs if path != STDIN}
+    for option, path in outputs.items():
+        if not path:
+            continue
+        if path == STDOUT and option != "--output":
+            raise ConfigurationError(f"{option}: standard output is for results; name a file")
+        if path == STDOUT or (Path(path).exists() and not Path(path).is_file()):
+            continue
+        if not Path(path).absolute().parent.is_dir():
+            raise ConfigurationError(f"{option}: the folder of {path!r} does not exist; create it")
+        real = os.path.realpath(path)
+        if real in taken:
+            raise ConfigurationError(f"{option}: {path!r} is {taken[real]} too; name another file")
+        taken[real] = f"the file of {option}"
+
+
+def reject_record(source: str, line: int, reason: str, raw: str | bytes, part: int = 0) -> bytes:
+    """
+    Give one line of a rejects file: where the input is from, why it is here, and the input itself.
+
+    Bytes that are not UTF-8 are kept in base64. The parts of a line that was too long carry their
+    number; put together they are the line.
+    """
+    record: dict[str, object] = {"source": source, "line": line, "reason": reason}
+    if part:
+        record["part"] = part
+    if isinstance(raw, bytes):
+        try:
+            record["raw"] = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            record["raw_base64"] = base64.b64encode(raw).decode("ascii")
+    else:
+        record["raw"] = raw
+    return json.dumps(record).encode("ascii") + b"\n"

@@ -1,0 +1,91 @@
+"""``eventkit events``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from types import FunctionType
+from typing import TypeVar
+
+from eventkit.cli import DONE
+from eventkit.events import CATALOGUE, Action, Event, Statement
+from eventkit.typing import Json
+
+_Kind = TypeVar("_Kind", Statement, Action)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object per name instead of a table"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """List the events; give the exit code."""
+    rows = sorted(_listing(), key=lambda row: (row["family"], row["canonical"], row["name"]))
+    if options.json:
+        for row in rows:
+            print(json.dumps(row, ensure_ascii=False))
+        return DONE
+    width = max(len(row["name"]) for row in rows)
+    for row in rows:
+        meaning = [f"{key}: {_short(row[key])}" for key in ("xapi", "caliper") if row[key]]
+        if not meaning:
+            meaning = [f"not translated: {row['reason']}"]
+        if row["name"] != row["canonical"]:
+            meaning.append(f"(as {row['canonical']})")
+        print(f"{row['family']:<13} {row['name']:<{width}}  {'  '.join(meaning)}")
+    return DONE
+
+
+def _listing() -> Iterator[Json]:
+    """Give one object for each name of each event."""
+    for row in CATALOGUE:
+        for name in row.names:
+            yield {
+                "name": name,
+                "canonical": row.name,
+                "aliases": [other for other in row.names if other != name],
+                "family": row.family,
+                "xapi": _xapi(row),
+                "caliper": _caliper(row),
+                "reason": row.reason or None,
+            }
+
+
+def _xapi(row: Event) -> Json | None:
+    """Say what an event becomes: its verbs, several where that depends on what the event holds."""
+    if row.xapi is None:
+        return None
+    return {"verbs": list(dict.fromkeys(each.verb.id for each in _choices(row.xapi, Statement)))}
+
+
+def _caliper(row: Event) -> Json | None:
+    """Say what an event becomes, as `_xapi` does: types and actions."""
+    if row.caliper is None:
+        return None
+    pairs = dict.fromkeys((each.type, each.action) for each in _choices(row.caliper, Action))
+    return {"events": [{"type": kind, "action": action} for kind, action in pairs]}
+
+
+def _choices(meaning: object, kind: type[_Kind]) -> list[_Kind]:
+    """
+    Give what a row says, or all that its function picks from.
+
+    A function names its choices, so they can be found without an event to try it on.
+    """
+    if isinstance(meaning, kind):
+        return [meaning]
+    if not isinstance(meaning, FunctionType):
+        return []
+    named = (meaning.__globals__.get(name) for name in meaning.__code__.co_names)
+    return [value for value in named if isinstance(value, kind)]
+
+
+def _short(meaning: Json) -> str:
+    """Give what is enough for people: the last parts of IRIs, and actions."""
+    texts = [verb.rpartition("/")[2] for verb in meaning.get("verbs", ())]
+    texts += [f"{event['type']} {event['action']}" for event in meaning.get("events", ())]
+    return " or ".join(texts) or "depends on the event"

@@ -1,0 +1,144 @@
+"""``eventkit send``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from contextlib import ExitStack
+from typing import Any
+
+from eventkit.batch import expand_inputs
+from eventkit.cli import DONE, REJECTED
+from eventkit.cli._checkpoint import Checkpoint, locked
+from eventkit.cli._options import add_translator_options, translator_options
+from eventkit.cli._output import check_outputs, output
+from eventkit.cli._sending import Dispatch
+from eventkit.cli._summary import Progress, Summary
+from eventkit.cli.translate import add_input_options, conclude
+from eventkit.exceptions import ConfigurationError
+from eventkit.router import Router
+
+_PATIENCE = 30.0
+
+_EPILOG = """\
+example:
+  eventkit send --consumers consumers.yaml --lms-root https://lms.example.org \\
+    --identity-secret-env IDENTITY_SECRET '/var/log/tracking/tracking.log*'
+
+Each consumer gets what its access rules allow. How far each is in each file is kept in the
+checkpoint, so the next run goes on where this one stopped, for new lines, new files and new
+consumers alike; standard input is always sent whole. After a crash the last few hundred lines may
+be sent again, with the same ids, so that a record store has them once.
+
+A consumer that cannot take its documents is tried again for a while; when it is given up, the
+others go on. What a consumer refuses for good is kept in the file of dead letters.
+
+Exit codes: 0 done; 1 some input was rejected, or some documents are not delivered; 2 wrong usage or
+configuration.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "--consumers",
+        metavar="FILE",
+        required=True,
+        help="the consumers, as JSON or YAML; eventkit check tries them out",
+    )
+    add_translator_options(parser)
+    parser.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        default="",
+        help="how far every consumer is (default: the consumers file with .checkpoint.json added)",
+    )
+    parser.add_argument(
+        "--restart", action="store_true", help="forget the checkpoint: send everything"
+    )
+    parser.add_argument(
+        "--dead-letters",
+        metavar="FILE",
+        default="",
+        help="what consumers refused (default: the consumers file with .dead-letters.jsonl added)",
+    )
+    parser.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=float,
+        default=_PATIENCE,
+        help="how long a consumer in trouble is tried again before it is given up "
+        f"(default: {_PATIENCE:g})",
+    )
+    add_input_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send; give the exit code."""
+    # What the router has to say of consumers in trouble.
+    logging.basicConfig(format="eventkit: %(message)s", level=logging.WARNING)
+    inputs = expand_inputs(options.inputs)
+    checkpoint_path = options.checkpoint or f"{options.consumers}.checkpoint.json"
+    letters = options.dead_letters or f"{options.consumers}.dead-letters.jsonl"
+    check_outputs(
+        {
+            "--rejects": options.rejects,
+            "--checkpoint": checkpoint_path,
+            "--dead-letters": letters,
+        },
+        [*inputs, options.consumers],
+    )
+    if not options.patience >= 0:
+        raise ConfigurationError(f"--patience: expected 0 or more, got {options.patience:g}")
+    router = Router(options.consumers, dead_letters=letters)
+    enabled = [consumer for consumer in router.consumers if consumer.enabled]
+    if not enabled:
+        raise ConfigurationError(f"--consumers: no consumer of {options.consumers!r} is enabled")
+    protocols = sorted({consumer.protocol for consumer in enabled}, reverse=True)
+    translators = [translator_options(options, protocol).build() for protocol in protocols]
+    with ExitStack() as stack:
+        stack.enter_context(locked(checkpoint_path))
+        stack.callback(router.close)
+        dispatch = Dispatch(
+            router=router,
+            translators=translators,
+            checkpoint=Checkpoint.load(checkpoint_path, restart=options.restart),
+            summary=Summary(files=len(inputs)),
+            patience=options.patience,
+        )
+        if options.rejects:
+            dispatch.rejects = stack.enter_context(output(options.rejects))
+        dispatch.progress = Progress(quiet=options.quiet)
+        dispatch.send(inputs)
+    return _conclude(dispatch, letters, options)
+
+
+def _conclude(dispatch: Dispatch, letters: str, options: argparse.Namespace) -> int:
+    """Tell what each consumer got; give the exit code."""
+    code = DONE
+    report: dict[str, dict[str, Any]] = {}
+    for recipient in dispatch.recipients:
+        counts = dispatch.router.stats(recipient.name)
+        report[recipient.name] = {key: counts[key] for key in ("delivered", "dead")}
+        if recipient.stopped:
+            report[recipient.name]["stopped"] = recipient.stopped
+        if recipient.stopped or counts["dead"]:
+            code = REJECTED
+    summary, quiet = dispatch.summary, options.quiet
+    if options.summary == "json":
+        more: dict[str, object] = {"sent_before": dispatch.passed, "consumers": report}
+        return max(code, conclude(summary, options, **more))
+    code = max(code, conclude(summary, options))
+    if dispatch.passed and not quiet:
+        print(f"{'sent before':<12}{dispatch.passed:>12,}  lines passed over", file=sys.stderr)
+    for name, counts in report.items():
+        delivered, dead, stopped = (counts.get(key) for key in ("delivered", "dead", "stopped"))
+        if not quiet:
+            print(f"{'delivered':<12}{delivered:>12,}  to {name}", file=sys.stderr)
+        if dead:
+            print(f"eventkit: {name} refused {dead} documents; see {letters}", file=sys.stderr)
+        if stopped:
+            print(f"eventkit: {name} was given up at {stopped}; run again", file=sys.stderr)
+    return code
