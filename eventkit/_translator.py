@@ -22,6 +22,7 @@ from eventkit._options import (
 from eventkit.events import Event as Row
 from eventkit.events._view import Site, View
 from eventkit.exceptions import DropEvent, TranslationError, UnsupportedEvent
+from eventkit.source import Source
 from eventkit.typing import (
     Courses,
     ErrorHook,
@@ -59,7 +60,7 @@ class Translator:
         self._catalogue = extend_catalogue(events)
         self._on_error = check_hook(on_error)
         self._version = transformer_version or own_version()
-        self._site = Site(self._root, self._course_name, bool(include_text))
+        self._site = Site(self._root, self._course_name, self._anonymous, bool(include_text))
         self._tally = Tally()
         self._logged: set[tuple[str, str]] = set()
 
@@ -142,14 +143,14 @@ class Translator:
             except DropEvent:
                 continue
 
-    def _anonymous(self, user: int | str, view: View) -> str:
+    def _anonymous(self, user: int | str, source: Source) -> str:
         """Give the anonymised id of *user*; without one the event is dropped."""
         name = self._identity(user, self.protocol)
         if not name:
-            raise view.lacks("unknown_user", "context.user_id")
+            raise TranslationError(source.name, "unknown_user", "context.user_id")
         if not isinstance(name, str) or name == str(user):
             # An identity that hands back the user would make every document personal.
-            raise view.lacks("identity_not_anonymous", "context.user_id")
+            raise TranslationError(source.name, "identity_not_anonymous", "context.user_id")
         return name
 
     def _course_name(self, course_id: str) -> str | None:

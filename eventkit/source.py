@@ -139,7 +139,7 @@ class Source:
 
         The payload comes first, because staff act on learners (enrolment, grading).
         """
-        data, context = self.data, self.context
+        data = self.data
         for field in ("user_id", "attempt_user_id"):
             found = user_id(data.get(field))
             if found is not None:
@@ -148,10 +148,19 @@ class Source:
         own = username(self.get("username"))
         if named and named != own:
             return named
-        found = user_id(context.get("user_id"))
+        return self.doer
+
+    @property
+    def doer(self) -> int | str | None:
+        """
+        The person who did it: a user id (int), else a username (str), else None.
+
+        This is the user of the request, who may be staff acting on the learner; see `user`.
+        """
+        found = user_id(self.context.get("user_id"))
         if found is None:
             found = user_id(self.event.get("user_id"))
-        return own if found is None else found
+        return username(self.get("username")) if found is None else found
 
     @property
     def time(self) -> datetime | None:
@@ -262,8 +271,15 @@ def course_of_usage_key(key: str) -> str:
 
 
 def json_default(value: Any) -> Any:
-    """Say how `json` writes what live events hold besides JSON: times, sets, lazy texts, keys."""
-    if isinstance(value, (datetime, date, time)):
+    """
+    Say how `json` writes what live events hold besides JSON: times, sets, lazy texts, keys.
+
+    Times are in UTC, as the tracking log has them.
+    """
+    if isinstance(value, datetime):
+        in_utc = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return in_utc.isoformat()
+    if isinstance(value, (date, time)):
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()

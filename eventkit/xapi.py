@@ -133,10 +133,7 @@ class XAPITranslator(Translator):
         if row.xapi is None:  # pragma: no cover - the caller has looked
             return []
         plan = row.xapi if isinstance(row.xapi, Statement) else row.xapi(view)
-        time = view.time
-        if time is None:
-            raise view.lacks("bad_time" if view.event.get("timestamp") else "no_time", "timestamp")
-        common = _Common(row.names[0], plan.verb, time, self._actor(view), view)
+        common = _Common(row.names[0], plan.verb, view.instant(), self._actor(view), view)
         context = self._context(plan, view)
         first = common.statement("", plan.object(view), plan.result and plan.result(view), context)
         children = plan.children(view) if plan.children else ()
@@ -171,9 +168,7 @@ class XAPITranslator(Translator):
         return common.statement(child.key, child.object, child.result, context)
 
     def _actor(self, view: View) -> _Actor:
-        user = view.user
-        if user is None:
-            raise view.lacks("no_actor", "context.user_id")
+        user = view.learner()
         if self._email is None:
             name = self._anonymous(user, view)
             return _Actor("account", name, self._root)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import pickle
 from datetime import UTC, datetime
 
 import pytest
@@ -226,6 +227,18 @@ class TestWaysOut:
         assert refused.value.reason == "invalid_statement"
 
 
+class TestWorkers:
+    """Translators in other processes."""
+
+    @pytest.mark.parametrize("dialect", ["standard", "erb"])
+    def test_pickles(self, dialect):
+        """A translator can be sent to a worker, and gives the same there."""
+        translator = make(dialect=dialect, validate=True, courses={COURSE: "Plants"})
+        copy = pickle.loads(pickle.dumps(translator))
+
+        assert copy.translate(EVENT) == translator.translate(EVENT)
+
+
 class TestActor:
     """Who did it."""
 
@@ -358,6 +371,8 @@ class TestLinks:
             ("next?q=ä b", f"{LMS}/here/next?q=ä%20b"),
             ("https://user:pw@x.org:8080/y", "https://x.org:8080/y"),
             ("https://x.org/u/Marisol/posts", "https://x.org/u/~/posts"),
+            ("https://x.org/u/somebody_else?tab=1", "https://x.org/u/~?tab=1"),
+            ("/api/user/v1/accounts/teo", f"{LMS}/api/user/v1/accounts/~"),
             ("https://x.org/?user=marisol&n=1", "https://x.org/?user=~&n=1"),
             ("https://x.org/find?mail=bob.b%40mail.example.org", "https://x.org/find?mail=~"),
             ("https://x.org/marisol.org/", "https://x.org/marisol.org/"),

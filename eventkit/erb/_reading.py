@@ -6,10 +6,10 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qs, urlparse
 
 from eventkit.events import _iris as iri
-from eventkit.events._view import View
-from eventkit.typing import Json
+from eventkit.typing import Event, Json
 
 
 class Lost(Exception):
@@ -21,10 +21,16 @@ class Peer:
 
     __slots__ = ("course_name", "event", "name", "root")
 
-    def __init__(self, view: View, root: str, course_name: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        event: Event,
+        name: str,
+        root: str,
+        course_name: Callable[[str], str | None],
+    ) -> None:
+        self.event = event
+        self.name = name
         self.root = root
-        self.name = view.name
-        self.event = _as_replayed(view)
         self.course_name = course_name
 
     def get(self, key: str) -> Any:
@@ -66,23 +72,14 @@ class Peer:
         return activity(self.url("course", course_id), definition)
 
 
-def _as_replayed(view: View) -> Mapping[str, Any]:
-    """
-    Give a line of a log the form in which event-routing-backends replays it.
-
-    Its log reader adds the payload under ``data``. It is left out for several questions, where the
-    documented form of the statement is the one without it.
-    """
-    event = view.event
+def as_replayed(event: Event) -> Event:
+    """Give a line of a log the form in which event-routing-backends replays it, with ``data``."""
     if "data" in event or "event" not in event:
         return event
     payload = event["event"]
     if isinstance(payload, str):
         with contextlib.suppress(ValueError):
             payload = json.loads(payload)
-    several = payload.get("submission") if isinstance(payload, Mapping) else None
-    if view.name == "problem_check" and isinstance(several, Mapping) and len(several) > 1:
-        return event
     replayed = {**event, "data": payload}
     if "timestamp" not in event and "time" in event:
         replayed["timestamp"] = event["time"]
@@ -121,3 +118,26 @@ def user_of(peer: Peer) -> int | str | None:
         if isinstance(user, str):
             return user
         raise
+
+
+def key_in_course(course_id: str, kind: str, name: Any) -> str:
+    """Give the usage key of a block of *kind*, as the peer builds it from the course key."""
+    prefix, rest = course_id.split(":")[:2]
+    version = f"block-{prefix.split('-')[-1]}"
+    if "ccx" in prefix:
+        version = f"ccx-{version}"
+    return f"{version}:{rest}+type@{kind}+block@{name}"
+
+
+def submitted_key(peer: Peer, referer: str) -> str | None:
+    """Give the usage key of what the browser checked: from the page's URL, else the form."""
+    shown = parse_qs(urlparse(referer).query).get("activate_block_id")
+    if shown:
+        return shown[0]
+    data, course_id = peer.get("data"), peer.get("context.course_id")
+    if data is None or course_id is None:
+        return None
+    parts = data.split("_")
+    if len(parts) > 1 and ":" in course_id:
+        return key_in_course(course_id, "problem", parts[1])
+    return None

@@ -6,9 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlparse
 
-from eventkit.erb._reading import Lost, Peer, activity
+from eventkit.erb._reading import Lost, Peer, activity, key_in_course, submitted_key
 from eventkit.events import _iris as iri
 from eventkit.events._iris import Verb
 from eventkit.events.problem import INTERACTION_TYPES
@@ -127,17 +126,9 @@ def _hint(peer: Peer) -> Json:
     return activity(f"{target}/hint/{peer.need('hint_index')}", {"type": iri.SUPPLEMENTAL_INFO})
 
 
-def _key_in_course(course_id: str, kind: str, name: Any) -> str:
-    prefix, rest = course_id.split(":")[:2]
-    version = f"block-{prefix.split('-')[-1]}"
-    if "ccx" in prefix:
-        version = f"ccx-{version}"
-    return f"{version}:{rest}+type@{kind}+block@{name}"
-
-
 def _video(peer: Peer) -> Json:
     course_id = peer.need("context.course_id")
-    key = _key_in_course(course_id, "video", peer.need("data.id"))
+    key = key_in_course(course_id, "video", peer.need("data.id"))
     return activity(f"{peer.root}/xblock/{key}", {"type": iri.VIDEO})
 
 
@@ -302,21 +293,8 @@ def _checked(peer: Peer, key: Any, definition: Json, kind: str) -> Json:
     referer = peer.get("referer") or peer.need("context.referer")
     source = peer.get("context.event_source") or peer.get("event_source")
     if source == "browser":
-        return activity(peer.url("xblock", _submitted_key(peer, referer)), definition, kind)
+        return activity(peer.url("xblock", submitted_key(peer, referer)), definition, kind)
     return activity(key if key == "" else peer.url("xblock", key), definition, kind)
-
-
-def _submitted_key(peer: Peer, referer: str) -> str | None:
-    shown = parse_qs(urlparse(referer).query).get("activate_block_id")
-    if shown:
-        return shown[0]
-    data, course_id = peer.get("data"), peer.get("context.course_id")
-    if data is None or course_id is None:
-        return None
-    parts = data.split("_")
-    if len(parts) > 1 and ":" in course_id:
-        return _key_in_course(course_id, "problem", parts[1])
-    return None
 
 
 def _first_submission(peer: Peer) -> Any:

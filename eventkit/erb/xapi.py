@@ -11,12 +11,12 @@ event that event-routing-backends cannot translate, and so loses, is translated 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_DNS
 
-from eventkit.erb._reading import Lost, Peer, user_of
+from eventkit.erb._reading import Lost, Peer, as_replayed, user_of
 from eventkit.erb._xapi_shapes import (
     NAMES,
     ROWS,
@@ -33,7 +33,7 @@ from eventkit.events._view import View
 from eventkit.events.navigation import impersonal
 from eventkit.exceptions import TranslationError
 from eventkit.ids import uuid5_text
-from eventkit.typing import Json
+from eventkit.typing import Event, Json
 
 
 class ERBStatements:
@@ -55,7 +55,7 @@ class ERBStatements:
         """Give the statements of an event; None when event-routing-backends makes none of it."""
         if view.name not in NAMES or view.event.get("name") != view.name:
             return None
-        peer = Peer(view, self._root, self._course_name)
+        peer = Peer(_read(view), view.name, self._root, self._course_name)
         try:
             if not _is_impersonal(peer, view):
                 return None
@@ -137,6 +137,21 @@ class ERBStatements:
             statement["timestamp"] = _moment(time)
         statement["version"] = "1.0.3"
         return statement
+
+
+def _read(view: View) -> Event:
+    """
+    Give the event as it would be replayed.
+
+    With several questions it is left as it is: the documented statements are those made without
+    the payload under ``data``, which would lend the whole the answer to its first question.
+    """
+    replayed = as_replayed(view.event)
+    if replayed is view.event or view.name != "problem_check":
+        return replayed
+    payload = replayed["data"]
+    several = payload.get("submission") if isinstance(payload, Mapping) else None
+    return view.event if isinstance(several, Mapping) and len(several) > 1 else replayed
 
 
 def _is_impersonal(peer: Peer, view: View) -> bool:

@@ -20,10 +20,10 @@ from eventkit.events import (
     problem,
     video,
 )
-from eventkit.events._rows import Child, Event, Statement
+from eventkit.events._rows import Action, Child, Event, Statement
 from eventkit.exceptions import ConfigurationError
 
-__all__ = ["CATALOGUE", "FAMILIES", "Catalogue", "Child", "Event", "Statement"]
+__all__ = ["CATALOGUE", "FAMILIES", "Action", "Catalogue", "Child", "Event", "Statement"]
 
 FAMILIES: dict[str, tuple[Event, ...]] = {
     "completion": completion.EVENTS,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from eventkit.events._iris import Verb
 from eventkit.events._view import View
@@ -51,18 +51,45 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """
+    What an event becomes in Caliper.
+
+    The translator adds what all Caliper events share: context, id, actor, time, session, edApp and
+    group (the course).
+    """
+
+    type: str
+    """The event type, such as ``MediaEvent``."""
+    action: str
+    object: Shape
+    profile: str
+    target: Shape | None = None
+    generated: Shape | None = None
+    referrer: Shape | None = None
+    extensions: Shape | None = None
+    actor: Literal["person", "learner", "lms"] = "person"
+    """
+    Who acts: the person who did it, the learner it is about (staff may have done it), or the LMS,
+    which grades by itself.
+    """
+    key: str = ""
+    """Tells the Caliper events of one tracking event apart; part of the id."""
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """
     One kind of event: a row.
 
-    *names* holds the canonical name first, then every other name of the same event. *xapi* is what
-    it becomes, or a function that decides by what the event holds. *reason* says why an event is
-    not translated; a row has either a translation or a reason.
+    *names* holds the canonical name first, then every other name of the same event. *xapi* and
+    *caliper* are what it becomes, or a function that decides by what the event holds. *reason* says
+    why an event is not translated; a row has either a translation or a reason.
     """
 
     names: tuple[str, ...]
     xapi: Statement | Callable[[View], Statement] | None = None
-    caliper: Any = None
+    caliper: Action | Callable[[View], Sequence[Action]] | None = None
     reason: str = ""
     family: str = ""
     """The module that the row stands in; filled in by the catalogue when empty."""

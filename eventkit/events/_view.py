@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from eventkit.exceptions import TranslationError
-from eventkit.source import Source
+from eventkit.source import Source, json_default
 from eventkit.typing import Event, Json
 
 # What an IRI cannot hold (RFC 3987), and what no text should: NUL and lone surrogates.
@@ -30,6 +30,8 @@ class Site:
     lms_root: str
     """Root URL of the LMS, without a trailing slash."""
     course_name: Callable[[str], str | None]
+    anonymous: Callable[[int | str, Source], str]
+    """Gives the anonymised id of a user, or raises `TranslationError`."""
     include_text: bool = False
     """Whether text that learners wrote may leave."""
 
@@ -94,6 +96,25 @@ class View(Source):
             raise self.lacks("no_course", "context.course_id")
         return self.iri(f"/course/{course_id}")
 
+    def instant(self) -> datetime:
+        """Give the time of the event, in UTC; drop the event without one."""
+        time = self.time
+        if time is None:
+            given = self.event.get("timestamp") or self.event.get("time")
+            raise self.lacks("bad_time" if given else "no_time", "timestamp")
+        return time
+
+    def person(self, user: int | str) -> str:
+        """Give the IRI of a person."""
+        return self.iri(f"/user/{self.site.anonymous(user, self)}")
+
+    def learner(self) -> int | str:
+        """Give the user that the event is about; drop the event without one."""
+        user = self.user
+        if user is None:
+            raise self.lacks("no_actor", "context.user_id")
+        return user
+
     def course_name(self) -> str:
         """Give the display name of the course; ``""`` when it has none."""
         name = self.site.course_name(self.course_id)
@@ -120,7 +141,7 @@ class View(Source):
         """Give the payload's *field*, a time, as ISO 8601 text; live events hold datetimes."""
         value = self.data.get(field)
         if isinstance(value, datetime):
-            return value.isoformat()
+            value = json_default(value)
         return clean(value) if isinstance(value, str) and value else None
 
     def scalar(self, field: str) -> str | int | float | bool | None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from eventkit.events._caliper import GRADING, attempt, entity
+from eventkit.events._caliper import score as attempt_score
 from eventkit.events._iris import (
     ATTEMPTED,
     COURSE,
     EARNED,
     FAILED,
+    FIRST_TIME,
     GRADE_CLASSIFICATION,
     PASSED,
+    PASSING,
     QUESTION,
     RESOURCE,
 )
-from eventkit.events._rows import Event, Statement
+from eventkit.events._rows import Action, Event, Statement
 from eventkit.events._scores import graded, score
-from eventkit.events._view import View, activity
+from eventkit.events._view import View, activity, encode_iri
 from eventkit.events.enrollment import course as enrolled_course
 from eventkit.typing import Json
 
@@ -62,10 +66,53 @@ def problem_grade(view: View) -> Json:
     return graded(view.number("weighted_earned"), view.number("weighted_possible"))
 
 
+def course_attempt(view: View) -> Json:
+    """Make the learner's attempt at the course; what is assignable is its grade, not itself."""
+    course_iri = view.course_iri()
+    made = attempt(view, f"{course_iri}/grade", "/attempt")
+    made["assignable"] = entity(
+        f"{course_iri}/grade",
+        "AssignableDigitalResource",
+        name="Course grade",
+        isPartOf=course_iri,
+    )
+    return made
+
+
+def passed_first_time(_: View) -> Json:
+    """Say that the course was passed, for the first time."""
+    return {PASSING: True, FIRST_TIME: True}
+
+
+def problem_attempt(view: View) -> Json:
+    """Make the attempt that was graded; the platform tells attempts apart by transaction."""
+    transaction = view.key("event_transaction_id")
+    steps = f"/attempt/tx/{encode_iri(transaction)}" if transaction else "/attempt"
+    return attempt(view, view.block("problem_id", "module_id"), steps)
+
+
+def problem_score(view: View) -> Json:
+    """Make the weighted score of that attempt."""
+    return attempt_score(
+        view,
+        problem_attempt(view),
+        view.number("weighted_earned"),
+        view.number("weighted_possible"),
+    )
+
+
 EVENTS = (
     Event(
         ("edx.course.grade.passed.first_time",),
         xapi=Statement(PASSED, enrolled_course, in_course=False),
+        caliper=Action(
+            "GradeEvent",
+            "Graded",
+            course_attempt,
+            GRADING,
+            extensions=passed_first_time,
+            actor="lms",
+        ),
     ),
     Event(
         ("edx.course.grade.now_passed",),
@@ -86,5 +133,13 @@ EVENTS = (
     Event(
         ("edx.grades.problem.submitted",),
         xapi=Statement(ATTEMPTED, problem, result=problem_grade),
+        caliper=Action(
+            "GradeEvent",
+            "Graded",
+            problem_attempt,
+            GRADING,
+            generated=problem_score,
+            actor="lms",
+        ),
     ),
 )

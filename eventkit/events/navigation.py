@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urljoin, urlsplit
 
+from eventkit.events._caliper import READING, course_part, digits, entity
 from eventkit.events._iris import (
     ENDING_POINT,
     LINK,
@@ -13,14 +14,17 @@ from eventkit.events._iris import (
     RESOURCE,
     STARTING_POSITION,
     TOTAL_ITEMS,
+    WIDGET_PLACEMENT,
 )
-from eventkit.events._rows import Event, Statement
+from eventkit.events._rows import Action, Event, Statement
 from eventkit.events._view import View, activity, encode_iri
 from eventkit.source import username
 from eventkit.typing import Json
 
 _EMAIL = re.compile(r"([^/?#&=;:,@\s]{1,64})(?:@|%40)[^/?#&=;:,@\s]{1,255}\.[A-Za-z]{2,24}")
+_PROFILE = re.compile(r"(?<=\bu/)[^/?#]+|(?<=\busers/)[^/?#]+|(?<=\baccounts/)[^/?#]+")
 _IN_KEYS = ("+type", "+block", "+ccx")
+_USAGE_KEY = re.compile(r"(?:ccx-)?block-v\d+:[^/?#\s]+\+type@[^/?#\s]+")
 _BETWEEN_NAMES = re.compile(r"([/?&=#;,:]+)")
 
 
@@ -51,7 +55,12 @@ def target(view: View) -> str:
 
 
 def impersonal(url: str, view: View) -> str:
-    """Blot out the names of people where they are a whole step of a URL's path or a value."""
+    """
+    Blot out the names of people in a URL.
+
+    In the URL of a profile it is whoever is named there; elsewhere those that the event names,
+    where they are a whole step of the path or a value.
+    """
     names = {
         name.casefold()
         for name in (username(view.get("username")), username(view.data.get("username")))
@@ -62,6 +71,7 @@ def impersonal(url: str, view: View) -> str:
     if separator:
         host, slash, rest = rest.partition("/")
         host += slash
+    rest = _PROFILE.sub("~", rest)
     if names:
         rest = "".join(
             "~" if unquote(piece).casefold() in names else piece
@@ -115,22 +125,98 @@ def to_tab(view: View) -> Json:
     return _moved(view, _position(view, "target_tab", "new"))
 
 
+# How Caliper says it.
+
+
+def web_page(view: View) -> Json:
+    """Make the page behind a link; pages of the LMS are parts of the course."""
+    url = target(view)
+    own = url.startswith(f"{view.site.lms_root}/")
+    return entity(url, "WebPage", isPartOf=course_part(view) if own else None)
+
+
+def chosen_resource(view: View) -> Json:
+    """Make the subsection chosen in the outline: the block that the page shows, else the page."""
+    url = target(view)
+    block = _USAGE_KEY.search(unquote(url))
+    return entity(
+        view.iri(f"/xblock/{block[0]}") if block else url,
+        "DigitalResource",
+        name=view.words("target_name").strip(),
+        isPartOf=course_part(view),
+    )
+
+
+def page_left(view: View) -> Json | None:
+    """Make the page that was left."""
+    url = view.key("current_url")
+    if not url.startswith(("https://", "http://")):
+        return None
+    return entity(encode_iri(impersonal(url, view)), "WebPage")
+
+
+def units(view: View) -> Json:
+    """Make the subsection whose units the learner moves through."""
+    return entity(
+        view.block("id"),
+        "DigitalResourceCollection",
+        isPartOf=course_part(view),
+        extensions={
+            TOTAL_ITEMS: view.number("tab_count"),
+            WIDGET_PLACEMENT: view.scalar("widget_placement"),
+        },
+    )
+
+
+def unit_reached(view: View) -> Json | None:
+    """Make the unit that was reached."""
+    return _unit(view, _position(view, "target_tab", "new"))
+
+
+def unit_left(view: View) -> Json | None:
+    """Make the unit that was left."""
+    return _unit(view, _position(view, "old", "current_tab"))
+
+
+def _unit(view: View, index: float | None) -> Json | None:
+    if index is None or index < 0:
+        return None
+    subsection_iri = view.block("id")
+    return entity(
+        f"{subsection_iri}#tab={digits(index)}", "Frame", index=int(index), isPartOf=subsection_iri
+    )
+
+
+_TO_UNIT = Action(
+    "NavigationEvent", "NavigatedTo", units, READING, target=unit_reached, referrer=unit_left
+)
+
 EVENTS = (
-    Event(("edx.ui.lms.link_clicked",), xapi=Statement(NAVIGATED, link)),
+    Event(
+        ("edx.ui.lms.link_clicked",),
+        xapi=Statement(NAVIGATED, link),
+        caliper=Action("NavigationEvent", "NavigatedTo", web_page, READING, referrer=page_left),
+    ),
     Event(
         ("edx.ui.lms.outline.selected", "edx.ui.lms.sequence.outline.selected"),
         xapi=Statement(NAVIGATED, outline_entry),
+        caliper=Action(
+            "NavigationEvent", "NavigatedTo", chosen_resource, READING, referrer=page_left
+        ),
     ),
     Event(
         ("edx.ui.lms.sequence.next_selected", "seq_next"),
         xapi=Statement(NAVIGATED, subsection, extensions=to_next),
+        caliper=_TO_UNIT,
     ),
     Event(
         ("edx.ui.lms.sequence.previous_selected", "seq_prev"),
         xapi=Statement(NAVIGATED, subsection, extensions=to_previous),
+        caliper=_TO_UNIT,
     ),
     Event(
         ("edx.ui.lms.sequence.tab_selected", "seq_goto"),
         xapi=Statement(NAVIGATED, subsection, extensions=to_tab),
+        caliper=_TO_UNIT,
     ),
 )

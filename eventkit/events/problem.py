@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, unquote, unquote_plus, urlsplit
 
+from eventkit.events._caliper import (
+    ASSESSMENT,
+    GRADING,
+    READING,
+    attempt,
+    course_part,
+    digits,
+    entity,
+)
+from eventkit.events._caliper import score as attempt_score
 from eventkit.events._iris import (
     ASKED,
     ATTEMPT_ID,
     ATTEMPTED,
     COMPLETED,
+    CORRECT,
     EVALUATED,
     INTERACTION,
+    QUESTION_TEXT,
     RESOURCE,
     SOLUTION,
+    SUCCESS,
     SUPPLEMENTAL_INFO,
 )
-from eventkit.events._rows import Child, Event, Statement
+from eventkit.events._rows import Action, Child, Event, Statement
 from eventkit.events._scores import graded, score
-from eventkit.events._view import View, activity, clean, json_text, scalar
+from eventkit.events._view import View, activity, clean, encode_iri, json_text, scalar
+from eventkit.exceptions import UnsupportedEvent
 from eventkit.typing import Json
 
 # xAPI 1.0.3, Data, appendix C: the interaction types; keys are Open edX response types.
@@ -278,6 +293,152 @@ def answer(view: View) -> Json:
     return activity(f"{view.block('problem_id', 'module_id')}/answer", SOLUTION)
 
 
+# How Caliper says it.
+
+RESPONSE_TYPES = {
+    "checkboxgroup": "MultipleResponseResponse",
+    "choicegroup": "MultipleChoiceResponse",
+    "optioninput": "MultipleChoiceResponse",
+    "radiogroup": "MultipleChoiceResponse",
+}
+
+
+def problem_attempt(view: View) -> Json:
+    """Make the attempt at the problem that was checked."""
+    count = view.number("attempts")
+    steps = "/attempt" if count is None else f"/attempt/{digits(count)}"
+    return attempt(view, problem_iri(view), steps, count=count)
+
+
+def problem_score(view: View) -> Json:
+    """Make the score of that attempt."""
+    return attempt_score(
+        view,
+        problem_attempt(view),
+        view.number("grade"),
+        view.number("max_grade"),
+        extensions={SUCCESS: is_correct(view.data.get("success"))},
+    )
+
+
+def _item(view: View, *, key: str) -> Json:
+    """Make the problem, or with *key* one of its questions."""
+    problem = problem_iri(view)
+    if key:
+        return entity(
+            f"{problem}/question/{encode_iri(key)}",
+            "AssessmentItem",
+            name=display_name(view),
+            isPartOf=problem,
+        )
+    return entity(
+        problem,
+        "AssessmentItem",
+        name=display_name(view),
+        isPartOf=course_part(view),
+        maxScore=view.number("max_grade"),
+    )
+
+
+def _response(view: View, *, key: str, question: Mapping[str, Any]) -> Json:
+    """Make the response to a question; what was answered only where texts may leave."""
+    whole = problem_attempt(view)
+    field = question.get("input_type")
+    kind = RESPONSE_TYPES.get(field, "FillinBlankResponse") if isinstance(field, str) else None
+    kind = kind or "FillinBlankResponse"
+    text = question.get("question")
+    made = entity(
+        f"{whole['id']}/response/{encode_iri(key)}",
+        kind,
+        attempt=whole,
+        extensions={
+            CORRECT: is_correct(question.get("correct")),
+            QUESTION_TEXT: clean(text) if isinstance(text, str) and text else None,
+        },
+    )
+    answer = question.get("answer")
+    if view.site.include_text and answer:
+        texts = [str(each) for each in (answer if isinstance(answer, list) else [answer])]
+        if kind == "MultipleChoiceResponse":
+            made["value"] = clean(texts[0])
+        else:
+            made["values"] = [clean(each) for each in texts]
+    return made
+
+
+def _answered(key: str, question: Mapping[str, Any], *, of_several: bool) -> Action:
+    return Action(
+        "AssessmentItemEvent",
+        "Completed",
+        partial(_item, key=key if of_several else ""),
+        ASSESSMENT,
+        generated=partial(_response, key=key, question=question),
+        actor="learner",
+        key=key if of_several else "",
+    )
+
+
+_GRADED = Action(
+    "GradeEvent",
+    "Graded",
+    problem_attempt,
+    GRADING,
+    generated=problem_score,
+    actor="lms",
+    key="grade",
+)
+
+
+def checked(view: View) -> list[Action]:
+    """
+    Make an event for each answer and one for the grade.
+
+    The browser's event of the same click is left out: it says less, and counting both would count
+    every submission twice.
+    """
+    if view.source == "browser":
+        raise UnsupportedEvent(
+            view.name,
+            "not_translated",
+            "the server's event of the same click says it with its result",
+        )
+    found = submissions(view)
+    made = [_answered(key, question, of_several=len(found) > 1) for key, question in found.items()]
+    if view.number("grade") is not None or not made:
+        made.append(_GRADED)
+    return made
+
+
+def solution(view: View) -> Json:
+    """Make the solution that was shown, a part of its problem."""
+    return _part(view, "/solution", "Solution", "problem_id", "module_id")
+
+
+def hint_shown(view: View) -> Json:
+    """Make the hint that was shown, a part of its problem."""
+    index = view.number("hint_index")
+    if index is None:
+        raise view.lacks("no_object", "data.hint_index")
+    return _part(view, f"/hint/{index}", "Hint", "module_id", "problem_id")
+
+
+def _part(view: View, steps: str, name: str, *fields: str) -> Json:
+    problem = view.block(*fields)
+    return entity(
+        f"{problem}{steps}",
+        "DigitalResource",
+        name=name,
+        isPartOf=entity(problem, "AssessmentItem", name=display_name(view)),
+    )
+
+
+def completed_item(view: View) -> Json:
+    """Make the problem that is complete."""
+    return entity(view.block("problem_id"), "AssessmentItem", isPartOf=course_part(view))
+
+
+# How xAPI tells what the browser sent from what the server found.
+
 _FROM_SERVER = Statement(
     EVALUATED,
     checked_problem,
@@ -294,11 +455,20 @@ def problem_check(view: View) -> Statement:
 
 
 EVENTS = (
-    Event(("problem_check", "save_problem_check"), xapi=problem_check),
+    Event(("problem_check", "save_problem_check"), xapi=problem_check, caliper=checked),
     Event(
         ("edx.problem.completed",),
         xapi=Statement(COMPLETED, completed_problem, result=completed_grade),
+        caliper=Action("AssessmentItemEvent", "Completed", completed_item, ASSESSMENT),
     ),
-    Event(("edx.problem.hint.demandhint_displayed",), xapi=Statement(ASKED, hint)),
-    Event(("showanswer",), xapi=Statement(ASKED, answer)),
+    Event(
+        ("edx.problem.hint.demandhint_displayed",),
+        xapi=Statement(ASKED, hint),
+        caliper=Action("ViewEvent", "Viewed", hint_shown, READING),
+    ),
+    Event(
+        ("showanswer",),
+        xapi=Statement(ASKED, answer),
+        caliper=Action("ViewEvent", "Viewed", solution, READING),
+    ),
 )

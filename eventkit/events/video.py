@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from eventkit.events._caliper import GENERAL, MEDIA, course_part, digits, duration, entity
 from eventkit.events._iris import (
     ACTION,
+    CAPTION_KIND,
     CC_ENABLED,
     CC_LANGUAGE,
     COMPLETED,
@@ -14,7 +16,9 @@ from eventkit.events._iris import (
     INTERACTED,
     PAUSED,
     PLAYED,
+    SEEK_TYPE,
     SEEKED,
+    SKIP_INTERVAL,
     SPEED_FROM,
     SPEED_TO,
     TERMINATED,
@@ -27,8 +31,8 @@ from eventkit.events._iris import (
     VIDEO_TIME_FROM,
     VIDEO_TIME_TO,
 )
-from eventkit.events._rows import Event, Statement
-from eventkit.events._view import View, activity
+from eventkit.events._rows import Action, Event, Statement
+from eventkit.events._view import View, activity, filled, number
 from eventkit.typing import Json
 
 # What the player told us.
@@ -55,6 +59,12 @@ def speed(view: View, field: str) -> str | None:
     if value is None or isinstance(value, bool):
         return None
     return f"{str(value).removesuffix('x')[:20]}x"
+
+
+def rate(view: View, field: str) -> int | float | None:
+    """Give a playing speed as a number."""
+    text = speed(view, field)
+    return number(text.removesuffix("x")) if text else None
 
 
 # How xAPI says it.
@@ -146,57 +156,165 @@ def panel(action: str, *, captions: bool | None = None) -> Statement:
     )
 
 
+# How Caliper says it.
+
+
+def media(view: View) -> Json:
+    """Make the video, as a part of its course."""
+    seconds = view.seconds("duration")
+    return entity(
+        video_iri(view),
+        "VideoObject",
+        duration=duration(seconds) if seconds else None,
+        isPartOf=course_part(view),
+    )
+
+
+def location(view: View) -> Json | None:
+    """Make the place in the video where it happened."""
+    return _location(view, position(view))
+
+
+def end(view: View) -> Json | None:
+    """Make the end of the video, where it was reached."""
+    where = position(view)
+    return _location(view, view.seconds("duration") if where is None else where)
+
+
+def left(view: View) -> Json | None:
+    """Make the place that was left for another; what it was left for is an extension."""
+    made = _location(view, view.seconds("currentTime", "old_time"))
+    if made is None:
+        return None
+    made["extensions"] = filled(
+        {
+            VIDEO_TIME_TO: view.seconds("new_time"),
+            SEEK_TYPE: view.scalar("type"),
+            SKIP_INTERVAL: view.number("requested_skip_interval"),
+        }
+    )
+    return made
+
+
+def _location(view: View, seconds: float | None) -> Json | None:
+    if seconds is None or duration(seconds) is None:
+        return None
+    video = video_iri(view)
+    return entity(
+        f"{video}#t={digits(seconds)}",
+        "MediaLocation",
+        currentTime=duration(seconds),
+        isPartOf=video,
+    )
+
+
+def language_menu(view: View) -> Json:
+    """Make the menu of languages, a frame of the player."""
+    video = video_iri(view)
+    return entity(f"{video}#language-menu", "Frame", isPartOf=video)
+
+
+def playback_rates(view: View) -> Json:
+    """Say from which playing speed to which."""
+    return {SPEED_FROM: rate(view, "old_speed"), SPEED_TO: rate(view, "new_speed")}
+
+
+def played(view: View) -> tuple[Action]:
+    """Tell the first play from going on: the Media profile keeps Resumed for the latter."""
+    where = position(view)
+    return (_STARTED if where is not None and where < 1 else _RESUMED,)
+
+
+def _captions(view: View, *, kind: str) -> Json:
+    return {CAPTION_KIND: kind, CC_LANGUAGE: view.words("language") or None}
+
+
+def _menu_language(view: View) -> Json:
+    return {CC_LANGUAGE: view.words("language") or None}
+
+
+def captioning(action: str, kind: str) -> Action:
+    """Make the event for switching captions; *kind* tells the transcript from the overlay."""
+    return Action(
+        "MediaEvent",
+        action,
+        media,
+        MEDIA,
+        target=location,
+        extensions=partial(_captions, kind=kind),
+    )
+
+
+_STARTED = Action("MediaEvent", "Started", media, MEDIA, target=location)
+_RESUMED = Action("MediaEvent", "Resumed", media, MEDIA, target=location)
+
+
 EVENTS = (
     Event(
         ("load_video", "edx.video.loaded"),
         xapi=Statement(INITIALIZED, video, extensions=player),
+        caliper=Action("Event", "Retrieved", media, GENERAL),
     ),
     Event(
         ("play_video", "edx.video.played"),
         xapi=Statement(PLAYED, video, result=at_position, extensions=player),
+        caliper=played,
     ),
     Event(
         ("pause_video", "edx.video.paused"),
         xapi=Statement(PAUSED, video, result=at_position, extensions=player),
+        caliper=Action("MediaEvent", "Paused", media, MEDIA, target=location),
     ),
     Event(
         ("stop_video", "edx.video.stopped"),
         xapi=Statement(TERMINATED, video, result=at_position, extensions=player),
+        caliper=Action("MediaEvent", "Ended", media, MEDIA, target=end),
     ),
     Event(
         ("complete_video", "edx.video.completed"),
         xapi=Statement(COMPLETED, video, result=completed, extensions=player),
+        caliper=Action("MediaEvent", "Ended", media, MEDIA, target=end),
     ),
     Event(
         ("seek_video", "edx.video.position.changed"),
         xapi=Statement(SEEKED, video, result=seeked, extensions=player),
+        caliper=Action("MediaEvent", "JumpedTo", media, MEDIA, target=left),
     ),
     Event(
         ("speed_change_video",),
         xapi=Statement(INTERACTED, video, result=speed_changed, extensions=new_speed),
+        caliper=Action(
+            "MediaEvent", "ChangedSpeed", media, MEDIA, target=location, extensions=playback_rates
+        ),
     ),
     Event(
         ("show_transcript", "edx.video.transcript.shown"),
         xapi=panel("transcript-shown", captions=True),
+        caliper=captioning("EnabledClosedCaptioning", "transcript"),
     ),
     Event(
         ("hide_transcript", "edx.video.transcript.hidden"),
         xapi=panel("transcript-hidden", captions=False),
+        caliper=captioning("DisabledClosedCaptioning", "transcript"),
     ),
     Event(
         ("edx.video.closed_captions.shown",),
         xapi=panel("captions-shown", captions=True),
+        caliper=captioning("EnabledClosedCaptioning", "closed_captions"),
     ),
     Event(
         ("edx.video.closed_captions.hidden",),
         xapi=panel("captions-hidden", captions=False),
+        caliper=captioning("DisabledClosedCaptioning", "closed_captions"),
     ),
     Event(
         ("video_show_cc_menu", "edx.video.language_menu.shown"),
         xapi=panel("language-menu-shown"),
+        caliper=Action("Event", "Showed", language_menu, GENERAL, extensions=_menu_language),
     ),
     Event(
         ("video_hide_cc_menu", "edx.video.language_menu.hidden"),
         xapi=panel("language-menu-hidden"),
+        caliper=Action("Event", "Hid", language_menu, GENERAL, extensions=_menu_language),
     ),
 )

@@ -1,0 +1,430 @@
+"""
+Who receives events: the configuration of consumers.
+
+A `Consumer` is checked when it is made, against the JSON Schema ``schemas/consumers.json`` and by
+what a schema cannot say, so that a wrong setting stops the boot and not the ten-thousandth event.
+Its secrets stay where they are configured: they are read when a request needs them, and never show.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self, runtime_checkable
+from urllib.parse import urlsplit
+
+import attrs
+
+from eventkit._schema_errors import complaints, near_miss
+from eventkit._secrets import Secret, read_secret
+from eventkit.exceptions import ConfigurationError
+from eventkit.filters import Filter
+from eventkit.typing import Event, Json, ProtocolName
+
+_SCHEMA = "consumers.json"
+_PRIVATE = ("auth", "headers", "url")
+_MAX_COMPLAINTS = 5
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_RESERVED_HEADERS = frozenset(
+    {"connection", "content-encoding", "content-length", "content-type", "transfer-encoding"}
+)
+"""Headers that describe the request itself; another value would make it unreadable."""
+
+SecretSource = Secret | Mapping[str, str]
+"""A secret, or where to read it: ``{"env": NAME}`` or ``{"file": PATH}``."""
+
+
+@attrs.frozen
+class Auth:
+    """How a consumer knows us. Secrets given by place are read anew by every `values`."""
+
+    type: Literal["none", "basic", "bearer"] = "none"
+    username: SecretSource | None = attrs.field(default=None, repr=False)
+    password: SecretSource | None = attrs.field(default=None, repr=False)
+    token: SecretSource | None = attrs.field(default=None, repr=False)
+
+    def values(self) -> dict[str, Secret]:
+        """
+        Read the secrets, by key.
+
+        Raises:
+            ConfigurationError: one is not set, unreadable, or cannot be part of a header.
+        """
+        found = {
+            key: read_secret(source, f"auth.{key}")
+            for key in ("username", "password", "token")
+            if (source := getattr(self, key)) is not None
+        }
+        if ":" in found.get("username", Secret("")).reveal():
+            raise ConfigurationError("auth.username: must not hold a colon (HTTP basic auth)")
+        if "token" in found:
+            check_header_value(found["token"].reveal(), "auth.token")
+        return found
+
+
+@attrs.frozen
+class Batch:
+    """When a request is full (documents, bytes of its body), and the seconds one may wait."""
+
+    max_size: int = 100
+    max_wait: float = 0.2
+    max_bytes: int = 1_000_000
+
+
+@attrs.frozen
+class Timeout:
+    """Seconds for connecting, for each wait for an answer, and for a request altogether."""
+
+    connect: float = 10.0
+    read: float = 10.0
+    total: float = 10.0
+
+
+def _hidden(value: object) -> Any:
+    """Wrap plain text as a `Secret`; leave places (``{"env": ...}``) as they are."""
+    if isinstance(value, str):
+        return Secret(value)
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _auth(value: Any) -> Auth:
+    if isinstance(value, Auth):
+        return value
+    settings = dict(value)
+    return Auth(type=settings.pop("type"), **{key: _hidden(item) for key, item in settings.items()})
+
+
+def _batch(value: Any) -> Batch:
+    return value if isinstance(value, Batch) else Batch(**value)
+
+
+def _timeout(value: Any) -> Timeout:
+    if isinstance(value, Timeout):
+        return value
+    if isinstance(value, Mapping):
+        total = value.get("total", Timeout().total)
+        return Timeout(value.get("connect", total), value.get("read", total), total)
+    return Timeout(value, value, value)
+
+
+def _headers(value: Mapping[str, Any]) -> dict[str, SecretSource]:
+    return {name: _hidden(item) for name, item in value.items()}
+
+
+def _header_names(value: Mapping[str, Any]) -> str:
+    return f"<{', '.join(value)}>" if value else "<>"
+
+
+@attrs.frozen(kw_only=True, repr=True)
+class Consumer:
+    """
+    One registered receiver of events.
+
+    Args:
+        id: its unique name.
+
+        protocol: ``"xapi"`` or ``"caliper"``.
+
+        url: where its documents go: ``https:`` or ``http:`` (for xAPI the endpoint of the LRS,
+            without ``/statements``), ``file:`` (JSON lines) or ``log:`` (a Python logger).
+
+        enabled: a consumer that is not gets nothing, and its secrets are not looked at.
+
+        auth: ``{"type": "none"}``, ``{"type": "basic", "username": ..., "password": ...}`` or
+            ``{"type": "bearer", "token": ...}``; a secret is text, ``{"env": NAME}`` or
+            ``{"file": PATH}``.
+
+        allow, deny: access rules, see `eventkit.Filter`.
+
+        batch: ``max_size`` documents and ``max_bytes`` bytes of a request; ``max_wait`` seconds
+            that a document waits for company in buffered mode.
+
+        timeout: seconds for a request altogether, or ``connect``, ``read`` and ``total``.
+
+        headers: further HTTP headers; their values are treated as secrets.
+
+        override: merged into every document, objects key by key, anything else replaced.
+
+        sensor: who sends, for Caliper; xAPI has no use for it.
+
+    Raises:
+        ConfigurationError: a setting is wrong; the message names consumer, key and remedy.
+    """
+
+    id: str
+    protocol: ProtocolName
+    url: str
+    enabled: bool = True
+    auth: Auth = attrs.field(default=Auth(), converter=_auth)
+    allow: list[Json] | None = attrs.field(default=None, repr=False)
+    deny: list[Json] | None = attrs.field(default=None, repr=False)
+    batch: Batch = attrs.field(default=Batch(), converter=_batch)
+    timeout: Timeout = attrs.field(default=Timeout(), converter=_timeout)
+    headers: dict[str, SecretSource] = attrs.field(
+        factory=dict, converter=_headers, repr=_header_names
+    )
+    override: Json = attrs.field(factory=dict, converter=copy.deepcopy, repr=False)
+    sensor: str | None = None
+    filter: Filter = attrs.field(init=False, eq=False, repr=False)
+
+    def __attrs_pre_init__(self, **settings: Any) -> None:
+        # Before the converters, so that they only ever see what is right.
+        _check({key: value for key, value in settings.items() if value is not attrs.NOTHING})
+
+    def __attrs_post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "filter", Filter(allow=self.allow, deny=self.deny))
+            _check_url(self)
+            for name in self.headers:
+                _check_header_name(name, self.auth)
+            if self.enabled:
+                self.auth.values()
+                self.header_values()
+        except ConfigurationError as error:
+            raise ConfigurationError(f"consumer {self.id!r}: {error}") from None
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> Self:
+        """
+        Make a consumer of what a settings file holds.
+
+        Raises:
+            ConfigurationError: as the constructor does, and for keys that do not exist.
+        """
+        if not isinstance(settings, Mapping):
+            raise ConfigurationError(
+                f"a consumer: expected an object, got {type(settings).__name__}"
+            )
+        _check(settings)
+        return cls(**settings)
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the URL, which decides on the transport."""
+        return urlsplit(self.url).scheme.lower()
+
+    def accepts(self, event: Event) -> bool:
+        """Tell whether the access rules let this consumer have *event*."""
+        return self.filter.accepts(event)
+
+    def header_values(self) -> dict[str, Secret]:
+        """
+        Read the values of the further headers.
+
+        Raises:
+            ConfigurationError: one is not set, unreadable, or would break the request.
+        """
+        values = {
+            name: read_secret(source, f"headers.{name}") for name, source in self.headers.items()
+        }
+        for name, value in values.items():
+            check_header_value(value.reveal(), f"headers.{name}")
+        return values
+
+
+def check_header_value(value: str, key: str) -> None:
+    """Refuse what would end the header and begin another one, or cannot be sent."""
+    if _CONTROL.search(value) or value != value.strip():
+        raise ConfigurationError(
+            f"{key}: must be one line without control characters or surrounding blanks"
+        )
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{key}: holds characters that HTTP headers cannot") from None
+
+
+def _check_header_name(name: str, auth: Auth) -> None:
+    if not _HEADER_NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"headers: {name!r} is no header name; use letters, digits and hyphens"
+        )
+    if name.lower() in _RESERVED_HEADERS:
+        raise ConfigurationError(f"headers: {name} is set by eventkit itself; remove it")
+    if name.lower() == "authorization" and auth.type != "none":
+        raise ConfigurationError(f"headers: {name} is set by auth too; keep one of the two")
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    """Check settings as they were given against the schema, and what all consumers must keep to."""
+    named = settings.get("id")
+    named = named if isinstance(named, str) else ""
+    who = f"consumer {named!r}" if named else "a consumer without id"
+    plain = _plain(settings)
+    found = list(complaints(plain, schema=_SCHEMA, definition="consumer", private=_PRIVATE))
+    if not found and not (named.isprintable() and named == named.strip()):
+        found = ["id: must be printable, without blanks around it"]
+    if not found and "id" in plain.get("override", {}):
+        # One id for every document would make all of them the same document.
+        found = ["override.id: documents keep their own ids; remove it"]
+    if found:
+        raise ConfigurationError(f"{who}: {'; '.join(found[:_MAX_COMPLAINTS])}")
+
+
+def _plain(value: Any) -> Any:
+    """Turn a setting into what the schema knows; what was checked before stands for itself."""
+    if isinstance(value, Secret):
+        return "***"
+    if isinstance(value, Auth):
+        return {
+            "type": value.type,
+            **{key: "***" for key in ("username", "password", "token") if getattr(value, key)},
+        }
+    if isinstance(value, (Batch, Timeout)):
+        return attrs.asdict(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        # No comparison of the schema would catch it.
+        return str(value)
+    return value
+
+
+def _check_url(consumer: Consumer) -> None:
+    """Refuse a URL that cannot work, or that holds credentials (it is shown in logs)."""
+    url = consumer.url
+    if not url.isprintable() or " " in url:
+        raise ConfigurationError("url: must not hold blanks or control characters; encode them")
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationError(
+            "url: host or port cannot be read; expected https://host[:port]/path"
+        ) from None
+    if not parts.scheme:
+        raise ConfigurationError(
+            "url: has no scheme; expected https://..., http://..., file:/... or log:..."
+        )
+    if consumer.scheme not in ("http", "https"):
+        return
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError("url: must not hold credentials; put them in auth")
+    if not host:
+        raise ConfigurationError("url: has no host; expected https://host[:port]/path")
+    if consumer.protocol == "xapi" and (parts.query or parts.fragment):
+        raise ConfigurationError(
+            "url: an LRS endpoint has no query or fragment; put keys in auth or headers"
+        )
+
+
+@runtime_checkable
+class Registry(Protocol):
+    """Anything that knows the consumers, such as a table in a database."""
+
+    def consumers(self) -> Iterable[Consumer | Mapping[str, Any]]:
+        """Give all consumers as they are now."""
+
+
+ConsumerSource = (
+    str | os.PathLike[str] | Registry | Mapping[str, Any] | Iterable[Consumer | Mapping[str, Any]]
+)
+"""Consumers or their settings, the path of a file with them, or a registry."""
+
+
+def load_consumers(source: ConsumerSource) -> tuple[Consumer, ...]:
+    """
+    Give the consumers in *source*: a list, a JSON or YAML file, or a registry.
+
+    A file holds a list of consumers, or an object whose key ``consumers`` holds it.
+
+    Raises:
+        ConfigurationError: the file cannot be read, a consumer is wrong, or two have the same id.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        try:
+            return _consumers(_listed(_read(path)))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: {error}") from None
+    if isinstance(source, Registry):
+        return _consumers(source.consumers())
+    return _consumers(_listed(source))
+
+
+def _listed(content: object) -> Iterable[Any]:
+    if isinstance(content, Mapping):
+        unknown = [str(key) for key in content if key != "consumers"]
+        if unknown:
+            hint = near_miss(unknown[0], ("consumers",))
+            raise ConfigurationError(f"unknown key {unknown[0]!r} beside the consumers; {hint}")
+        content = content.get("consumers")
+    if isinstance(content, Iterable) and not isinstance(content, (str, bytes, Mapping)):
+        return content
+    raise ConfigurationError(
+        "expected a list of consumers, or an object whose key 'consumers' holds one, "
+        f"got {type(content).__name__}"
+    )
+
+
+def _consumers(items: Iterable[Consumer | Mapping[str, Any]]) -> tuple[Consumer, ...]:
+    found: dict[str, Consumer] = {}
+    for number, item in enumerate(items, start=1):
+        if isinstance(item, Consumer):
+            consumer = item
+        else:
+            try:
+                consumer = Consumer.from_dict(item)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"#{number}: {error}") from None
+        if consumer.id in found:
+            raise ConfigurationError(
+                f"consumer {consumer.id!r}: id is used twice; give each consumer its own"
+            )
+        found[consumer.id] = consumer
+    return tuple(found.values())
+
+
+def _read(path: Path) -> object:
+    """Read a consumers file. What it holds is never quoted: secrets may stand in it."""
+    suffix = path.suffix.lower()
+    if suffix not in (".json", ".yaml", ".yml"):
+        raise ConfigurationError(
+            f"a consumers file ends in .json, .yaml or .yml, not in {suffix or 'nothing'!r}"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"byte {error.start} is not UTF-8") from None
+    return _parse_json(text) if suffix == ".json" else _parse_yaml(text)
+
+
+def _parse_json(text: str) -> object:
+    try:
+        return json.loads(text, parse_constant=str)
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(
+            f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from None
+    except RecursionError:
+        raise ConfigurationError("is nested too deeply") from None
+
+
+def _parse_yaml(text: str) -> object:
+    try:
+        # Not a plain import: the package is optional, and so are its type hints.
+        yaml = importlib.import_module("yaml")
+    except ImportError:
+        raise ConfigurationError(
+            "reading YAML needs an extra: pip install 'openedx-eventkit[yaml]' (or use JSON)"
+        ) from None
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        # What it quotes may be an unquoted password.
+        problem = re.sub(r"'[^']{2,}'", "...", getattr(error, "problem", None) or "unreadable")
+        raise ConfigurationError(f"is not YAML: {problem}{where}") from None

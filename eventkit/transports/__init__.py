@@ -1,0 +1,137 @@
+"""
+Ways to a consumer.
+
+A transport sends documents in one request and says what came of it, as an `Answer`. It neither
+retries nor splits nor waits; that is the same for all of them and lies with the router. Adding one
+is a module here and a line in `TRANSPORTS`.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+import attrs
+
+from eventkit.consumers import Consumer
+from eventkit.exceptions import ConfigurationError
+
+TRANSPORTS = {
+    ("xapi", "https"): "eventkit.transports.http:XAPITransport",
+    ("xapi", "http"): "eventkit.transports.http:XAPITransport",
+    ("xapi", "file"): "eventkit.transports.file:FileTransport",
+    ("caliper", "file"): "eventkit.transports.file:FileTransport",
+    ("xapi", "log"): "eventkit.transports.log:LogTransport",
+    ("caliper", "log"): "eventkit.transports.log:LogTransport",
+}
+"""Where the transport of a protocol and a URL scheme is; imported when a consumer needs it."""
+
+MAX_RESPONSE = 1_000
+"""Characters of a receiver's answer that are kept."""
+
+
+@attrs.define(eq=False)
+class Document:
+    """One document on its way; it keeps its identity through batches and splits."""
+
+    name: str
+    """The name of the event that it comes from."""
+    id: str
+    """Its own id; ``""`` when it has none."""
+    body: bytes
+    """It, as JSON in ASCII, in exactly these bytes every time it is sent."""
+    attempts: int = 0
+    """The requests that it was part of."""
+    since: float = 0.0
+    """When it was accepted, by the router's clock."""
+    is_settled: bool = False
+    """Whether somebody has taken it over: the receiver, or the dead letters."""
+
+
+class Verdict(enum.Enum):
+    """What is to be done with the documents of a request."""
+
+    DELIVERED = "delivered"
+    """They have arrived."""
+    REFUSED = "refused"
+    """At least one of them is not wanted as it is: find it, and let the others through."""
+    RETRY = "retry"
+    """Not now; the same request may succeed later."""
+    PAUSE = "pause"
+    """Nothing will succeed until somebody corrects a setting, here or at the receiver."""
+
+
+@attrs.frozen
+class Answer:
+    """What came of one request."""
+
+    verdict: Verdict
+    reason: str = ""
+    """A slug for counting, such as ``http_503`` or ``timeout``."""
+    detail: str = ""
+    """One line for people: what happened and, for `Verdict.PAUSE`, what to do."""
+    status: int | None = None
+    """The HTTP status, if there was one."""
+    response: str = ""
+    """The beginning of what the receiver said, without secrets."""
+    retry_after: float | None = None
+    """Seconds that the receiver asked to wait."""
+    accepted: frozenset[str] = frozenset()
+    """Of a refused batch: the ids that the receiver has taken all the same."""
+
+
+DELIVERED = Answer(Verdict.DELIVERED)
+
+
+@attrs.frozen
+class CheckResult:
+    """Whether a consumer can be reached as configured, and in one line why (not)."""
+
+    ok: bool
+    detail: str
+
+
+class Transport(Protocol):
+    """A way to one consumer. Several threads may use it at once."""
+
+    def send(self, documents: Sequence[Document]) -> Answer:
+        """Send *documents* in one request."""
+
+    def check(self) -> CheckResult:
+        """Tell, without sending anything, whether sending would work."""
+
+    def close(self) -> None:
+        """Let go of connections; the next `send` opens new ones."""
+
+
+class TransportFactory(Protocol):
+    """What makes a transport."""
+
+    def __call__(self, consumer: Consumer, *, trust_env: bool) -> Transport:
+        """Make the transport of *consumer*; *trust_env*: proxies come from the environment."""
+
+
+def make_transport(consumer: Consumer, *, trust_env: bool = False) -> Transport:
+    """
+    Make the transport that *consumer* needs.
+
+    Raises:
+        ConfigurationError: there is none for its protocol and URL.
+    """
+    place = TRANSPORTS.get((consumer.protocol, consumer.scheme))
+    if place is None:
+        known = ", ".join(
+            f"{scheme}:" for protocol, scheme in TRANSPORTS if protocol == consumer.protocol
+        )
+        raise ConfigurationError(
+            f"consumer {consumer.id!r}: url: {consumer.protocol} cannot be sent to "
+            f"{consumer.scheme}: addresses; use one of {known}"
+        )
+    module, _, name = place.partition(":")
+    factory = cast(TransportFactory, getattr(importlib.import_module(module), name))
+    try:
+        return factory(consumer, trust_env=trust_env)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"consumer {consumer.id!r}: {error}") from None

@@ -1,0 +1,78 @@
+"""``file:/path/to/file.jsonl``: one document a line, for whatever follows the file."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from eventkit._appending import append
+from eventkit.consumers import Consumer
+from eventkit.exceptions import ConfigurationError
+from eventkit.transports import DELIVERED, Answer, CheckResult, Document, Verdict
+
+_TEMPORARY = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EINTR}
+)
+_MODE = 0o640
+
+
+class FileTransport:
+    """
+    Append documents to a file.
+
+    Several processes may append to one file. ``file:/path?fsync=true`` waits for the disk, so that
+    what counts as delivered survives a power failure.
+    """
+
+    def __init__(self, consumer: Consumer, *, trust_env: bool = False) -> None:
+        del trust_env
+        parts = urlsplit(consumer.url)
+        if parts.netloc not in ("", "localhost") or not parts.path or parts.fragment:
+            raise ConfigurationError(
+                "url: expected file:/path/to/file.jsonl ('#' and '?' in the path as %23 and %3F)"
+            )
+        self._path = Path(unquote(parts.path))
+        self._sync = _wants_sync(parts.query)
+
+    def send(self, documents: Sequence[Document]) -> Answer:
+        """Append *documents*, all or none."""
+        lines = b"".join(document.body + b"\n" for document in documents)
+        try:
+            append(self._path, lines, mode=_MODE, sync=self._sync)
+        except OSError as error:
+            what = f"{self._path}: {error.strerror or type(error).__name__}"
+            if error.errno in _TEMPORARY:
+                return Answer(Verdict.RETRY, reason="file", detail=what)
+            return Answer(
+                Verdict.PAUSE,
+                reason="file",
+                detail=f"{what}; correct url or the permissions of the file and its folder",
+            )
+        return DELIVERED
+
+    def check(self) -> CheckResult:
+        """Tell whether the file, or a file in its folder, could be written."""
+        folder = self._path.parent
+        if self._path.is_dir():
+            return CheckResult(ok=False, detail=f"{self._path} is a folder")
+        if not folder.is_dir():
+            return CheckResult(ok=False, detail=f"the folder {folder} does not exist")
+        target = self._path if self._path.exists() else folder
+        needed = os.W_OK if target is self._path else os.W_OK | os.X_OK
+        if not os.access(target, needed):
+            return CheckResult(ok=False, detail=f"{target} is not writable")
+        return CheckResult(ok=True, detail=f"{target} is writable")
+
+    def close(self) -> None:
+        """Do nothing: the file is open only while something is written."""
+
+
+def _wants_sync(query: str) -> bool:
+    options = parse_qs(query, keep_blank_values=True)
+    value = options.pop("fsync", ["false"])[-1]
+    if options or value not in ("true", "false"):
+        raise ConfigurationError("url: the only option of a file is ?fsync=true or ?fsync=false")
+    return value == "true"

@@ -1,0 +1,48 @@
+"""``log:logger.name``: one document a message, for a log shipper such as Vector."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from urllib.parse import unquote, urlsplit
+
+from eventkit.consumers import Consumer
+from eventkit.exceptions import ConfigurationError
+from eventkit.transports import DELIVERED, Answer, CheckResult, Document, Verdict
+
+
+class LogTransport:
+    """
+    Write documents to a Python logger, each as one INFO message of JSON.
+
+    A logger that would throw them away (level above INFO, no handler) pauses the consumer: what it
+    is given must not vanish.
+    """
+
+    def __init__(self, consumer: Consumer, *, trust_env: bool = False) -> None:
+        del trust_env
+        parts = urlsplit(consumer.url)
+        name = unquote(parts.path)
+        if parts.netloc or parts.query or parts.fragment or not name.strip("."):
+            raise ConfigurationError("url: expected log:logger.name")
+        self._logger = logging.getLogger(name)
+
+    def send(self, documents: Sequence[Document]) -> Answer:
+        """Log *documents*."""
+        if not (self._logger.isEnabledFor(logging.INFO) and self._logger.hasHandlers()):
+            return Answer(
+                Verdict.PAUSE,
+                reason="log",
+                detail=f"logger {self._logger.name} drops INFO messages; "
+                "give it the level INFO and a handler in the logging configuration",
+            )
+        for document in documents:
+            self._logger.info("%s", document.body.decode("ascii"))
+        return DELIVERED
+
+    def check(self) -> CheckResult:
+        """Say yes: the logging configuration of the process that will send is not known here."""
+        return CheckResult(ok=True, detail=f"logger {self._logger.name}")
+
+    def close(self) -> None:
+        """Do nothing: loggers belong to the site."""
