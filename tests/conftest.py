@@ -1,0 +1,40 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# A slow machine is no failure, and a failure must come again.
+settings.register_profile(
+    "eventkit",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("eventkit")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The root of the project."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """
+    Real tracking logs, and fixtures of event-routing-backends.
+
+    They are under another licence and no part of this project; where they are missing, tests that
+    need them are skipped.
+    """
+    path = Path(os.environ.get("EVENTKIT_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not path.is_dir():
+        pytest.skip("the shared test data is not here; EVENTKIT_TEST_DATA names its folder")
+    return path

@@ -1,0 +1,537 @@
+"""Transports: what each answer of a receiver means, over real sockets and files."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import email.utils
+import errno
+import json
+import logging
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import fault_server
+import pytest
+from fault_server import respond, serving, unused_port
+
+from eventkit import _appending
+from eventkit._lane import encode
+from eventkit.consumers import Consumer
+from eventkit.exceptions import ConfigurationError
+from eventkit.probe import check_consumer
+from eventkit.transports import Document, Verdict, make_transport
+from eventkit.transports._http import retry_after
+
+PASSWORD = 'pass"word/1'
+TOKEN = "tok-en-1234567"
+
+
+def statement(number=0):
+    return {"id": f"id-{number}", "actor": {"name": "Zoë \ud800"}, "verb": {}, "n": number}
+
+
+def documents(count):
+    return [Document("e", f"id-{n}", encode(statement(n))) for n in range(count)]
+
+
+def consumer(url, **settings):
+    return Consumer(id="lrs", protocol="xapi", url=url, **settings)
+
+
+@pytest.fixture
+def server():
+    with serving() as server:
+        yield server
+
+
+def transport(url, **settings):
+    return make_transport(consumer(url, **settings))
+
+
+class TestRequest:
+    def test_what_is_sent(self, server):
+        """Statements go in one list, in the bytes they were written in, under the xAPI headers."""
+        sent = documents(3)
+        answer = transport(server.url + "/", headers={"X-Tenant": "seven"}).send(sent)
+
+        (request,) = server.requests
+        assert answer.verdict is Verdict.DELIVERED
+        assert ("POST", "/xapi/statements") == (request.method, request.path)
+        assert request.body == b"[" + b",".join(item.body for item in sent) + b"]"
+        assert request.headers["content-type"] == "application/json"
+        assert request.headers["x-experience-api-version"] == "1.0.3"
+        assert request.headers["x-tenant"] == "seven"
+        assert "authorization" not in request.headers
+        assert set(server.stored) == {"id-0", "id-1", "id-2"}
+
+    @pytest.mark.parametrize(
+        ("auth", "expected"),
+        [
+            (
+                {"type": "basic", "username": "Zoë", "password": PASSWORD},
+                "Basic " + base64.b64encode(f"Zoë:{PASSWORD}".encode()).decode(),
+            ),
+            ({"type": "bearer", "token": TOKEN}, f"Bearer {TOKEN}"),
+        ],
+    )
+    def test_credentials(self, server, auth, expected, tmp_path, monkeypatch):
+        """Basic and bearer credentials are sent, whatever a netrc file says."""
+        (tmp_path / ".netrc").write_text("machine 127.0.0.1 login other password wrong\n")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        server.authorization = expected
+        for trust_env in (True, False):
+            made = make_transport(consumer(server.url, auth=auth), trust_env=trust_env)
+            assert made.send(documents(1)).verdict is Verdict.DELIVERED
+
+    def test_environment_is_ignored_by_default(self, server, monkeypatch):
+        """A proxy in the environment counts only when the router is told so."""
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{unused_port()}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        here = consumer(server.url)
+
+        assert make_transport(here).send(documents(1)).verdict is Verdict.DELIVERED
+        answer = make_transport(here, trust_env=True).send(documents(1))
+        assert (Verdict.RETRY, "proxy") == (answer.verdict, answer.reason)
+
+    def test_connection_stays_open(self, server):
+        """Requests share a connection."""
+        made = transport(server.url)
+        for number in range(5):
+            made.send(documents(number + 1))
+
+        assert (5, 1) == (len(server.requests), server.connections)
+
+    def test_equal_documents_are_sent_once(self, server):
+        """A document that stands twice in a batch would have the whole batch refused."""
+        answer = transport(server.url).send(documents(2) + documents(2))
+
+        assert answer.verdict is Verdict.DELIVERED
+        assert len(server.requests[0].statements) == 2
+
+    def test_version_can_be_overridden(self, server):
+        """An LRS that insists on another version of xAPI gets it, once."""
+        transport(server.url, headers={"x-experience-api-version": "2.0.0"}).send(documents(1))
+
+        assert server.requests[0].headers["x-experience-api-version"] == "2.0.0"
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("status", "body", "single", "batch"),
+        [
+            (204, b"", "delivered", "delivered"),
+            (200, b'["id-0", "id-1"]', "delivered", "delivered"),
+            (200, b'["id-0"]', "delivered", "refused"),
+            (200, b"[]", "refused", "refused"),
+            (200, b"", "pause", "pause"),
+            (200, b"<html>Welcome!</html>", "pause", "pause"),
+            (200, b'{"ok": true}', "pause", "pause"),
+            (200, b"[" * 100_000, "pause", "pause"),
+            (202, b"", "pause", "pause"),
+            (301, b"", "pause", "pause"),
+            (302, b"", "pause", "pause"),
+            (307, b"", "pause", "pause"),
+            (400, b"no", "refused", "refused"),
+            (401, b"no", "pause", "pause"),
+            (403, b"no", "pause", "pause"),
+            (404, b"no", "pause", "pause"),
+            (408, b"no", "retry", "retry"),
+            (409, b"no", "delivered", "refused"),
+            (413, b"no", "refused", "refused"),
+            (418, b"no", "refused", "refused"),
+            (422, b"no", "refused", "refused"),
+            (425, b"no", "retry", "retry"),
+            (429, b"no", "retry", "retry"),
+            (500, b"no", "retry", "retry"),
+            (501, b"no", "retry", "retry"),
+            (502, b"no", "retry", "retry"),
+            (503, b"no", "retry", "retry"),
+            (504, b"no", "retry", "retry"),
+            (599, b"no", "retry", "retry"),
+        ],
+    )
+    def test_status(self, server, status, body, single, batch):
+        """Each status has one meaning for one statement and one for several."""
+        server.default = respond(status, body, Location="https://new.example.org/x?key=1")
+        made = transport(server.url)
+        one, two = made.send(documents(1)), made.send(documents(2))
+
+        assert (single, batch) == (one.verdict.value, two.verdict.value)
+        if batch != "delivered":
+            assert two.status == status
+            assert two.response == body.decode()[:1000]
+            assert server.url in two.detail
+        assert len(server.requests) == 2
+
+    def test_partly_acknowledged(self, server):
+        """Of a batch that is acknowledged in part, what was taken is known."""
+        server.script.append(respond(200, b'["id-1", 5]'))
+
+        answer = transport(server.url).send(documents(3))
+
+        assert (Verdict.REFUSED, frozenset({"id-1"})) == (answer.verdict, answer.accepted)
+
+    def test_redirect_names_the_target_only(self, server):
+        """A redirect is not followed; its target is shown without what may be secret in it."""
+        with serving() as other:
+            there = f"http://me:{TOKEN}@127.0.0.1:{other.port}/xapi/statements?key=1"
+            server.default = respond(307, Location=there)
+            answer = transport(server.url).send(documents(1))
+
+            assert f"http://127.0.0.1:{other.port}/xapi/statements, correct url" in answer.detail
+            assert "?key" not in answer.detail
+            assert TOKEN not in answer.detail
+            assert not other.requests
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ("7", 7.0),
+            (" 7 ", 7.0),
+            ("0", 0.0),
+            ("1000000000", 21_600.0),
+            ("9" * 5000, None),
+            ("-5", None),
+            ("soon", None),
+            ("", None),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+            ("Wed, 21 Oct", None),
+        ],
+    )
+    def test_retry_after(self, server, value, expected):
+        """Retry-After is seconds or a date; garbage says nothing."""
+        server.default = respond(503, Retry_After=value)
+
+        assert expected == transport(server.url).send(documents(1)).retry_after
+
+    def test_retry_after_a_coming_date(self):
+        """A date to come is as many seconds ahead."""
+        value = email.utils.formatdate(time.time() + 100, usegmt=True)
+
+        assert 90 < (retry_after(value) or 0) <= 100
+
+
+class TestNoAnswer:
+    @pytest.mark.parametrize(
+        ("action", "reason"),
+        [
+            (fault_server.reset, "connection"),
+            (fault_server.store_and_reset, "connection"),
+            (fault_server.cut_short, "connection"),
+            (fault_server.garbage, "connection"),
+            (fault_server.hang, "timeout"),
+            (fault_server.drip_headers, "timeout"),
+            (fault_server.drip_body, "timeout"),
+            (fault_server.endless, "endless_answer"),
+        ],
+    )
+    def test_broken_answer(self, server, action, reason):
+        """Whatever is no whole answer is tried again, and ends in time."""
+        server.script.append(action)
+        made = transport(server.url, timeout={"total": 0.3, "connect": 5, "read": 5})
+        if action is fault_server.endless:
+            made = transport(server.url, timeout=10)
+        begin = time.monotonic()
+        answer = made.send(documents(1))
+
+        assert (Verdict.RETRY, reason) == (answer.verdict, answer.reason)
+        assert time.monotonic() - begin < 8
+        assert made.send(documents(1)).verdict is Verdict.DELIVERED
+
+    def test_time_left_by_one_request_is_not_that_of_the_next(self, server):
+        """A deadline that was nearly over does not shorten the next request on the connection."""
+
+        def slow(server, connection, request):
+            time.sleep(0.2)
+            return fault_server.behave(server, connection, request)
+
+        server.script.extend([slow, slow, slow])
+        made = transport(server.url, timeout=0.35)
+
+        verdicts = [made.send(documents(1)).verdict for _ in range(3)]
+
+        assert [Verdict.DELIVERED] * 3 == verdicts
+        assert server.connections == 1
+
+    @pytest.mark.parametrize("status", [401, 400, 503])
+    def test_status_counts_even_when_the_body_breaks(self, server, status):
+        """A failure needs no whole body to be understood."""
+
+        def cut(server, connection, request):
+            connection.sendall(f"HTTP/1.1 {status} X\r\nContent-Length: 99\r\n\r\nab".encode())
+            return False
+
+        server.script.append(cut)
+
+        assert transport(server.url).send(documents(2)).status == status
+
+    def test_nobody_listens(self):
+        """A refused connection is tried again."""
+        answer = transport(f"http://127.0.0.1:{unused_port()}/xapi").send(documents(1))
+
+        assert (Verdict.RETRY, "connection") == (answer.verdict, answer.reason)
+
+    def test_unknown_host(self):
+        """A name that does not resolve is tried again."""
+        answer = transport("http://nowhere.invalid/xapi").send(documents(1))
+
+        assert (Verdict.RETRY, "dns") == (answer.verdict, answer.reason)
+
+    def test_no_tls_on_the_other_side(self):
+        """A server that does not speak TLS gets nothing."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+
+            def serve():
+                connection, _ = listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    connection.sendall(b"SSH-2.0-OpenSSH_9.9\r\n" * 10)
+                    while connection.recv(4096):
+                        pass
+
+            threading.Thread(target=serve, daemon=True).start()
+            url = f"https://127.0.0.1:{listener.getsockname()[1]}/xapi"
+            answer = transport(url).send(documents(1))
+
+        assert (Verdict.RETRY, "tls") == (answer.verdict, answer.reason)
+
+    @pytest.mark.skipif(not shutil.which("openssl"), reason="makes a certificate with openssl")
+    def test_certificate_is_checked(self, tmp_path, monkeypatch):
+        """A server that cannot prove who it is gets nothing, unless the environment vouches."""
+        key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+        command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+        extension = "subjectAltName=DNS:localhost"
+        subprocess.run(
+            [*command.split(), "-addext", extension, "-keyout", key, "-out", certificate],
+            check=True,
+            capture_output=True,
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        with serving(tls=context) as server:
+            here = consumer(server.url.replace("http://127.0.0.1", "https://localhost"))
+            refused = make_transport(here).send(documents(1))
+            trusted = make_transport(here, trust_env=True)
+
+            assert (Verdict.RETRY, "tls") == (refused.verdict, refused.reason)
+            assert not server.requests
+            assert trusted.send(documents(1)).verdict is Verdict.DELIVERED
+            server.script.append(fault_server.drip_headers)
+            quick = make_transport(
+                consumer(here.url, timeout={"total": 0.3, "read": 5}), trust_env=True
+            )
+            assert quick.send(documents(1)).reason == "timeout"
+
+    @pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example"])
+    def test_impossible_host(self, host):
+        """A URL to which no request can be made waits for somebody to correct it."""
+        answer = transport(f"http://{host}/xapi").send(documents(1))
+
+        assert (Verdict.PAUSE, "configuration") == (answer.verdict, answer.reason)
+
+
+class TestSecrets:
+    @pytest.mark.parametrize(
+        ("settings", "secret"),
+        [
+            ({"auth": {"type": "bearer", "token": TOKEN}}, TOKEN),
+            ({"auth": {"type": "basic", "username": "u", "password": PASSWORD}}, PASSWORD),
+            ({"headers": {"X-Api-Key": TOKEN}}, TOKEN),
+        ],
+    )
+    def test_an_answer_that_quotes_them(self, server, settings, secret):
+        """A receiver that echoes the request does not get secrets into logs or dead letters."""
+
+        def echo(server, connection, request):
+            text = json.dumps([request.headers, secret]) + repr(request.headers) + secret
+            return respond(400, text.encode())(server, connection, request)
+
+        server.default = echo
+        answer = transport(server.url, **settings).send(documents(1))
+        encoded = base64.b64encode(f"u:{PASSWORD}".encode()).decode()
+
+        assert "***" in answer.response
+        for form in (secret, json.dumps(secret)[1:-1], encoded):
+            assert form not in repr(answer)
+
+    def test_corrected_while_running(self, server, tmp_path):
+        """A secret that is corrected in its file takes effect with the next attempt."""
+        server.authorization = f"Bearer {TOKEN}"
+        path = tmp_path / "token"
+        path.write_text("wrong")
+        auth = {"type": "bearer", "token": {"file": str(path)}}
+        made = transport(server.url, auth=auth)
+        before = made.send(documents(1))
+        path.write_text(TOKEN)
+        after = made.send(documents(1))
+
+        assert (Verdict.PAUSE, Verdict.DELIVERED) == (before.verdict, after.verdict)
+
+    def test_unreadable_while_running(self, server, tmp_path):
+        """A secret that is gone pauses the consumer; nothing is sent without it."""
+        path = tmp_path / "token"
+        path.write_text(TOKEN)
+        made = transport(server.url, auth={"type": "bearer", "token": {"file": str(path)}})
+        path.unlink()
+        answer = made.send(documents(1))
+
+        assert (Verdict.PAUSE, "configuration") == (answer.verdict, answer.reason)
+        assert not server.requests
+
+
+class TestFile:
+    def test_appends_lines(self, tmp_path):
+        """Each document is one line of JSON, after what is there."""
+        path = tmp_path / "a b#c.jsonl"
+        path.write_text("{}\n")
+        made = transport(f"file:{tmp_path}/a%20b%23c.jsonl?fsync=true")
+        answer = made.send(documents(2))
+
+        lines = path.read_text().splitlines()
+        assert answer.verdict is Verdict.DELIVERED
+        assert [{}, statement(0), statement(1)] == [json.loads(line) for line in lines]
+
+    def test_follows_a_rotated_log(self, tmp_path):
+        """A file that was moved away is left alone, and a new one begun."""
+        path = tmp_path / "x.jsonl"
+        made = transport(f"file:{path}")
+        made.send(documents(1))
+        path.rename(tmp_path / "x.jsonl.1")
+        made.send(documents(1))
+
+        assert len(path.read_text().splitlines()) == 1
+
+    def test_full_disk_leaves_no_half_line(self, tmp_path, monkeypatch):
+        """What did not fit altogether is taken back, and tried again."""
+        path = tmp_path / "x.jsonl"
+        made = transport(f"file:{path}")
+        made.send(documents(1))
+        before = path.read_bytes()
+        real, calls = os.write, []
+
+        def write(descriptor, data):
+            calls.append(len(data))
+            if len(calls) > 1:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(descriptor, bytes(data)[:10])
+
+        monkeypatch.setattr(_appending.os, "write", write)
+        answer = made.send(documents(3))
+        monkeypatch.undo()
+
+        assert (Verdict.RETRY, "file") == (answer.verdict, answer.reason)
+        assert path.read_bytes() == before
+        assert made.send(documents(3)).verdict is Verdict.DELIVERED
+
+    def test_missing_folder_pauses(self, tmp_path):
+        """A folder that does not exist is a matter of configuration."""
+        answer = transport(f"file:{tmp_path}/none/x.jsonl").send(documents(1))
+
+        assert answer.verdict is Verdict.PAUSE
+        assert "correct url" in answer.detail
+
+    @pytest.mark.parametrize(
+        "url", ["file:", "file://host/x.jsonl", "file:/x#y", "file:/x?fsync=maybe", "file:/x?a=b"]
+    )
+    def test_bad_url(self, url):
+        """A URL that names no file here is refused."""
+        with pytest.raises(ConfigurationError, match="consumer 'lrs': url"):
+            transport(url)
+
+
+class TestLog:
+    def test_writes_messages(self, caplog):
+        """Each document is one INFO message."""
+        caplog.set_level(logging.INFO, "site.xapi")
+        answer = transport("log:site.xapi").send(documents(2))
+
+        assert answer.verdict is Verdict.DELIVERED
+        assert [statement(0), statement(1)] == [
+            json.loads(record.getMessage()) for record in caplog.records
+        ]
+
+    def test_a_deaf_logger_pauses(self):
+        """A logger that would drop the documents does not get them."""
+        logging.getLogger("site.deaf").setLevel(logging.WARNING)
+        answer = transport("log:site.deaf").send(documents(1))
+
+        assert answer.verdict is Verdict.PAUSE
+        assert "level INFO and a handler" in answer.detail
+
+    @pytest.mark.parametrize("url", ["log:", "log:.", "log:/?x=1"])
+    def test_bad_url(self, url):
+        """A URL without a logger's name is refused."""
+        with pytest.raises(ConfigurationError, match=r"expected log:logger\.name"):
+            transport(url)
+
+
+def test_no_transport():
+    """A protocol and scheme that do not go together are refused, with what does."""
+    with pytest.raises(ConfigurationError, match=r"xapi cannot be sent to ftp: .* https:, http:"):
+        transport("ftp://example.org/x")
+
+
+class TestCheck:
+    def test_lrs(self, server):
+        """An LRS that answers and takes the credentials is fine, and nothing is sent to it."""
+        server.authorization = f"Bearer {TOKEN}"
+        auth = {"type": "bearer", "token": TOKEN}
+        result = check_consumer(consumer(server.url, auth=auth))
+
+        assert result.ok, result.detail
+        assert "xAPI 1.0.3" in result.detail
+        assert {"GET"} == {request.method for request in server.requests}
+
+    @pytest.mark.parametrize(
+        ("action", "message"),
+        [
+            (respond(401), "check auth"),
+            (respond(403), "may not read statements"),
+            (respond(404), "check url"),
+            (respond(302, Location="https://x.example/y"), "https://x.example/y"),
+            (respond(503), "HTTP 503"),
+            (respond(409), "HTTP 409"),
+            (respond(204), "HTTP 204"),
+            (respond(200, b"<html>"), "not as an LRS does"),
+            (fault_server.reset, "no connection"),
+            (fault_server.hang, "no answer in time"),
+        ],
+    )
+    def test_trouble(self, server, action, message):
+        """Trouble is told in one line."""
+        server.default = action
+        result = check_consumer(consumer(server.url, timeout=0.5))
+
+        assert not result.ok
+        assert message in result.detail
+        assert "\n" not in result.detail
+
+    def test_secret_that_is_not_there(self, monkeypatch):
+        """A disabled consumer can be checked, and what it lacks is said."""
+        monkeypatch.delenv("NOT_SET", raising=False)
+        auth = {"type": "bearer", "token": {"env": "NOT_SET"}}
+        result = check_consumer(consumer("http://x.invalid", enabled=False, auth=auth))
+
+        assert not result.ok
+        assert "NOT_SET is not set" in result.detail
+
+    def test_file(self, tmp_path):
+        """A file must be writable, or its folder when there is none yet; none is made."""
+        good = check_consumer(consumer(f"file:{tmp_path}/x.jsonl"))
+        folder = check_consumer(consumer(f"file:{tmp_path}"))
+        missing = check_consumer(consumer(f"file:{tmp_path}/no/x.jsonl"))
+
+        assert (True, False, False) == (good.ok, folder.ok, missing.ok)
+        assert not list(tmp_path.iterdir())
+
+    def test_log_and_impossible(self):
+        """A logger is always fine; what has no transport is not."""
+        assert check_consumer(consumer("log:site")).ok
+        assert not check_consumer(consumer("ftp://x.example")).ok
