@@ -146,10 +146,18 @@ class CaliperTranslator(Translator):
         return event
 
     def _actor(self, plan: Action, view: View) -> Json:
-        if plan.actor == "lms":
+        user: int | str | None
+        if callable(plan.actor):
+            user = plan.actor(view)
+        elif plan.actor == "lms":
+            user = None
+        elif plan.actor == "person" and view.doer is not None:
+            user = view.doer
+        else:
+            user = view.learner()
+        if user is None:
             return entity(self._root, "SoftwareApplication")
-        user = view.doer if plan.actor == "person" else None
-        return entity(view.person(view.learner() if user is None else user), "Person")
+        return entity(view.person(user), "Person")
 
     def _named(self, made: Json, row: Row, view: View) -> Json:
         """

@@ -133,8 +133,15 @@ class XAPITranslator(Translator):
         if row.xapi is None:  # pragma: no cover - the caller has looked
             return []
         plan = row.xapi if isinstance(row.xapi, Statement) else row.xapi(view)
-        common = _Common(row.names[0], plan.verb, view.instant(), self._actor(view), view)
+        time = view.instant()
+        user = plan.user(view) if plan.user else view.learner()
+        if user is None:
+            raise view.lacks("no_actor")
+        common = _Common(row.names[0], plan.verb, time, self._actor(user, view), view)
         context = self._context(plan, view)
+        other = plan.instructor(view) if plan.instructor else None
+        if other is not None and other != user:
+            context["instructor"] = self._actor(other, view).json()
         first = common.statement("", plan.object(view), plan.result and plan.result(view), context)
         children = plan.children(view) if plan.children else ()
         return [first, *(self._child(common, child, first, view) for child in children)]
@@ -167,8 +174,7 @@ class XAPITranslator(Translator):
         }
         return common.statement(child.key, child.object, child.result, context)
 
-    def _actor(self, view: View) -> _Actor:
-        user = view.learner()
+    def _actor(self, user: int | str, view: View) -> _Actor:
         if self._email is None:
             name = self._anonymous(user, view)
             return _Actor("account", name, self._root)

@@ -11,13 +11,31 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from eventkit.events import (
+    account,
+    bookmark,
+    certificate,
+    cohort,
     completion,
+    content_experiment,
+    content_library,
+    content_tool,
+    course_search,
+    course_team,
+    drag_and_drop,
     enrollment,
     exam,
     forum,
     grading,
+    implicit,
     navigation,
+    notes,
+    ora,
+    peer_instruction,
+    poll_survey,
+    pre_roll_video,
     problem,
+    teams,
+    textbook,
     video,
 )
 from eventkit.events._rows import Action, Child, Event, Statement
@@ -26,13 +44,31 @@ from eventkit.exceptions import ConfigurationError
 __all__ = ["CATALOGUE", "FAMILIES", "Action", "Catalogue", "Child", "Event", "Statement"]
 
 FAMILIES: dict[str, tuple[Event, ...]] = {
+    "account": account.EVENTS,
+    "bookmark": bookmark.EVENTS,
+    "certificate": certificate.EVENTS,
+    "cohort": cohort.EVENTS,
     "completion": completion.EVENTS,
+    "content_experiment": content_experiment.EVENTS,
+    "content_library": content_library.EVENTS,
+    "content_tool": content_tool.EVENTS,
+    "course_search": course_search.EVENTS,
+    "course_team": course_team.EVENTS,
+    "drag_and_drop": drag_and_drop.EVENTS,
     "enrollment": enrollment.EVENTS,
     "exam": exam.EVENTS,
     "forum": forum.EVENTS,
     "grading": grading.EVENTS,
+    "implicit": implicit.EVENTS,
     "navigation": navigation.EVENTS,
+    "notes": notes.EVENTS,
+    "ora": ora.EVENTS,
+    "peer_instruction": peer_instruction.EVENTS,
+    "poll_survey": poll_survey.EVENTS,
+    "pre_roll_video": pre_roll_video.EVENTS,
     "problem": problem.EVENTS,
+    "teams": teams.EVENTS,
+    "textbook": textbook.EVENTS,
     "video": video.EVENTS,
 }
 

@@ -19,6 +19,10 @@ what the document cannot do without.
 """
 
 
+Who = Callable[[View], int | str | None]
+"""Finds a user: an id (int) or a username (str); None when there is none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
     """One more statement of the same event, below the first: a question of a problem, say."""
@@ -48,6 +52,10 @@ class Statement:
     in_course: bool = True
     """Whether the course is the parent; False where the object is the course itself."""
     children: Callable[[View], list[Child]] | None = None
+    user: Who | None = None
+    """Whom the actor stands for; None: the learner as `View.learner` finds it."""
+    instructor: Who | None = None
+    """Who did it to the learner; left out when it is nobody, or the learner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +76,10 @@ class Action:
     generated: Shape | None = None
     referrer: Shape | None = None
     extensions: Shape | None = None
-    actor: Literal["person", "learner", "lms"] = "person"
+    actor: Literal["person", "learner", "lms"] | Who = "person"
     """
     Who acts: the person who did it, the learner it is about (staff may have done it), or the LMS,
-    which grades by itself.
+    which grades by itself. A function finds a person; where it finds none the LMS acts.
     """
     key: str = ""
     """Tells the Caliper events of one tracking event apart; part of the id."""

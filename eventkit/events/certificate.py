@@ -1,0 +1,7 @@
+"""Certificates and badges."""
+
+from __future__ import annotations
+
+from eventkit.events._rows import Event
+
+EVENTS: tuple[Event, ...] = ()

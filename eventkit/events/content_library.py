@@ -1,0 +1,7 @@
+"""Blocks from content libraries."""
+
+from __future__ import annotations
+
+from eventkit.events._rows import Event
+
+EVENTS: tuple[Event, ...] = ()

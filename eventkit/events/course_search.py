@@ -1,0 +1,7 @@
+"""Searching the course catalogue and courses."""
+
+from __future__ import annotations
+
+from eventkit.events._rows import Event
+
+EVENTS: tuple[Event, ...] = ()

@@ -1,0 +1,7 @@
+"""Textbooks."""
+
+from __future__ import annotations
+
+from eventkit.events._rows import Event
+
+EVENTS: tuple[Event, ...] = ()
