@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
+from eventkit.caliper import CaliperTranslator
 from eventkit.consumers import Consumer
 from eventkit.dead_letters import DeadLetter, FileDeadLetters
 from eventkit.exceptions import (
@@ -23,6 +24,7 @@ from eventkit.xapi import XAPITranslator
 __all__ = [
     "CachedCourses",
     "CachedIdentity",
+    "CaliperTranslator",
     "ConfigurationError",
     "Consumer",
     "DeadLetter",

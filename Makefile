@@ -1,0 +1,74 @@
+# Everything here sets itself up: all it takes is Python 3.11 or newer, make and the package index.
+#
+#   make demo    see the whole path work on this machine
+#   make test    lint, type checks and all tests
+#
+# A Python of your choice: make demo PYTHON=/path/to/python3.12 (then `make clean` first, if it ran before).
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format clean
+
+help:
+	@echo 'make demo     see the whole path work on this machine'
+	@echo 'make test     lint, type checks and all tests'
+	@echo 'make lint     lint and type checks only'
+	@echo 'make format   format the code'
+	@echo 'make clean    remove what the other targets made'
+
+demo: $(VENV)/.installed
+	@$(BIN)/eventkit demo
+
+test: lint $(VENV)/.lrs-installed
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test-installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/mypy
+
+format: $(VENV)/.test-installed
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+clean:
+	rm -rf $(VENV) .venv-lrs build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The first Python that is new enough, unless PYTHON says which.
+$(VENV)/.created:
+	@for python in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python); do \
+	    if "$$python" -c '$(NEW_ENOUGH)' 2>/dev/null; then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    echo 'eventkit needs Python 3.11 or newer, and $(or $(PYTHON),python3) is not.' >&2; \
+	    echo 'Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)' >&2; \
+	    exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$("$$found" --version)"; \
+	"$$found" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created setup.cfg pyproject.toml
+	@echo 'Installing eventkit and its dependencies; this takes a minute, the first time only'
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.test-installed: $(VENV)/.created setup.cfg pyproject.toml
+	@echo 'Installing eventkit, its extras and the tools for tests; this takes a minute or two, the first time only'
+	@$(PIP) install --editable '.[test,dev]'
+	@touch $@ $(VENV)/.installed
+
+# A real LRS for the tests marked "lrs", in an environment of its own: its dependencies would clash
+# with ours. Those tests skip without it, and the next run tries again.
+$(VENV)/.lrs-installed: $(VENV)/.created tests/lrs/install.py
+	@echo 'Installing Ralph, the LRS of the tests; this takes a minute, the first time only'
+	@if $(BIN)/python tests/lrs/install.py; then touch $@; else \
+	    echo 'Without Ralph the tests marked "lrs" are skipped; everything else runs.' >&2; \
+	fi

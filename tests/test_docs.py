@@ -1,0 +1,287 @@
+"""
+Every snippet in the README and the documentation runs.
+
+A comment before a fenced block says how: ``<!-- test: WORD ... -->`` with
+
+- ``file=NAME``: it is a file of that name;
+- ``run``: a Python program;
+- ``settings``: the settings of an LMS, which a tracker of event-tracking is made from;
+- ``celery``: a module with Celery tasks that the settings name (with ``file=``);
+- ``platform``: ``OPTIONS`` of a translator that needs the Open edX platform to work;
+- ``console``: commands; with ``exit=N`` the last one exits with N.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from eventkit.receiver import Receiver
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PASSWORD = "a password for tests"
+
+_BLOCK = re.compile(
+    r"(?:^<!-- test: (?P<how>[^>]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+_LINK = re.compile(r"\]\((?P<target>[^)#\s]+)")
+
+
+class Block(NamedTuple):
+    """One fenced block of a page."""
+
+    language: str
+    words: dict[str, str]
+    text: str
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    for match in _BLOCK.finditer(page.read_text(encoding="utf-8")):
+        words = dict(word.partition("=")[::2] for word in (match["how"] or "").split())
+        yield Block(match["language"], words, match["text"])
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+class Site:
+    """A folder and a record store that a page's snippets work with."""
+
+    def __init__(self, folder: Path, receiver: Receiver) -> None:
+        self.folder = folder
+        self.receiver = receiver
+        commands = folder / "bin"
+        commands.mkdir()
+        for command, call in (("python", ""), ("eventkit", "-m eventkit ")):
+            script = commands / command
+            script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {call}"$@"\n')
+            script.chmod(script.stat().st_mode | stat.S_IXUSR)
+
+    def fill_in(self, text: str) -> str:
+        """Put this site's addresses in the place of those in the text."""
+        text = text.replace("https://lrs.example.org/xapi", self.receiver.url)
+        return re.sub("/(etc|var/lib)/eventkit/", f"{self.folder}/", text)
+
+    def write(self, file: str, text: str) -> Path:
+        path = self.folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.fill_in(text), encoding="utf-8")
+        return path
+
+    def run(self, *command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={
+                "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
+                "PYTHONPATH": str(ROOT),
+                "LRS_PASSWORD": PASSWORD,
+                "IDENTITY_SECRET": "a secret that only the tests know",
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+        assert done.returncode == code, done.stdout + done.stderr
+
+        return done
+
+    def verbs(self) -> list[str]:
+        """Say what has arrived."""
+        return sorted(each["verb"]["display"]["en"] for each in self.receiver.statements())
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with Receiver(auth=("eventkit", PASSWORD)) as receiver:
+        yield Site(tmp_path, receiver)
+
+
+def test_every_snippet_says_how_it_is_tested() -> None:
+    untested = [
+        (name(page), block.text)
+        for page in PAGES
+        for block in blocks(page)
+        if block.language and not block.words
+    ]
+
+    assert untested == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_the_snippets_of_a_page_run(page: Path, site: Site) -> None:
+    for number, block in enumerate(blocks(page)):
+        if file := block.words.get("file"):
+            site.write(file, block.text)
+        elif "run" in block.words:
+            site.write(f"snippet_{number}.py", block.text)
+            site.run("python", f"snippet_{number}.py")
+        elif "console" in block.words:
+            assert all(line.startswith("$ ") for line in block.text.splitlines())
+            commands = site.fill_in(block.text).replace("\n$ ", "\n").removeprefix("$ ")
+            site.run("sh", "-ec", commands, code=int(block.words.get("exit", 0)))
+
+
+DRIVER = """
+import sys
+import threading
+from collections import Counter
+from importlib import import_module
+
+from celery import Celery, signals
+from celery.contrib.testing.worker import start_worker
+from django.conf import settings
+
+import site_settings
+
+settings.configure(EVENT_TRACKING_BACKENDS=site_settings.EVENT_TRACKING_BACKENDS)
+
+from eventtracking.django.django_tracker import DjangoTracker
+
+app = Celery("site", broker="memory://", set_as_current=True)
+changed = threading.Condition()
+sent, done = Counter(), Counter()
+
+
+@signals.after_task_publish.connect
+def count_sent(sender=None, **_):
+    with changed:
+        sent[sender] += 1
+
+
+@signals.task_success.connect
+def count_done(sender=None, **_):
+    with changed:
+        done[sender.name] += 1
+        changed.notify()
+
+
+def emit(tracker, name, course, data, user=7):
+    org = course.partition(":")[2].partition("+")[0]
+    context = {
+        "course_id": course, "org_id": org, "user_id": user, "username": "ann", "ip": "203.0.113.9",
+    }
+    with tracker.context("test", context):
+        tracker.emit(name, data)
+
+
+def emit_all(tracker):
+    demo, other, foreign = (
+        "course-v1:edX+DemoX+2026", "course-v1:edX+Other+2026", "course-v1:MITx+6.00x+2026",
+    )
+    for course in (demo, other, foreign):
+        emit(tracker, "edx.course.enrollment.activated", course,
+             {"course_id": course, "user_id": 7, "mode": "audit"})
+    emit(tracker, "edx.forum.thread.created", demo,
+         {"id": "0123456789abcdef01234567", "title": "Hello", "commentable_id": "general"})
+    emit(tracker, "edx.special.unknown", demo, {})
+
+
+tracker = DjangoTracker()
+backend = tracker.get_backend("eventkit")
+if sys.argv[1:]:
+    import_module(sys.argv[1])
+    with start_worker(app, perform_ping_check=False, pool="solo", concurrency=1):
+        emit_all(tracker)
+        with changed:
+            shared = backend.stats()["enqueued"]
+            assert shared == 3, backend.stats()  # one is filtered, and so is the forum
+            assert changed.wait_for(
+                lambda: sum(done.values()) == sum(sent.values()) and done.total() > shared, 60
+            ), (sent, done)
+else:
+    emit_all(tracker)
+    assert backend.close(60), backend.stats()
+"""
+
+
+@pytest.mark.parametrize(
+    ("page", "arrived"),
+    [
+        ("README.md", ["registered"]),
+        ("docs/quickstarts/lms.md", ["posted", "registered", "registered"]),
+    ],
+)
+def test_the_settings_of_a_page_share_the_events_that_they_should(
+    page: str, arrived: list[str], site: Site
+) -> None:
+    """Events are emitted through event-tracking's tracker; the consumers' rules decide."""
+    tasks = ""
+    for block in blocks(ROOT / page):
+        if "celery" in block.words:
+            tasks = block.words["file"].removesuffix(".py").replace("/", ".")
+        if file := block.words.get("file"):
+            site.write(file, block.text)
+        if "settings" in block.words:
+            site.write("site_settings.py", block.text)
+    site.write("driver.py", DRIVER)
+
+    site.run("python", "driver.py", *filter(None, [tasks]))
+
+    assert site.verbs() == arrived
+    assert '"ann"' not in json.dumps(site.receiver.statements())
+
+
+def test_the_options_for_the_platform_make_a_translator(site: Site) -> None:
+    """The platform itself is not here; it is imported with the first event only."""
+    made = 0
+    for page in PAGES:
+        for block in blocks(page):
+            if "platform" not in block.words:
+                continue
+            made += 1
+            site.write("options.py", block.text)
+            site.run(
+                "python",
+                "-c",
+                "from django.conf import settings; import options;"
+                "engine = {'ENGINE': 'eventkit.XAPITranslator', 'OPTIONS': options.OPTIONS};"
+                "settings.configure(EVENT_TRACKING_PROCESSORS=[engine]);"
+                "from eventtracking.django.django_tracker import DjangoTracker;"
+                "[made] = DjangoTracker().processors; assert made.supports('play_video')",
+            )
+
+    assert made
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_within_the_project_lead_somewhere(page: Path) -> None:
+    targets = [match["target"] for match in _LINK.finditer(page.read_text(encoding="utf-8"))]
+    broken = [
+        target for target in targets if "://" not in target and not (page.parent / target).is_file()
+    ]
+
+    assert broken == []
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    contents = ROOT / "docs" / "README.md"
+    listed = {
+        (contents.parent / match["target"]).resolve()
+        for match in _LINK.finditer(contents.read_text(encoding="utf-8"))
+    }
+
+    assert {page for page in PAGES if page not in (contents, ROOT / "README.md")} <= listed
+
+
+def test_the_readme_names_exactly_two_make_targets_and_they_exist() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+    assert re.findall(r"^make \w+$", readme, re.MULTILINE) == ["make demo", "make test"]
+    assert "\ndemo:" in makefile
+    assert "\ntest:" in makefile

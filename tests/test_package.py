@@ -1,0 +1,151 @@
+"""The package as users get it: what it imports, what it offers, and what is in the wheel."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+import eventkit
+
+HEAVY = ("celery", "django", "pymongo", "yaml", "re2", "jsonschema_rs")
+
+
+def python(code: str) -> str:
+    """Run *code* in an interpreter of its own; give what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(eventkit.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+
+    return done.stdout
+
+
+@pytest.mark.parametrize("statement", ["import eventkit", "from eventkit import *"])
+def test_importing_loads_nothing_heavy_and_starts_nothing(statement: str) -> None:
+    loaded, threads = python(
+        f"{statement}\nimport sys, threading\nprint(*sys.modules)\nprint(threading.active_count())"
+    ).splitlines()
+
+    assert "eventkit" in loaded.split()
+    assert [name for name in HEAVY if name in loaded.split()] == []
+    assert threads == "1"
+
+
+def test_the_commands_help_does_not_load_the_delivery() -> None:
+    loaded = python(
+        "import sys\n"
+        "from eventkit.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(*sys.modules)"
+    )
+
+    assert "django" not in loaded.split()
+
+
+def test_public_names_are_sorted_and_exist() -> None:
+    assert eventkit.__all__ == sorted(eventkit.__all__)
+    assert [name for name in eventkit.__all__ if not hasattr(eventkit, name)] == []
+
+
+def test_public_names_are_those_of_the_reference(root: Path) -> None:
+    reference = (root / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
+    described = re.findall(r"^### `(\w+)`$", reference, re.MULTILINE)
+
+    assert sorted(described) == [name for name in eventkit.__all__ if not name.startswith("__")]
+
+
+def test_public_names_are_in_the_typing_test(root: Path) -> None:
+    code = (root / "tests" / "typing" / "api.py").read_text(encoding="utf-8")
+
+    assert [name for name in eventkit.__all__ if name not in code] == []
+
+
+def test_everything_public_has_a_docstring() -> None:
+    undocumented = [
+        name
+        for name in eventkit.__all__
+        if not name.startswith("__") and not getattr(eventkit, name).__doc__
+    ]
+
+    assert undocumented == []
+
+
+@pytest.fixture(scope="module")
+def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """Build the wheel from a copy, so that nothing is left in the project."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    shutil.copytree(
+        root / "eventkit", source / "eventkit", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, source)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
+         "--disable-pip-version-check", "--wheel-dir", str(folder), str(source)],
+        check=True,
+        timeout=120,
+    )  # fmt: skip
+    [file] = folder.glob("*.whl")
+    return zipfile.ZipFile(file)
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile, root: Path) -> None:
+    expected = {
+        path.relative_to(root).as_posix()
+        for path in (root / "eventkit").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    held = {name for name in wheel.namelist() if ".dist-info/" not in name}
+
+    assert held == expected
+    assert {"eventkit/py.typed", "eventkit/schemas/xapi-1.0.3.json"} <= held
+    assert any(name.startswith("eventkit/demo/") and ".log" in name for name in held)
+
+
+def test_the_wheel_says_what_it_is_and_needs(wheel: zipfile.ZipFile) -> None:
+    [name] = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    metadata = Parser().parsestr(wheel.read(name).decode())
+    requirements = metadata.get_all("Requires-Dist") or []
+    required = {re.split(r"[^\w.-]", text)[0] for text in requirements if "extra ==" not in text}
+
+    assert metadata["Name"] == "openedx-eventkit"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert "Apache-2.0" in (metadata["License-Expression"] or metadata["License"])
+    assert required == {"event-tracking", "attrs", "jsonschema", "isodate", "requests"}
+    assert set(metadata.get_all("Provides-Extra") or []) >= {"yaml", "re2", "zstd", "fast", "all"}
+    assert any(each.endswith("/LICENSE") for each in wheel.namelist())
+    entry_points = wheel.read(name.replace("METADATA", "entry_points.txt")).decode()
+    assert "eventkit = eventkit.cli:main" in entry_points
+
+
+def test_the_version_is_written_once(root: Path) -> None:
+    [version] = re.findall(
+        r"^version = (\S+)$", (root / "setup.cfg").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    code = [
+        path.name
+        for path in (root / "eventkit").rglob("*.py")
+        if f'"{version}"' in path.read_text(encoding="utf-8")
+    ]
+
+    assert code == []
+    try:
+        assert importlib.metadata.version("openedx-eventkit") == version
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("not installed")

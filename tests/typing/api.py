@@ -1,0 +1,221 @@
+"""
+What users write, as the type checker must accept it.
+
+This file is only checked, never run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from eventkit import (
+    CachedCourses,
+    CachedIdentity,
+    CaliperTranslator,
+    ConfigurationError,
+    Consumer,
+    DeadLetter,
+    DeliveryError,
+    DropEvent,
+    EventkitError,
+    EventParseError,
+    EventRoutingBackend,
+    FileDeadLetters,
+    Filter,
+    HMACIdentity,
+    MappingIdentity,
+    RealTimeBackend,
+    Router,
+    TranslationError,
+    UnsupportedEvent,
+    XAPITranslator,
+    parse_line,
+)
+from eventkit.batch import read_log, translate_lines
+from eventkit.receiver import Receiver
+from eventkit.typing import (
+    Backend,
+    Courses,
+    Delivery,
+    EmailResolver,
+    Enqueue,
+    ErrorHook,
+    Event,
+    Identity,
+    Json,
+    Processor,
+    ProtocolName,
+    Translation,
+)
+from eventkit.validation import InvalidStatement, statement_errors, validate_statement
+
+# A translator, with everything that a site may hand in.
+
+
+def my_identity(user: int | str, system: ProtocolName) -> str | None:
+    return f"{system}-{user}" if user else None
+
+
+def my_email(user: int | str) -> str | None:
+    return None
+
+
+def report(error: BaseException, event: Event) -> None:
+    print(type(error).__name__, event.get("name"))
+
+
+identities: list[Identity] = [
+    my_identity,
+    HMACIdentity("a long random text"),
+    HMACIdentity({"env": "IDENTITY_SECRET"}),
+    MappingIdentity({7: {"xapi": "32e08e30-f8ae-4ce2-94a8-c2bfe38a70cb"}}),
+    MappingIdentity("ids.csv"),
+    MappingIdentity(Path("ids.csv")),
+    CachedIdentity(my_identity, ttl=60, max_size=10),
+]
+courses: list[Courses] = [
+    {"course-v1:edX+DemoX+2026": "Demonstration"},
+    lambda course_id: None,
+    CachedCourses(lambda course_id: course_id.title()),
+]
+email: EmailResolver = my_email
+hook: ErrorHook = report
+
+translator = XAPITranslator(
+    lms_root="https://lms.example.org",
+    identity=identities[0],
+    courses=courses[0],
+    dialect="erb",
+    actor="mbox",
+    email=email,
+    include_text=True,
+    validate=True,
+    transformer_version="mine@1",
+    on_error=hook,
+)
+
+caliper = CaliperTranslator(
+    lms_root="https://lms.example.org",
+    identity=identities[0],
+    courses=courses[0],
+    dialect="standard",
+    include_text=True,
+    validate=True,
+)
+many: Iterator[Translation] = caliper.translate_many([{"name": "play_video"}])
+
+# Events, one by one.
+
+
+def translate(line: bytes) -> list[Json]:
+    try:
+        return translator.translate(parse_line(line))
+    except EventParseError as error:
+        print(error.reason)
+    except UnsupportedEvent as error:
+        print(error.name, error.reason)
+    except TranslationError as error:
+        print(error.name, error.reason, error.field)
+    return []
+
+
+def translate_all(events: list[Event]) -> Iterator[Translation]:
+    yield from translator.translate_many(events)
+
+
+counts: dict[str, int] = translator.stats()
+known: bool = translator.supports("play_video")
+
+# Processors and backends.
+
+videos = Filter(allow=[{"event": "*_video", "org": ["edX", "MITx"]}], deny=[{"user": "7"}])
+peers = Filter.from_match_params({"context.org_id": "^edX$"})
+early = Filter.for_consumers([{"id": "a", "protocol": "xapi", "url": "log:events"}])
+processors: list[Processor] = [videos, peers, early, translator]
+allowed: bool = videos.accepts({"name": "play_video"})
+
+consumer = Consumer(id="a", protocol="xapi", url="https://lrs.example.org/xapi")
+other = Consumer.from_dict({"id": "b", "protocol": "xapi", "url": "file:b.jsonl"})
+router = Router([consumer, other], mode="buffered", dead_letters="dead-letters.jsonl")
+from_file = Router(Path("consumers.yaml"), dead_letters=FileDeadLetters("dead.jsonl", sync=True))
+
+
+def keep(letter: DeadLetter) -> None:
+    print(letter.consumer, letter.reason, letter.status, DeadLetter.from_dict(letter.as_dict()))
+
+
+by_hand = Router([consumer], dead_letters=keep)
+letters: list[DeadLetter] = list(by_hand.dead_letters)
+
+routing = EventRoutingBackend(processors=processors, backends={"router": router})
+enqueue: Enqueue = print
+real_time = RealTimeBackend(processors=[videos], enqueue=enqueue)
+by_path = RealTimeBackend(processors=[videos], enqueue="mysite.tasks.share_event")
+in_process = RealTimeBackend(backend=routing)
+backends: list[Backend] = [real_time, routing, router]
+
+
+def share(event: Json) -> None:
+    try:
+        routing.send(event)
+        routing.send_many([event, event])
+    except DeliveryError as error:
+        wait: float = error.retry_after or 1.0
+        print(error.retryable, error.consumer, wait)
+
+
+def deliver(event: Json) -> None:
+    try:
+        translation: Translation = translator(event)
+    except DropEvent as error:
+        print(error.reason)
+        return
+    deliveries: list[Delivery] = router.route(translation)
+    router.deliver(deliveries)
+    for delivery in deliveries:
+        router.deliver(delivery)
+        print(delivery["consumer"], len(delivery["documents"]))
+    router.send(translation)
+
+
+def stop() -> bool:
+    return in_process.flush(timeout=5) and in_process.close(5) and router.close(timeout=5)
+
+
+# Batches.
+
+
+def count(path: str) -> int:
+    return sum(len(outcome.documents) for outcome in translate_lines(read_log(path), translator))
+
+
+# Checking.
+
+
+def check(statement: Json) -> list[str]:
+    try:
+        validate_statement(statement)
+    except InvalidStatement as error:
+        return error.errors
+    return statement_errors(statement)
+
+
+def configure() -> str:
+    try:
+        Router("consumers.json")
+    except ConfigurationError as error:
+        return str(error)
+    except EventkitError:
+        raise
+    return ""
+
+
+# A record store for tests.
+
+
+def collect() -> list[dict[str, Any]]:
+    with Receiver(auth=("user", "password")) as receiver:
+        print(receiver.url)
+        return receiver.statements()
