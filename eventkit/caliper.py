@@ -9,14 +9,12 @@ from eventkit._options import check_dialect
 from eventkit._translator import Translator
 from eventkit.events import Action
 from eventkit.events import Event as Row
-from eventkit.events._caliper import entity
+from eventkit.events._caliper import CONTEXT, entity
 from eventkit.events._iris import TRANSFORMER_VERSION
 from eventkit.events._view import View, clean, filled
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.ids import document_id
 from eventkit.typing import Courses, Dialect, ErrorHook, Identity, Json
-
-CONTEXT = "http://purl.imsglobal.org/ctx/caliper/v1p2"
 
 
 class CaliperTranslator(Translator):

@@ -14,11 +14,9 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from eventkit._validating import fast_check, is_date, load_schema, schema_errors, shorten, step
+from eventkit.events._caliper import CONTEXT
 from eventkit.exceptions import EventkitError
 from eventkit.typing import Json
-
-CONTEXT = "http://purl.imsglobal.org/ctx/caliper/v1p2"
-"""The JSON-LD context of every event, and the ``dataVersion`` of an envelope."""
 
 _NAMESPACE = "http://purl.imsglobal.org/caliper/"
 _FREE = ("extensions", "messageParameters")

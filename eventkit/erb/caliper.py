@@ -14,12 +14,11 @@ from typing import Any
 from isodate import duration_isoformat
 
 from eventkit.erb._reading import Lost, Peer, as_replayed, key_in_course, submitted_key, user_of
+from eventkit.events._caliper import CONTEXT
 from eventkit.events._view import Site, View
 from eventkit.events.navigation import impersonal
 from eventkit.exceptions import TranslationError
 from eventkit.typing import Json
-
-CONTEXT = "http://purl.imsglobal.org/ctx/caliper/v1p2"
 
 _Shape = Callable[[Peer, str], Json]
 

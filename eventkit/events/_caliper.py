@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from isodate import duration_isoformat
 
 from eventkit.events._view import View, filled
+from eventkit.source import utc
 from eventkit.typing import Json
+
+ANNOTATION = "AnnotationProfile"
+CONTEXT = "http://purl.imsglobal.org/ctx/caliper/v1p2"
+"""The JSON-LD context of Caliper 1.2, which also names its version."""
 
 GENERAL = "GeneralProfile"
 ASSESSMENT = "AssessmentProfile"
+ASSIGNABLE = "AssignableProfile"
+FEEDBACK = "FeedbackProfile"
 GRADING = "GradingProfile"
 MEDIA = "MediaProfile"
 READING = "ReadingProfile"
+RESOURCE_MANAGEMENT = "ResourceManagementProfile"
+SEARCH = "SearchProfile"
+SURVEY = "SurveyProfile"
 
 _LONGEST = 1e9  # seconds: what is longer was not measured by a player
 
@@ -36,6 +46,16 @@ def duration(seconds: float | None) -> str | None:
     return duration_isoformat(timedelta(seconds=seconds)) if seconds else "PT0S"
 
 
+def milliseconds(time: datetime | None) -> str | None:
+    """Write a time of UTC as Caliper wants it, cut to the millisecond."""
+    return f"{time.isoformat(timespec='milliseconds')[:23]}Z" if time else None
+
+
+def time_of(view: View, field: str) -> str | None:
+    """Give the payload's *field*, a time, as Caliper wants it."""
+    return milliseconds(utc(view.data.get(field)))
+
+
 def digits(value: float) -> str:
     """Write a number as part of an IRI: no exponent, at most three decimals, no trailing zeros."""
     return f"{value:.3f}".rstrip("0").rstrip(".")
@@ -46,9 +66,20 @@ def course_part(view: View) -> str | None:
     return view.course_iri() if view.course_id else None
 
 
-def attempt(view: View, block: str, steps: str, *, count: float | None = None) -> Json:
-    """Make the learner's attempt at *block*; *steps* end its IRI and tell it from others."""
-    learner = view.person(view.learner())
+def attempt(
+    view: View,
+    block: str,
+    steps: str,
+    *,
+    count: float | None = None,
+    learner: int | str | None = None,
+) -> Json:
+    """
+    Make the learner's attempt at *block*; *steps* end its IRI and tell it from others.
+
+    The learner is the one that the event is about, unless *learner* says who.
+    """
+    learner = view.person(view.learner() if learner is None else learner)
     return entity(
         f"{block}/user/{learner.rpartition('/')[2]}{steps}",
         "Attempt",
@@ -58,16 +89,81 @@ def attempt(view: View, block: str, steps: str, *, count: float | None = None) -
     )
 
 
-def score(view: View, of: Json, given: float | None, most: float | None, **extensions: Any) -> Json:
-    """Make the score that the LMS gives an attempt."""
+def score(
+    view: View,
+    of: Json,
+    given: float | None,
+    most: float | None,
+    *,
+    steps: str = "/score",
+    by: str = "",
+    extensions: Json | None = None,
+) -> Json:
+    """
+    Make the score that an attempt is given, by the LMS or by the person *by*.
+
+    *steps* end its IRI, where an attempt may be given several scores.
+    """
     if given is None:
         raise view.lacks("no_score", "data")
     return entity(
-        f"{of['id']}/score",
+        f"{of['id']}{steps}",
         "Score",
         attempt=of["id"],
         maxScore=most,
         scoreGiven=given,
-        scoredBy=view.site.lms_root,
-        extensions=extensions.get("extensions"),
+        scoredBy=by or view.site.lms_root,
+        extensions=extensions,
+    )
+
+
+def made_by(view: View, person: str, at: str, kind: str) -> str:
+    """Give the IRI of what *person* makes *at* some place at this moment: a search, a share."""
+    return f"{at}/user/{person.rpartition('/')[2]}/{kind}/{moment(view)}"
+
+
+def moment(view: View) -> str:
+    """Write the time of the event as part of an IRI, for what may be made again and again."""
+    return view.instant().strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+def draft(view: View, block: str, *, of: Json | str) -> Json:
+    """Make what the learner saved at *block*, a part *of* it, without handing it in."""
+    learner = view.person(view.learner())
+    return entity(
+        f"{block}/user/{learner.rpartition('/')[2]}/draft",
+        "DigitalResource",
+        isPartOf=of,
+        creators=[learner],
+    )
+
+
+def search_response(view: View, place: str, *, terms: str, results: float | None) -> Json:
+    """Make what a search at *place* gave; its *terms* only where texts may leave."""
+    person = view.person(view.learner() if view.doer is None else view.doer)
+    search = made_by(view, person, place, "search")
+    return entity(
+        f"{search}/response",
+        "SearchResponse",
+        searchProvider=view.site.lms_root,
+        searchTarget=place,
+        query=entity(
+            search,
+            "Query",
+            creator=person,
+            searchTarget=place,
+            searchTerms=terms if view.site.include_text else None,
+        ),
+        searchResultsItemCount=int(results) if results is not None and results >= 0 else None,
+    )
+
+
+def shared(view: View, what: str) -> Json:
+    """Make the learner's sharing of *what*."""
+    person = view.person(view.learner())
+    return entity(
+        made_by(view, person, what, "share"),
+        "SharedAnnotation",
+        annotator=person,
+        annotated=what,
     )
