@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eventkit.events import CATALOGUE
+from eventkit.events import catalogue
 from eventkit.source import Source, json_default, user_id, username
 
 Reader = Callable[[Source, str], tuple[str, ...]]
@@ -47,11 +47,14 @@ def learner(source: Source, _path: str) -> tuple[str, ...]:
     return (str(found), name) if name else (str(found),)
 
 
+_PEOPLE = ("user_id", "username", "attempt_user_id", "instructor_id", "student", "target_username")
+
+
 def people(source: Source, _path: str) -> tuple[str, ...]:
     """Read everybody whom the event names: who denies a person means all they appear in."""
     found: set[str] = set(learner(source, ""))
     for holder in (source.data, source.context, source.event):
-        for value in (holder.get("user_id"), holder.get("username")):
+        for value in map(holder.get, _PEOPLE):
             number = user_id(value)
             text = username(value) if number is None else str(number)
             if text:
@@ -75,7 +78,7 @@ def site(source: Source, _path: str) -> tuple[str, ...]:
 
 def activity_type(source: Source, _path: str) -> tuple[str, ...]:
     """Read the type of the block concerned, and the family of the event."""
-    return _present(source.block_type, CATALOGUE.family(source.name))
+    return _present(source.block_type, catalogue().family(source.name))
 
 
 def enterprise(source: Source, _path: str) -> tuple[str, ...]:

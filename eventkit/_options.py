@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import get_args
 from urllib.parse import urlsplit
 
-from eventkit.events import CATALOGUE, Catalogue, Event
+from eventkit.events import Catalogue, Event, catalogue
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Courses, Dialect, ErrorHook, Identity
 
@@ -95,7 +95,7 @@ def extend_catalogue(events: Iterable[Event] | str) -> Catalogue:
             raise ConfigurationError(
                 f"events: expected rows or a dotted path, got {type(events).__name__}"
             ) from None
-    return CATALOGUE.extended(rows) if rows else CATALOGUE
+    return catalogue().extended(rows) if rows else catalogue()
 
 
 @cache

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from eventkit import _fields
 from eventkit._fields import Reader
 from eventkit._patterns import Patterns, parse_patterns
-from eventkit.events import CATALOGUE
+from eventkit.events import catalogue
 from eventkit.exceptions import ConfigurationError
 from eventkit.source import Source
 from eventkit.typing import Event
@@ -141,7 +141,7 @@ class _ByName:
         """Give what the rules that *name* leaves in play still ask."""
         rules = self._exact.get(name, [])
         if name and self._patterned:
-            names = {name, *CATALOGUE.names(name)}
+            names = {name, *catalogue().names(name)}
             rules = rules + [
                 rule
                 for rule in self._patterned
@@ -196,7 +196,7 @@ def _parse_rule(rule: object, where: str, readers: Mapping[str, Reader]) -> Rule
         reader = _reader(field, where, readers)
         patterns = _parse_field(value, f"{where}.{field}", numbers=field == "user" or "." in field)
         if reader is None:
-            aliases = (alias for name in patterns.exact for alias in CATALOGUE.names(name))
+            aliases = (alias for name in patterns.exact for alias in catalogue().names(name))
             names = Patterns(aliases, patterns.others) | Patterns(patterns.exact)
         else:
             tests.append(Test(reader, field if "." in field else "", patterns))

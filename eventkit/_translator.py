@@ -72,9 +72,13 @@ class Translator:
         """Give what *row* says of this protocol; None when it says nothing."""
         raise NotImplementedError
 
+    def _unnamed(self, _name: str) -> Row | None:
+        """Give the row of events that go by no name of their own; None when there is none."""
+        return None
+
     def supports(self, name: str) -> bool:
         """Tell whether events of this *name* have a translation."""
-        row = self._catalogue.get(name)
+        row = self._catalogue.get(name) or self._unnamed(name)
         return row is not None and self._plan(row) is not None
 
     def stats(self) -> dict[str, int]:
@@ -95,7 +99,7 @@ class Translator:
                 raise TranslationError("", "not_an_event", detail="expected a mapping")
             view = View(event, self._site)
             name = view.name
-            row = self._catalogue.get(name)
+            row = self._catalogue.get(name) or self._unnamed(name)
             if row is None:
                 raise UnsupportedEvent(name, _unknown(name))
             if self._plan(row) is None:

@@ -27,7 +27,15 @@ _COURSE_URL = re.compile(
     r"/courses/((?:course|ccx)-v\d+(?::|%3[Aa])[^/?#]+|[^/?#:]+/[^/?#:]+/[^/?#:]+)(?=[/?#]|$)"
 )
 
-_USAGE_KEY_FIELDS = ("problem_id", "module_id", "block_id", "usage_key", "id", "exam_content_id")
+_USAGE_KEY_FIELDS = (
+    "problem_id",
+    "module_id",
+    "block_id",
+    "usage_key",
+    "component_usage_id",
+    "exam_content_id",
+    "id",
+)
 
 
 class Source:
@@ -144,7 +152,7 @@ class Source:
             found = user_id(data.get(field))
             if found is not None:
                 return found
-        named = username(data.get("username"))
+        named = username(data.get("username")) or username(data.get("student"))
         own = username(self.get("username"))
         if named and named != own:
             return named

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,8 @@ from eventkit._options import check_dialect
 from eventkit._translator import Translator
 from eventkit.events import Child, Statement
 from eventkit.events import Event as Row
-from eventkit.events._iris import COURSE, SESSION_ID, TRANSFORMER_VERSION, Verb
+from eventkit.events._iris import COURSE, ORIGINAL_BLOCK, SESSION_ID, TRANSFORMER_VERSION, Verb
+from eventkit.events._page import IMPLICIT
 from eventkit.events._view import View, activity, clean, filled
 from eventkit.exceptions import ConfigurationError, TranslationError
 from eventkit.ids import document_id
@@ -54,7 +56,8 @@ class XAPITranslator(Translator):
         include_text: whether text that learners wrote may leave. Problem answers and thread titles
             always do, as with event-routing-backends.
 
-        implicit: whether requests of pages are events too; not available yet.
+        implicit: translate requests for pages of courses too, as "viewed" statements. They are
+            most of a raw log.
 
         validate: check every statement against the shipped JSON Schema; one that fails is refused.
 
@@ -94,10 +97,7 @@ class XAPITranslator(Translator):
             transformer_version=transformer_version,
             on_error=on_error,
         )
-        if implicit:
-            raise ConfigurationError(
-                "implicit: translating requests of pages is not available; leave it False"
-            )
+        self._implicit = bool(implicit)
         _check_email(actor, email)
         self._email = email
         self._actor_form = actor
@@ -118,6 +118,9 @@ class XAPITranslator(Translator):
 
     def _plan(self, row: Row) -> object:
         return row.xapi
+
+    def _unnamed(self, _name: str) -> Row | None:
+        return IMPLICIT if self._implicit and _name.startswith("/") else None
 
     def _documents(self, row: Row, view: View) -> list[Json]:
         documents = self._erb.translate(view) if self._erb else None
@@ -141,7 +144,8 @@ class XAPITranslator(Translator):
         context = self._context(plan, view)
         other = plan.instructor(view) if plan.instructor else None
         if other is not None and other != user:
-            context["instructor"] = self._actor(other, view).json()
+            with contextlib.suppress(TranslationError):  # nobody knows them: say nothing of them
+                context["instructor"] = self._actor(other, view).json()
         first = common.statement("", plan.object(view), plan.result and plan.result(view), context)
         children = plan.children(view) if plan.children else ()
         return [first, *(self._child(common, child, first, view) for child in children)]
@@ -150,6 +154,8 @@ class XAPITranslator(Translator):
         extensions: Json = {TRANSFORMER_VERSION: self._version}
         if session := view.text("session"):
             extensions[SESSION_ID] = clean(session)
+        if original := _original_block(view):
+            extensions[ORIGINAL_BLOCK] = original
         if plan.extensions:
             extensions |= filled(plan.extensions(view) or {})
         activities: Json = {}
@@ -256,6 +262,13 @@ class _Common:
         statement["timestamp"] = self.time.isoformat()
         statement["version"] = VERSION
         return statement
+
+
+def _original_block(view: View) -> str:
+    """Give the IRI of the library's block that a block of a course was made from."""
+    module = view.context.get("module")
+    key = module.get("original_usage_key") if isinstance(module, Mapping) else None
+    return view.iri(f"/xblock/{key}") if isinstance(key, str) and key else ""
 
 
 def _course(view: View) -> Json:

@@ -1,10 +1,13 @@
 """Events of all sorts: plausible, odd, and hostile."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 from hypothesis import strategies as st
 
 from eventkit.events import CATALOGUE
+from eventkit.source import Source
 
 COURSES = (
     "course-v1:Lakeside+BIO201+2025_T1",
@@ -13,56 +16,21 @@ COURSES = (
 )
 NAMES = tuple(name for row in CATALOGUE for name in row.names)
 
-# Names of payload fields that translations read, so that odd values reach the code behind them.
-FIELDS = (
-    "answers",
-    "attempt_code",
-    "attempt_id",
-    "attempt_started_at",
-    "attempts",
-    "block_id",
-    "completion",
-    "course_id",
-    "currentTime",
-    "current_tab",
-    "current_time",
-    "discussion",
-    "duration",
-    "exam_content_id",
-    "exam_default_time_limit_mins",
-    "exam_name",
-    "grade",
-    "hint_index",
-    "id",
-    "language",
-    "letter_grade",
-    "max_grade",
-    "mode",
-    "module_id",
-    "new_speed",
-    "new_time",
-    "old",
-    "old_speed",
-    "old_time",
-    "percent_grade",
-    "problem_id",
-    "response",
-    "submission",
-    "success",
-    "tab_count",
-    "target_name",
-    "target_tab",
-    "target_url",
-    "thread_type",
-    "title",
-    "undo_vote",
-    "user_id",
-    "vote_value",
-    "weighted_earned",
-    "weighted_possible",
-    "weighted_total_earned",
-    "weighted_total_possible",
-)
+
+def _payload(path):
+    """Give the payload of a golden case, whatever its shape."""
+    return Source(json.loads(path.read_text("utf-8"))["event"]).data
+
+
+# What translations read, so that odd values reach the code behind them: the fields of all golden
+# cases, and by event the payloads that are known to be enough for a translation.
+_CASES = sorted((Path(__file__).parent / "golden").glob("*/*.json"))
+FIELDS = tuple(sorted({field for path in _CASES for field in _payload(path)}))
+ENOUGH = {
+    name: dict(_payload(path))
+    for path in _CASES
+    for name in CATALOGUE.names(json.loads(path.read_text("utf-8"))["event"].get("name") or "")
+}
 
 texts = st.text(max_size=30) | st.sampled_from(
     [
@@ -97,19 +65,6 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
-BLOCK = "block-v1:Lakeside+BIO201+2025_T1+type@problem+block@p1"
-COMPLETE = {
-    "attempt_code": "A1",
-    "block_id": BLOCK,
-    "exam_content_id": BLOCK,
-    "hint_index": 0,
-    "id": "v1",
-    "module_id": BLOCK,
-    "problem_id": BLOCK,
-    "target_url": "https://x.example.org/page",
-}
-"""What some events cannot do without; mixed in, so that most payloads give a statement."""
-
 odd_fields = st.dictionaries(st.sampled_from(FIELDS), values, max_size=12)
 submissions = st.dictionaries(
     st.sampled_from(["p1_2_1", "p1_3_1", "p1_4_1"]),
@@ -121,14 +76,16 @@ submissions = st.dictionaries(
     min_size=1,
     max_size=3,
 )
-payloads = (
-    st.builds(lambda odd: {**COMPLETE, **odd}, odd_fields)
-    | st.builds(
-        lambda odd, several: {**odd, **COMPLETE, "submission": several}, odd_fields, submissions
-    )
-    | odd_fields
-    | values
-)
+
+
+def payloads(name):
+    """Draw payloads of an event: enough for a translation and then altered, or anything."""
+    enough = ENOUGH.get(name, {})
+    altered = st.builds(lambda odd: {**enough, **odd}, odd_fields)
+    if "submission" in enough:
+        altered |= st.builds(lambda several: {**enough, "submission": several}, submissions)
+    return altered | odd_fields | values
+
 
 times = st.datetimes(
     min_value=datetime(2000, 1, 1),  # noqa: DTZ001 - hypothesis wants naive bounds
@@ -152,10 +109,11 @@ def any_events(draw):
 @st.composite
 def known_events(draw):
     """Draw an event that has a row, of one learner, with a payload that may be anything."""
+    name = draw(st.sampled_from(NAMES))
     return {
-        "name": draw(st.sampled_from(NAMES)),
+        "name": name,
         "timestamp": draw(times).isoformat(),
-        "data": draw(payloads),
+        "data": draw(payloads(name)),
         "context": {
             "course_id": draw(st.sampled_from(COURSES)),
             "user_id": draw(st.integers(min_value=1, max_value=2**31)),

@@ -254,6 +254,20 @@ class TestFields:
         assert not Filter(deny=[{"user": person}]).accepts(event)
         assert Filter(deny=[{"user": 100}]).accepts(event)
 
+    @pytest.mark.parametrize(
+        "field", ["instructor_id", "attempt_user_id", "student", "target_username"]
+    )
+    def test_deny_looks_at_people_under_other_names_too(self, field: str) -> None:
+        event = live("problem_rescore", data={field: "dora" if field[-2:] != "id" else 55})
+
+        assert not Filter(deny=[{"user": ["dora", 55]}]).accepts(event)
+
+    def test_allow_follows_the_learner_of_a_rescored_problem(self) -> None:
+        rescored = live("problem_rescore", data={"student": "dora"})
+
+        assert Filter(allow=[{"user": "dora"}]).accepts(rescored)
+        assert not Filter(allow=[{"user": 7}]).accepts(rescored)
+
     @SHAPES
     @pytest.mark.parametrize("host", ["lms.example.org", "lms.example.org:8000", "*.example.org"])
     def test_site_is_the_host_with_and_without_port(self, make: Any, host: str) -> None:

@@ -67,7 +67,6 @@ class TestOptions:
             ({"events": ["play_video"]}, "events: expected rows of type"),
             ({"events": [Event(("play_video",))]}, "'play_video' is claimed by"),
             ({"events": [Event(())]}, "needs names"),
-            ({"implicit": True}, "implicit"),
             ({"on_error": "log"}, "on_error"),
         ],
     )
@@ -239,6 +238,19 @@ class TestWorkers:
         assert copy.translate(EVENT) == translator.translate(EVENT)
 
 
+class TestLibraries:
+    """Blocks that come from a content library."""
+
+    def test_original_block(self):
+        """The statement says which block of the library it was made from."""
+        module = {"original_usage_key": "lib-block-v1:O+L+type@problem+block@p"}
+        event = {**EVENT, "context": {**EVENT["context"], "module": module}}
+        key = "https://w3id.org/xapi/openedx/extension/original-usage-key"
+        extensions = make().translate(event)[0]["context"]["extensions"]
+
+        assert extensions[key] == f"{LMS}/xblock/lib-block-v1:O+L+type@problem+block@p"
+
+
 class TestActor:
     """Who did it."""
 
@@ -387,6 +399,62 @@ class TestLinks:
         event = with_data("edx.ui.lms.link_clicked", target_url=url, current_url=f"{LMS}/here/page")
 
         assert make().translate(event)[0]["object"]["id"] == expected
+
+
+PAGE = {
+    "event_type": "/courses/Lakeside/BIO101/2013/courseware/week1/",
+    "time": "2025-02-03T04:05:06.789+00:00",
+    "event_source": "server",
+    "event": '{"POST": {}, "GET": {"from": ["x"]}}',
+    "username": "marisol",
+    "context": {"user_id": 3, "path": "/courses/Lakeside/BIO101/2013/courseware/week1/"},
+}
+
+
+class TestImplicit:
+    """Requests of pages."""
+
+    def test_are_left_out_unless_asked_for(self):
+        """They are most of a raw log."""
+        with pytest.raises(UnsupportedEvent, match="implicit_event"):
+            make().translate(PAGE)
+        assert not make().supports("/courses/x")
+
+    def test_pages_are_viewed(self):
+        """A request for a page of a course is a view of it, in the course that its path names."""
+        (statement,) = make(implicit=True, validate=True).translate(PAGE)
+
+        assert statement["verb"]["id"] == "http://id.tincanapi.com/verb/viewed"
+        assert statement["object"]["id"] == f"{LMS}{PAGE['event_type']}"
+        parent = statement["context"]["contextActivities"]["parent"][0]
+        assert parent["id"] == f"{LMS}/course/Lakeside/BIO101/2013"
+        assert make(implicit=True).supports("/courses/x")
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"event": '{"POST": {"answer": ["1"]}, "GET": {}}'},
+            {"event": '{"POST": {}, "GET": {"ajax": ["1"]'},
+            {"event": {"POST": {"x": ["1"]}, "GET": {}}},
+            {"event": ["?"]},
+            {"event_type": "/courses/O/C/R/xblock/p/handler/xmodule_handler/problem_get"},
+            {"event_type": "/courses/O/C/R/static/app.js"},
+            {"event_type": "/api/courses/v1/courses/"},
+            {"event_type": "/password_reset_confirm/secret-token/"},
+            {"event_type": "/"},
+        ],
+    )
+    def test_what_is_no_page(self, change):
+        """Forms, handlers, scripts and what lies outside of courses are no pages."""
+        with pytest.raises(UnsupportedEvent, match="page of a course"):
+            make(implicit=True).translate({**PAGE, **change})
+
+    def test_names_of_people_in_paths(self):
+        """A page about somebody does not name them."""
+        event = {**PAGE, "event_type": "/courses/O/C/R/progress/marisol"}
+        (statement,) = make(implicit=True).translate(event)
+
+        assert statement["object"]["id"].endswith("/progress/~")
 
 
 class TestText:

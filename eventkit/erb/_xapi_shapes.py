@@ -9,8 +9,8 @@ from typing import Any
 
 from eventkit.erb._reading import Lost, Peer, activity, key_in_course, submitted_key
 from eventkit.events import _iris as iri
+from eventkit.events._answers import INTERACTION_TYPES
 from eventkit.events._iris import Verb
-from eventkit.events.problem import INTERACTION_TYPES
 from eventkit.typing import Json
 
 

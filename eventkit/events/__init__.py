@@ -1,14 +1,15 @@
 """
 Every event that eventkit knows: one module per family, one row per event.
 
-To add an event, add a row to the table `EVENTS` of its family. Another package hands its own rows
-to a translator's ``events=``.
+To add an event, add a row to the table `EVENTS` of its family. Another package names its table in
+an entry point ``eventkit.events``, or hands its rows to a translator's ``events=``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 
 from eventkit.events import (
     account,
@@ -38,10 +39,27 @@ from eventkit.events import (
     textbook,
     video,
 )
+from eventkit.events._caliper import entity
+from eventkit.events._installed import installed_rows
+from eventkit.events._iris import Verb
 from eventkit.events._rows import Action, Child, Event, Statement
+from eventkit.events._view import View, activity
 from eventkit.exceptions import ConfigurationError
 
-__all__ = ["CATALOGUE", "FAMILIES", "Action", "Catalogue", "Child", "Event", "Statement"]
+__all__ = [
+    "CATALOGUE",
+    "FAMILIES",
+    "Action",
+    "Catalogue",
+    "Child",
+    "Event",
+    "Statement",
+    "Verb",
+    "View",
+    "activity",
+    "catalogue",
+    "entity",
+]
 
 FAMILIES: dict[str, tuple[Event, ...]] = {
     "account": account.EVENTS,
@@ -136,6 +154,25 @@ class Catalogue:
         return Catalogue((*self.rows, *rows))
 
 
+@cache
+def catalogue() -> Catalogue:
+    """
+    Give all events: those of this package, and those that installed packages add.
+
+    Raises:
+        ConfigurationError: an installed package has a bad table, or claims a name that is taken;
+            the message names both sides.
+    """
+    found = CATALOGUE
+    for origin, rows in installed_rows():
+        try:
+            found = found.extended(rows)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{origin}: {error}") from None
+    return found
+
+
 CATALOGUE = Catalogue(
     replace(row, family=family) for family, rows in FAMILIES.items() for row in rows
 )
+"""The events of this package."""

@@ -15,6 +15,7 @@ ANNOTATION = "AnnotationProfile"
 CONTEXT = "http://purl.imsglobal.org/ctx/caliper/v1p2"
 """The JSON-LD context of Caliper 1.2, which also names its version."""
 
+FORUM = "ForumProfile"
 GENERAL = "GeneralProfile"
 ASSESSMENT = "AssessmentProfile"
 ASSIGNABLE = "AssignableProfile"
@@ -61,6 +62,11 @@ def digits(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
+def actor(view: View) -> str:
+    """Give the IRI of the person who did it."""
+    return view.person(view.learner() if view.doer is None else view.doer)
+
+
 def course_part(view: View) -> str | None:
     """Give the course for ``isPartOf``; the event's group describes it."""
     return view.course_iri() if view.course_id else None
@@ -97,14 +103,16 @@ def score(
     *,
     steps: str = "/score",
     by: str = "",
+    needed: bool = True,
     extensions: Json | None = None,
 ) -> Json:
     """
     Make the score that an attempt is given, by the LMS or by the person *by*.
 
-    *steps* end its IRI, where an attempt may be given several scores.
+    *steps* end its IRI, where an attempt may be given several scores. Without points there is no
+    event, unless they are not *needed*.
     """
-    if given is None:
+    if given is None and needed:
         raise view.lacks("no_score", "data")
     return entity(
         f"{of['id']}{steps}",
@@ -117,9 +125,32 @@ def score(
     )
 
 
+def membership(
+    view: View,
+    organization: Json | str,
+    learner: int | str,
+    *,
+    status: str,
+    roles: list[str] | None = None,
+    extensions: Json | None = None,
+) -> Json:
+    """Make the learner's membership in an organization: a course, or a group in it."""
+    person = view.person(learner)
+    iri = organization if isinstance(organization, str) else organization["id"]
+    return entity(
+        f"{iri}/user/{person.rpartition('/')[2]}/membership",
+        "Membership",
+        member=person,
+        organization=organization,
+        roles=roles,
+        status=status,
+        extensions=extensions,
+    )
+
+
 def made_by(view: View, person: str, at: str, kind: str) -> str:
     """Give the IRI of what *person* makes *at* some place at this moment: a search, a share."""
-    return f"{at}/user/{person.rpartition('/')[2]}/{kind}/{moment(view)}"
+    return f"{at.rstrip('/')}/user/{person.rpartition('/')[2]}/{kind}/{moment(view)}"
 
 
 def moment(view: View) -> str:
@@ -140,7 +171,7 @@ def draft(view: View, block: str, *, of: Json | str) -> Json:
 
 def search_response(view: View, place: str, *, terms: str, results: float | None) -> Json:
     """Make what a search at *place* gave; its *terms* only where texts may leave."""
-    person = view.person(view.learner() if view.doer is None else view.doer)
+    person = actor(view)
     search = made_by(view, person, place, "search")
     return entity(
         f"{search}/response",

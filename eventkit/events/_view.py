@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from eventkit.exceptions import TranslationError
-from eventkit.source import Source, json_default
+from eventkit.exceptions import TranslationError, UnsupportedEvent
+from eventkit.source import Source, json_default, user_id, username
 from eventkit.typing import Event, Json
 
 # What an IRI cannot hold (RFC 3987), and what no text should: NUL and lone surrogates.
 _NOT_IN_IRI = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\ue000-\uf8ff<>\"{}|\\^`]")
 _NOT_IN_TEXT = re.compile("[\x00\ud800-\udfff]")
 
+# The request of an XBlock's handler; old usage keys have their slashes escaped in it.
+_HANDLER = re.compile(r"/xblock/([^/?#]+)/handler(?:_noauth)?/")
+
 _LARGEST = 2**63
 _MOST_TEXT = 100_000
+_MOST_ITEMS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,10 @@ class View(Source):
         """Make the error to raise when the event lacks what the document cannot do without."""
         return TranslationError(self.name, reason, field)
 
+    def skipped(self, detail: str) -> UnsupportedEvent:
+        """Make the error to raise when by design this form of the event has no translation."""
+        return UnsupportedEvent(self.name, "not_translated", detail)
+
     def iri(self, path: str) -> str:
         """Give the IRI of a *path* (with its leading slash) below the LMS root."""
         return self.site.lms_root + encode_iri(path)
@@ -60,6 +68,27 @@ class View(Source):
             if key:
                 return self.iri(f"/xblock/{key}")
         raise self.lacks("no_object", f"data.{fields[0]}")
+
+    def module(self, field: str) -> str:
+        """Give what the platform says of the block that emitted the event; ``""`` when nothing."""
+        module = self.context.get("module")
+        value = module.get(field) if isinstance(module, Mapping) else None
+        return clean(value).strip() if isinstance(value, str) else ""
+
+    def own_block(self, *fields: str) -> str:
+        """
+        Give the IRI of the block that emitted the event.
+
+        Where the platform does not say which it was, the first filled of *fields* does, or else
+        the path of the request.
+        """
+        keys = [self.module("usage_key"), *map(self.key, fields)]
+        if handler := _HANDLER.search(self.text("path")):
+            keys.append(handler[1].replace(";_", "/"))
+        key = next(filter(None, keys), "")
+        if not key:
+            raise self.lacks("no_object", "context.module.usage_key")
+        return self.iri(f"/xblock/{key}")
 
     def block_in_course(self, kind: str, name: str) -> str:
         """
@@ -96,6 +125,34 @@ class View(Source):
             raise self.lacks("no_course", "context.course_id")
         return self.iri(f"/course/{course_id}")
 
+    def course_page(self, path: str) -> str:
+        """Give the IRI of a page of the course, *path* below its URL; drop it without a course."""
+        course_id = self.course_id
+        if not course_id:
+            raise self.lacks("no_course", "context.course_id")
+        return self.iri(f"/courses/{course_id}{path}")
+
+    def file(self, field: str) -> str:
+        """Give the address of the file that *field* holds: a URL, or a path below the LMS root."""
+        value = self.key(field)
+        if not value:
+            raise self.lacks("no_object", f"data.{field}")
+        if "://" in value or value.startswith("//"):
+            url = f"https:{value}" if value.startswith("//") else value
+            return encode_iri(self.web_address(url, f"data.{field}"))
+        return self.iri(f"/{value.lstrip('/')}")
+
+    def web_address(self, url: str, field: str) -> str:
+        """Check that *url* is an absolute web address; credentials in it do not leave."""
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise self.lacks("bad_url", field) from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise self.lacks("not_a_page", field)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
     def instant(self) -> datetime:
         """Give the time of the event, in UTC; drop the event without one."""
         time = self.time
@@ -113,6 +170,23 @@ class View(Source):
         user = self.user
         if user is None:
             raise self.lacks("no_actor", "context.user_id")
+        return user
+
+    def named(self) -> int | str | None:
+        """
+        Give the user whom the payload names; None when it names nobody.
+
+        Where staff or the platform act on a learner, the user of the request is somebody else and
+        must not stand in.
+        """
+        found = user_id(self.data.get("user_id"))
+        return username(self.data.get("username")) if found is None else found
+
+    def subject(self) -> int | str:
+        """Give the user whom the payload names; drop the event when it names nobody."""
+        user = self.named()
+        if user is None:
+            raise self.lacks("no_actor", "data.user_id")
         return user
 
     def course_name(self) -> str:
@@ -137,6 +211,16 @@ class View(Source):
         value = self.data.get(field)
         return clean(value) if isinstance(value, str) else ""
 
+    def private(self, field: str) -> str | None:
+        """Give text that a learner wrote into *field*, only where such text may leave."""
+        return (self.words(field) or None) if self.site.include_text else None
+
+    def texts(self, field: str) -> list[str] | None:
+        """Give the texts that the payload's list *field* holds; None when there are none."""
+        value = self.data.get(field)
+        found = value[:_MOST_ITEMS] if isinstance(value, list) else []
+        return [clean(text) for text in found if isinstance(text, str) and text] or None
+
     def moment(self, field: str) -> str | None:
         """Give the payload's *field*, a time, as ISO 8601 text; live events hold datetimes."""
         value = self.data.get(field)
@@ -147,6 +231,21 @@ class View(Source):
     def scalar(self, field: str) -> str | int | float | bool | None:
         """Give the payload's *field* when it is text, a number or a truth value."""
         return scalar(self.data.get(field))
+
+
+def doer(view: View) -> int | str | None:
+    """Give who did it, as rows ask for people; None when it was nobody that the event knows."""
+    return view.doer
+
+
+def staff(view: View) -> int | str | None:
+    """
+    Give who did it, where that is somebody else than the learner whom the payload names.
+
+    Nobody can tell whether an id and a username are the same person: then it is None.
+    """
+    other, learner = view.doer, view.named()
+    return other if type(other) is type(learner) and other != learner else None
 
 
 def encode_iri(text: str) -> str:

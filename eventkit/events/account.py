@@ -1,7 +1,12 @@
-"""The learner's account."""
+"""Accounts."""
 
 from __future__ import annotations
 
 from eventkit.events._rows import Event
 
-EVENTS: tuple[Event, ...] = ()
+EVENTS = (
+    Event(
+        ("edx.user.settings.changed",),
+        reason="A setting of an account, often personal data; not a learning event.",
+    ),
+)

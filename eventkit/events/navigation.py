@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin
 
 from eventkit.events._caliper import READING, course_part, digits, entity
 from eventkit.events._iris import (
@@ -25,7 +25,11 @@ _EMAIL = re.compile(r"([^/?#&=;:,@\s]{1,64})(?:@|%40)[^/?#&=;:,@\s]{1,255}\.[A-Z
 _PROFILE = re.compile(r"(?<=\bu/)[^/?#]+|(?<=\busers/)[^/?#]+|(?<=\baccounts/)[^/?#]+")
 _IN_KEYS = ("+type", "+block", "+ccx")
 _USAGE_KEY = re.compile(r"(?:ccx-)?block-v\d+:[^/?#\s]+\+type@[^/?#\s]+")
+_BEFORE_KEY = re.compile(r"/(?=(?:ccx-)?block-v\d+:|i4x://)")
 _BETWEEN_NAMES = re.compile(r"([/?&=#;,:]+)")
+
+
+# What the page told us.
 
 
 def target(view: View) -> str:
@@ -42,16 +46,9 @@ def target(view: View) -> str:
     base = view.key("current_url") or view.text("page") or f"{view.site.lms_root}/"
     try:
         url = urljoin(base, url)
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = parts.port
     except ValueError:
         raise view.lacks("bad_url", "data.target_url") from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise view.lacks("not_a_page", "data.target_url")
-    if parts.username is not None:
-        parts = parts._replace(netloc=f"{host}:{port}" if port else host)
-    return encode_iri(impersonal(parts.geturl(), view))
+    return encode_iri(impersonal(view.web_address(url, "data.target_url"), view))
 
 
 def impersonal(url: str, view: View) -> str:
@@ -82,6 +79,23 @@ def impersonal(url: str, view: View) -> str:
     return scheme + separator + host + rest
 
 
+def last_block(view: View, field: str) -> str:
+    """Give the IRI of the block that *field* ends with; it holds a path of usage keys."""
+    key = _BEFORE_KEY.split(view.key(field))[-1]
+    return view.iri(f"/xblock/{key}") if key else ""
+
+
+def destination(view: View) -> str:
+    """Give the IRI of the block that the learner jumped to."""
+    iri = last_block(view, "id")
+    if not iri:
+        raise view.lacks("no_object", "data.id")
+    return iri
+
+
+# How xAPI says it.
+
+
 def link(view: View) -> Json:
     """Make the page behind a link."""
     return activity(target(view), LINK)
@@ -90,6 +104,15 @@ def link(view: View) -> Json:
 def outline_entry(view: View) -> Json:
     """Make the subsection chosen in the outline, by its page and its title."""
     return activity(target(view), MODULE, name=view.words("target_name"))
+
+
+def jumped_to(view: View) -> Json:
+    """
+    Make the block that the learner jumped to.
+
+    It has the type of an outline entry: analytics looks for a starting position in all others.
+    """
+    return activity(destination(view), MODULE, name=view.words("target_name").strip())
 
 
 def subsection(view: View) -> Json:
@@ -145,6 +168,27 @@ def chosen_resource(view: View) -> Json:
         name=view.words("target_name").strip(),
         isPartOf=course_part(view),
     )
+
+
+def jump_target(view: View) -> Json:
+    """Make the block that the learner jumped to, as a part of its course."""
+    return entity(
+        destination(view),
+        "DigitalResource",
+        name=view.words("target_name").strip(),
+        isPartOf=course_part(view),
+    )
+
+
+def jump_origin(view: View) -> Json | None:
+    """Make the block that the learner jumped from."""
+    iri = last_block(view, "current_id")
+    return entity(iri, "DigitalResource") if iri else None
+
+
+def placement(view: View) -> Json:
+    """Say in which part of the page it was chosen."""
+    return {WIDGET_PLACEMENT: view.scalar("widget_placement")}
 
 
 def page_left(view: View) -> Json | None:
@@ -205,6 +249,18 @@ EVENTS = (
         ),
     ),
     Event(
+        ("edx.ui.lms.jump_nav.selected",),
+        xapi=Statement(NAVIGATED, jumped_to),
+        caliper=Action(
+            "NavigationEvent",
+            "NavigatedTo",
+            jump_target,
+            READING,
+            referrer=jump_origin,
+            extensions=placement,
+        ),
+    ),
+    Event(
         ("edx.ui.lms.sequence.next_selected", "seq_next"),
         xapi=Statement(NAVIGATED, subsection, extensions=to_next),
         caliper=_TO_UNIT,
@@ -218,5 +274,9 @@ EVENTS = (
         ("edx.ui.lms.sequence.tab_selected", "seq_goto"),
         xapi=Statement(NAVIGATED, subsection, extensions=to_tab),
         caliper=_TO_UNIT,
+    ),
+    Event(
+        ("page_close",),
+        reason="Browsers send it, empty, whenever a page is left: it says nothing of learning.",
     ),
 )

@@ -23,6 +23,7 @@ from eventkit.events._iris import (
     SPEED_TO,
     TERMINATED,
     VIDEO,
+    VIDEO_COMPLETED,
     VIDEO_LENGTH,
     VIDEO_PROGRESS,
     VIDEO_SESSION_ID,
@@ -31,18 +32,18 @@ from eventkit.events._iris import (
     VIDEO_TIME_FROM,
     VIDEO_TIME_TO,
 )
-from eventkit.events._rows import Action, Event, Statement
-from eventkit.events._view import View, activity, filled, number
+from eventkit.events._rows import Action, Event, Shape, Statement
+from eventkit.events._view import View, activity, number
 from eventkit.typing import Json
 
 # What the player told us.
 
 
-def video_iri(view: View) -> str:
+def video_iri(view: View, *, field: str = "id") -> str:
     """Give the IRI of the video: the player knows only the last part of its usage key."""
-    video = view.key("id")
+    video = view.key(field)
     if not video:
-        raise view.lacks("no_object", "data.id")
+        raise view.lacks("no_object", f"data.{field}")
     if "://" in video or "+block@" in video:
         return view.iri(f"/xblock/{video}")
     return view.block_in_course("video", video)
@@ -51,6 +52,12 @@ def video_iri(view: View) -> str:
 def position(view: View) -> float | None:
     """Give the position in the video, in seconds; the player has two spellings for it."""
     return view.seconds("current_time", "currentTime")
+
+
+def is_start(view: View) -> bool:
+    """Tell the first play from going on: the position is all that the player tells."""
+    where = position(view)
+    return where is not None and where < 1
 
 
 def speed(view: View, field: str) -> str | None:
@@ -70,9 +77,9 @@ def rate(view: View, field: str) -> int | float | None:
 # How xAPI says it.
 
 
-def video(view: View) -> Json:
+def video(view: View, *, iri: Callable[[View], str] = video_iri) -> Json:
     """Make the video."""
-    return activity(video_iri(view), VIDEO)
+    return activity(iri(view), VIDEO)
 
 
 def player(view: View) -> Json:
@@ -103,10 +110,10 @@ def completed(view: View) -> Json:
 
 
 def seeked(view: View) -> Json:
-    """Say from where to where in the video."""
+    """Say from where to where in the video; mobile players say where they are for the former."""
     return {
         "extensions": {
-            VIDEO_TIME_FROM: view.seconds("old_time"),
+            VIDEO_TIME_FROM: view.seconds("old_time", "currentTime", "current_time"),
             VIDEO_TIME_TO: view.seconds("new_time"),
         }
     }
@@ -139,7 +146,13 @@ def _captioned(view: View, *, captions: bool) -> Json:
     return player(view) | {CC_ENABLED: captions}
 
 
-def panel(action: str, *, captions: bool | None = None) -> Statement:
+def panel(
+    action: str,
+    *,
+    captions: bool | None = None,
+    what: Shape = video,
+    activities: Shape | None = None,
+) -> Statement:
     """
     Make the statement for showing or hiding a part of the player.
 
@@ -150,67 +163,71 @@ def panel(action: str, *, captions: bool | None = None) -> Statement:
         context = partial(_captioned, captions=captions)
     return Statement(
         INTERACTED,
-        video,
+        what,
         result=partial(_acted, action=action, captions=captions),
         extensions=context,
+        activities=activities,
     )
 
 
 # How Caliper says it.
 
 
-def media(view: View) -> Json:
-    """Make the video, as a part of its course."""
+def media(
+    view: View,
+    *,
+    iri: Callable[[View], str] = video_iri,
+    whole: Callable[[View], str | None] = course_part,
+) -> Json:
+    """Make the video, as a part of its course or of another *whole*."""
     seconds = view.seconds("duration")
     return entity(
-        video_iri(view),
+        iri(view),
         "VideoObject",
         duration=duration(seconds) if seconds else None,
-        isPartOf=course_part(view),
+        isPartOf=whole(view),
     )
 
 
-def location(view: View) -> Json | None:
+def location(view: View, *, iri: Callable[[View], str] = video_iri) -> Json | None:
     """Make the place in the video where it happened."""
-    return _location(view, position(view))
+    return _location(iri(view), position(view))
 
 
 def end(view: View) -> Json | None:
     """Make the end of the video, where it was reached."""
     where = position(view)
-    return _location(view, view.seconds("duration") if where is None else where)
+    return _location(video_iri(view), view.seconds("duration") if where is None else where)
 
 
 def left(view: View) -> Json | None:
     """Make the place that was left for another; what it was left for is an extension."""
-    made = _location(view, view.seconds("currentTime", "old_time"))
-    if made is None:
-        return None
-    made["extensions"] = filled(
+    return _location(
+        video_iri(view),
+        view.seconds("old_time", "currentTime", "current_time"),
         {
             VIDEO_TIME_TO: view.seconds("new_time"),
             SEEK_TYPE: view.scalar("type"),
             SKIP_INTERVAL: view.number("requested_skip_interval"),
-        }
+        },
     )
-    return made
 
 
-def _location(view: View, seconds: float | None) -> Json | None:
+def _location(video: str, seconds: float | None, extensions: Json | None = None) -> Json | None:
     if seconds is None or duration(seconds) is None:
         return None
-    video = video_iri(view)
     return entity(
         f"{video}#t={digits(seconds)}",
         "MediaLocation",
         currentTime=duration(seconds),
         isPartOf=video,
+        extensions=extensions,
     )
 
 
-def language_menu(view: View) -> Json:
+def language_menu(view: View, *, iri: Callable[[View], str] = video_iri) -> Json:
     """Make the menu of languages, a frame of the player."""
-    video = video_iri(view)
+    video = iri(view)
     return entity(f"{video}#language-menu", "Frame", isPartOf=video)
 
 
@@ -221,8 +238,12 @@ def playback_rates(view: View) -> Json:
 
 def played(view: View) -> tuple[Action]:
     """Tell the first play from going on: the Media profile keeps Resumed for the latter."""
-    where = position(view)
-    return (_STARTED if where is not None and where < 1 else _RESUMED,)
+    return (_STARTED if is_start(view) else _RESUMED,)
+
+
+def reached_end(_: View) -> Json:
+    """Tell completing the video from the player's stopping at its end: both are Ended."""
+    return {VIDEO_COMPLETED: True}
 
 
 def _captions(view: View, *, kind: str) -> Json:
@@ -233,14 +254,14 @@ def _menu_language(view: View) -> Json:
     return {CC_LANGUAGE: view.words("language") or None}
 
 
-def captioning(action: str, kind: str) -> Action:
+def captioning(action: str, kind: str, *, what: Shape = media, where: Shape = location) -> Action:
     """Make the event for switching captions; *kind* tells the transcript from the overlay."""
     return Action(
         "MediaEvent",
         action,
-        media,
+        what,
         MEDIA,
-        target=location,
+        target=where,
         extensions=partial(_captions, kind=kind),
     )
 
@@ -273,7 +294,7 @@ EVENTS = (
     Event(
         ("complete_video", "edx.video.completed"),
         xapi=Statement(COMPLETED, video, result=completed, extensions=player),
-        caliper=Action("MediaEvent", "Ended", media, MEDIA, target=end),
+        caliper=Action("MediaEvent", "Ended", media, MEDIA, target=end, extensions=reached_end),
     ),
     Event(
         ("seek_video", "edx.video.position.changed"),

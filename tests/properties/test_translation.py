@@ -9,7 +9,14 @@ from event_strategies import COURSES, any_events, known_events, times
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventkit import DropEvent, TranslationError, UnsupportedEvent, XAPITranslator
+from eventkit import (
+    CaliperTranslator,
+    DropEvent,
+    TranslationError,
+    UnsupportedEvent,
+    XAPITranslator,
+)
+from eventkit.caliper_validation import event_errors
 from eventkit.validation import statement_errors
 
 PERSONAL = ("zz_secret", "203.0.113.77", "ZzSecretAgent", "mail.example.org")
@@ -20,8 +27,8 @@ def identity(user, system):
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{system}:{user}"))
 
 
-def make(dialect):
-    return XAPITranslator(
+def make(translator, dialect):
+    return translator(
         lms_root="https://lms.example.org",
         identity=identity,
         courses={COURSES[0]: "Plant Biology"},
@@ -29,9 +36,14 @@ def make(dialect):
     )
 
 
-STANDARD = make("standard")
-ERB = make("erb")
-BOTH = pytest.mark.parametrize("translator", [STANDARD, ERB], ids=["standard", "erb"])
+XAPI = make(XAPITranslator, "standard")
+CALIPER = make(CaliperTranslator, "standard")
+STANDARD = pytest.mark.parametrize("translator", [XAPI, CALIPER], ids=["xapi", "caliper"])
+ALL = pytest.mark.parametrize(
+    "translator",
+    [XAPI, CALIPER, make(XAPITranslator, "erb"), make(CaliperTranslator, "erb")],
+    ids=["xapi", "caliper", "xapi erb", "caliper erb"],
+)
 
 
 def as_log_line(event):
@@ -54,12 +66,12 @@ def outcome(translator, event):
         return error.reason
 
 
-def statements_of(translator, event):
+def documents_of(translator, event):
     made = outcome(translator, event)
     return [] if isinstance(made, str) else made
 
 
-@BOTH
+@ALL
 @given(event=any_events() | known_events())
 @settings(max_examples=400)
 def test_translates_or_drops(translator, event):
@@ -77,38 +89,42 @@ def test_translates_or_drops(translator, event):
         assert translation["documents"] == reason
 
 
+@STANDARD
 @given(event=known_events())
 @settings(max_examples=600)
-def test_statements_are_valid_and_can_be_sent(event):
+def test_documents_are_valid_and_can_be_sent(translator, event):
     """In ``standard`` whatever comes out follows the specification and is UTF-8 JSON."""
-    for statement in statements_of(STANDARD, event):
-        json.dumps(statement, allow_nan=False, ensure_ascii=False).encode()
-        assert statement_errors(statement) == []
+    errors = statement_errors if translator is XAPI else event_errors
+    for document in documents_of(translator, event):
+        json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
+        assert errors(document) == []
 
 
-@BOTH
+@ALL
 @given(event=known_events())
 @settings(max_examples=400)
 def test_nothing_personal_leaves(translator, event):
     """No username, e-mail address, IP address or agent of the context is in the output."""
-    written = json.dumps(statements_of(translator, event))
+    written = json.dumps(documents_of(translator, event))
 
     assert [token for token in PERSONAL if token in written] == []
 
 
+@STANDARD
 @given(event=known_events())
 @settings(max_examples=400)
-def test_both_shapes_give_equal_statements(event):
-    """A live event and its line in the log give the same statements, ids included."""
+def test_both_shapes_give_equal_documents(translator, event):
+    """A live event and its line in the log give the same documents, ids included."""
     try:
         line = json.dumps(as_log_line(event), allow_nan=False)
     except ValueError:  # no log can hold NaN or an infinity
         return
 
     if "Infinity" not in line and "NaN" not in line:
-        assert outcome(STANDARD, event) == outcome(STANDARD, json.loads(line))
+        assert outcome(translator, event) == outcome(translator, json.loads(line))
 
 
+@STANDARD
 @given(
     events=st.lists(
         st.tuples(
@@ -122,10 +138,10 @@ def test_both_shapes_give_equal_statements(event):
         max_size=20,
     )
 )
-def test_different_events_have_different_ids(events):
+def test_different_events_have_different_ids(translator, events):
     """Events that differ in name, time, learner, course or object have different ids."""
     ids = [
-        STANDARD.translate(
+        translator.translate(
             {
                 "name": name,
                 "timestamp": time.isoformat(),
@@ -139,7 +155,7 @@ def test_different_events_have_different_ids(events):
     assert len(set(ids)) == len(events)
 
 
-@BOTH
+@ALL
 @given(event=known_events())
 def test_translating_twice_gives_the_same(translator, event):
     """Translation depends on the event alone."""

@@ -1,0 +1,252 @@
+"""Checking a problem: the one event of which browser and server each have a form of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from eventkit.events._answers import (
+    interaction_type,
+    is_correct,
+    problem_iri,
+    question_of,
+    response,
+    submissions,
+    submitted_problem_iri,
+)
+from eventkit.events._caliper import ASSESSMENT, GRADING, attempt, course_part, digits, entity
+from eventkit.events._caliper import score as attempt_score
+from eventkit.events._iris import (
+    ATTEMPT_ID,
+    ATTEMPTED,
+    CORRECT,
+    EVALUATED,
+    INTERACTION,
+    QUESTION_TEXT,
+    SUCCESS,
+)
+from eventkit.events._rows import Action, Child, Statement
+from eventkit.events._scores import score
+from eventkit.events._view import View, activity, clean, encode_iri, json_text
+from eventkit.typing import Json
+
+# How xAPI says it.
+
+
+def _described(question: Mapping[str, Any]) -> Json | None:
+    text = question.get("question")
+    return {"en-US": clean(text)} if isinstance(text, str) and text else None
+
+
+def checked_problem(view: View) -> Json:
+    """Make the problem that was checked: one question, or the whole of several."""
+    found = None if len(submissions(view)) > 1 else question_of(view)
+    question = found[1] if found else {}
+    description = _described(question)
+    return activity(
+        problem_iri(view),
+        INTERACTION,
+        name="" if description else view.module("display_name"),
+        language="en-US",
+        description=description,
+        interactionType=interaction_type(question),
+        extensions=attempts(view),
+    )
+
+
+def attempts(view: View) -> Json:
+    """Say how many attempts were used, in the definition (for analytics) and in the context."""
+    return {ATTEMPT_ID: view.number("attempts")}
+
+
+def evaluation(view: View) -> Json:
+    """Make the result of a check: points, success, and the answer to a single question."""
+    result: Json = {}
+    if points := score(view.number("grade"), view.number("max_grade")):
+        result["score"] = points
+    several = len(submissions(view)) > 1
+    found = None if several else question_of(view)
+    success = is_correct(found[1].get("correct") if found else view.data.get("success"))
+    if success is not None:
+        result["success"] = success
+    if found:
+        answer = response(view, *found)
+    else:
+        answers = None if several else view.data.get("answers")
+        answer = json_text(answers) if answers else None
+    if answer is not None:
+        result["response"] = answer
+    return result
+
+
+def questions(view: View) -> list[Child]:
+    """Make one statement for each of several questions."""
+    found = submissions(view)
+    if len(found) < 2:
+        return []
+    problem = problem_iri(view)
+    return [
+        Child(
+            key=key,
+            object=activity(
+                _question_iri(view, problem, key),
+                INTERACTION,
+                language="en-US",
+                description=_described(question),
+                interactionType=interaction_type(question),
+            ),
+            result=_answer(view, key, question),
+        )
+        for key, question in found.items()
+    ]
+
+
+def _question_iri(view: View, problem: str, key: str) -> str:
+    """Give the IRI of a question: its own key takes the place of the problem's."""
+    space, at, _ = problem.rpartition("@")
+    encoded = view.iri(f"/{key}").removeprefix(f"{view.site.lms_root}/")
+    return f"{space}@{encoded}" if at else f"{problem}/{encoded}"
+
+
+def _answer(view: View, key: str, question: Mapping[str, Any]) -> Json:
+    result: Json = {}
+    success = is_correct(question.get("correct"))
+    if success is not None:
+        result["success"] = success
+    answer = response(view, key, question)
+    if answer is not None:
+        result["response"] = answer
+    return result
+
+
+def submitted_problem(view: View) -> Json:
+    """Make the problem whose form was sent."""
+    return activity(submitted_problem_iri(view), INTERACTION, interactionType="other")
+
+
+_FROM_SERVER = Statement(
+    EVALUATED,
+    checked_problem,
+    result=evaluation,
+    extensions=attempts,
+    children=questions,
+)
+_FROM_BROWSER = Statement(ATTEMPTED, submitted_problem)
+
+
+def problem_check(view: View) -> Statement:
+    """Tell the server's verdict from the browser's form data."""
+    return _FROM_BROWSER if view.source == "browser" else _FROM_SERVER
+
+
+# How Caliper says it.
+
+RESPONSE_TYPES = {
+    "checkboxgroup": "MultipleResponseResponse",
+    "choicegroup": "MultipleChoiceResponse",
+    "optioninput": "MultipleChoiceResponse",
+    "radiogroup": "MultipleChoiceResponse",
+}
+
+
+def problem_attempt(view: View, *, learner: str | None = None) -> Json:
+    """Make the attempt at the problem that was checked."""
+    count = view.number("attempts")
+    steps = "/attempt" if count is None else f"/attempt/{digits(count)}"
+    return attempt(view, problem_iri(view), steps, count=count, learner=learner)
+
+
+def problem_score(view: View) -> Json:
+    """Make the score of that attempt."""
+    return attempt_score(
+        view,
+        problem_attempt(view),
+        view.number("grade"),
+        view.number("max_grade"),
+        extensions={SUCCESS: is_correct(view.data.get("success"))},
+    )
+
+
+def item(view: View, *, key: str = "") -> Json:
+    """Make the problem, or with *key* one of its questions."""
+    problem = problem_iri(view)
+    if key:
+        return entity(
+            f"{problem}/question/{encode_iri(key)}",
+            "AssessmentItem",
+            name=view.module("display_name"),
+            isPartOf=problem,
+        )
+    return entity(
+        problem,
+        "AssessmentItem",
+        name=view.module("display_name"),
+        isPartOf=course_part(view),
+        maxScore=view.number("max_grade"),
+    )
+
+
+def _response(view: View, *, key: str, question: Mapping[str, Any]) -> Json:
+    """Make the response to a question; what was answered only where texts may leave."""
+    whole = problem_attempt(view)
+    field = question.get("input_type")
+    kind = RESPONSE_TYPES.get(field, "FillinBlankResponse") if isinstance(field, str) else None
+    kind = kind or "FillinBlankResponse"
+    text = question.get("question")
+    made = entity(
+        f"{whole['id']}/response/{encode_iri(key)}",
+        kind,
+        attempt=whole,
+        extensions={
+            CORRECT: is_correct(question.get("correct")),
+            QUESTION_TEXT: clean(text) if isinstance(text, str) and text else None,
+        },
+    )
+    answer = question.get("answer")
+    if view.site.include_text and answer:
+        texts = [str(each) for each in (answer if isinstance(answer, list) else [answer])]
+        if kind == "MultipleChoiceResponse":
+            made["value"] = clean(texts[0])
+        else:
+            made["values"] = [clean(each) for each in texts]
+    return made
+
+
+def _answered(key: str, question: Mapping[str, Any], *, of_several: bool) -> Action:
+    return Action(
+        "AssessmentItemEvent",
+        "Completed",
+        partial(item, key=key if of_several else ""),
+        ASSESSMENT,
+        generated=partial(_response, key=key, question=question),
+        actor="learner",
+        key=key if of_several else "",
+    )
+
+
+_GRADED = Action(
+    "GradeEvent",
+    "Graded",
+    problem_attempt,
+    GRADING,
+    generated=problem_score,
+    actor="lms",
+    key="grade",
+)
+
+
+def checked(view: View) -> list[Action]:
+    """
+    Make an event for each answer and one for the grade.
+
+    The browser's event of the same click is left out: it says less, and counting both would count
+    every submission twice.
+    """
+    if view.source == "browser":
+        raise view.skipped("the server's event of the same click says it with its result")
+    found = submissions(view)
+    made = [_answered(key, question, of_several=len(found) > 1) for key, question in found.items()]
+    if view.number("grade") is not None or not made:
+        made.append(_GRADED)
+    return made
