@@ -28,7 +28,7 @@ INTRODUCTION = """\
 Every event that eventkit knows, by family, and what it becomes in dialect `standard`.
 The examples leave out what all documents share: in xAPI `id`, `actor`, `timestamp`, `version`, the course as parent, and the extensions for the session and the program; in Caliper `@context`, `id`, `actor`, `eventTime`, `edApp`, `group`, `session` and the extension for the program.
 `{lms}` stands for the root URL of the LMS.
-"""
+"""  # noqa: E501 - one sentence per line
 
 _SHARED_XAPI = ("id", "actor", "timestamp", "version")
 _SHARED_CALIPER = ("@context", "id", "eventTime", "edApp", "group", "session")

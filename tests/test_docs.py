@@ -8,6 +8,8 @@ A comment before a fenced block says how: ``<!-- test: WORD ... -->`` with
 - ``settings``: the settings of an LMS, which a tracker of event-tracking is made from;
 - ``celery``: a module with Celery tasks that the settings name (with ``file=``);
 - ``platform``: ``OPTIONS`` of a translator that needs the Open edX platform to work;
+- ``row=MODULE``: a row for the table of that module of events;
+- ``case=NAME``: the golden case of such a row, still without its documents;
 - ``console``: commands; with ``exit=N`` the last one exits with N.
 """
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -29,6 +32,7 @@ from eventkit.receiver import Receiver
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ADD_AN_EVENT = ROOT / "docs" / "how-tos" / "add-an-event.md"
 PASSWORD = "a password for tests"
 
 _BLOCK = re.compile(
@@ -256,6 +260,42 @@ def test_the_options_for_the_platform_make_a_translator(site: Site) -> None:
             )
 
     assert made
+
+
+CHECK_CASE = """
+import sys
+from eventkit.events import CATALOGUE
+from eventkit.testing import check_case, write_case
+
+assert write_case(sys.argv[1]), "nothing was written"
+check_case(sys.argv[1])
+print(CATALOGUE.canonical("leaf_measured"))
+"""
+
+
+def test_an_event_is_a_row_and_a_golden_case(tmp_path: Path) -> None:
+    """The row and the case of the how-to are all that it takes."""
+    page = {word: block for block in blocks(ADD_AN_EVENT) for word in block.words}
+    shutil.copytree(ROOT / "eventkit", tmp_path / "eventkit")
+    module = tmp_path / "eventkit" / "events" / f"{page['row'].words['row']}.py"
+    head, start, rest = module.read_text(encoding="utf-8").partition("EVENTS = (\n")
+    module.write_text(head + start + page["row"].text + rest, encoding="utf-8")
+    case = tmp_path / page["case"].words["case"]
+    case.write_text(page["case"].text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK_CASE, case],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "edx.example.leaf.measured"
+    documents = json.loads(case.read_text(encoding="utf-8"))
+    assert len(documents["xapi"]) == len(documents["caliper"]) == 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -39,8 +39,11 @@ def installed(tmp_path_factory) -> Path:
     # Building leaves files behind, and the source tree is not theirs.
     subprocess.run(["cp", "-r", LAB, source], check=True)
     subprocess.run(
-        [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-        + ["--no-deps", "--no-build-isolation", "--target", str(folder), str(source)],
+        [
+            *(sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"),
+            *("install", "--no-deps", "--no-build-isolation"),
+            *("--target", str(folder), str(source)),
+        ],
         check=True,
     )
     return folder

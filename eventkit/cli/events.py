@@ -9,7 +9,7 @@ from types import FunctionType
 from typing import TypeVar
 
 from eventkit.cli import DONE
-from eventkit.events import CATALOGUE, Action, Event, Statement
+from eventkit.events import Action, Event, Statement, catalogue
 from eventkit.typing import Json
 
 _Kind = TypeVar("_Kind", Statement, Action)
@@ -18,7 +18,9 @@ _Kind = TypeVar("_Kind", Statement, Action)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
-        "--json", action="store_true", help="one JSON object per name instead of a table"
+        "--json",
+        action="store_true",
+        help="a JSON array with an object for each name, instead of a table",
     )
 
 
@@ -26,9 +28,11 @@ def run(options: argparse.Namespace) -> int:
     """List the events; give the exit code."""
     rows = sorted(_listing(), key=lambda row: (row["family"], row["canonical"], row["name"]))
     if options.json:
-        for row in rows:
-            print(json.dumps(row, ensure_ascii=False))
+        # One array for programs, one object on each line for people and grep.
+        lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+        print("[", ",\n".join(lines), "]", sep="\n")
         return DONE
+    families = max(len(row["family"]) for row in rows)
     width = max(len(row["name"]) for row in rows)
     for row in rows:
         meaning = [f"{key}: {_short(row[key])}" for key in ("xapi", "caliper") if row[key]]
@@ -36,13 +40,13 @@ def run(options: argparse.Namespace) -> int:
             meaning = [f"not translated: {row['reason']}"]
         if row["name"] != row["canonical"]:
             meaning.append(f"(as {row['canonical']})")
-        print(f"{row['family']:<13} {row['name']:<{width}}  {'  '.join(meaning)}")
+        print(f"{row['family']:<{families}} {row['name']:<{width}}  {'  '.join(meaning)}")
     return DONE
 
 
 def _listing() -> Iterator[Json]:
     """Give one object for each name of each event."""
-    for row in CATALOGUE:
+    for row in catalogue():
         for name in row.names:
             yield {
                 "name": name,
