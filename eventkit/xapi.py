@@ -135,7 +135,7 @@ class XAPITranslator(Translator):
     def _statements(self, row: Row, view: View) -> list[Json]:
         if row.xapi is None:  # pragma: no cover - the caller has looked
             return []
-        plan = row.xapi if isinstance(row.xapi, Statement) else row.xapi(view)
+        plan = row.xapi if isinstance(row.xapi, Statement) else row.xapi.pick(view)
         time = view.instant()
         user = plan.user(view) if plan.user else view.learner()
         if user is None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from caliper_jsonld import lost_members
 
-from eventkit.events import CATALOGUE, FAMILIES
+from eventkit.events import CATALOGUE, FAMILIES, OneOf
+from eventkit.source import Source
 from eventkit.testing import check_case, events_without_case, golden_cases, write_case
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -62,6 +63,24 @@ def test_every_row_has_a_case(family):
     cases = [path for path in CASES if path.parent.name == family]
 
     assert events_without_case(FAMILIES[family], cases) == []
+
+
+def among(meaning):
+    """Give everything that a row says an event can become."""
+    return meaning.among if isinstance(meaning, OneOf) else (meaning,)
+
+
+@pytest.mark.parametrize("path", CASES, ids=case_id)
+def test_rows_say_what_events_become(path):
+    """What an event becomes is among what its row lists."""
+    case = load(path)
+    row = CATALOGUE.get(Source(case["event"]).name)
+
+    for statement in case["xapi"] or ():
+        assert statement["verb"]["id"] in {each.verb.id for each in among(row.xapi)}
+    for event in case["caliper"] or ():
+        listed = {(each.type, each.action) for each in among(row.caliper)}
+        assert (event["type"], event["action"]) in listed
 
 
 @pytest.mark.parametrize("row", CATALOGUE.rows, ids=lambda row: row.name)

@@ -42,7 +42,7 @@ from eventkit.events import (
 from eventkit.events._caliper import entity
 from eventkit.events._installed import installed_rows
 from eventkit.events._iris import Verb
-from eventkit.events._rows import Action, Child, Event, Statement
+from eventkit.events._rows import Action, Child, Event, OneOf, Statement
 from eventkit.events._view import View, activity
 from eventkit.exceptions import ConfigurationError
 
@@ -53,6 +53,7 @@ __all__ = [
     "Catalogue",
     "Child",
     "Event",
+    "OneOf",
     "Statement",
     "Verb",
     "View",

@@ -125,19 +125,19 @@ def submitted_problem(view: View) -> Json:
     return activity(submitted_problem_iri(view), INTERACTION, interactionType="other")
 
 
-_FROM_SERVER = Statement(
+FROM_SERVER = Statement(
     EVALUATED,
     checked_problem,
     result=evaluation,
     extensions=attempts,
     children=questions,
 )
-_FROM_BROWSER = Statement(ATTEMPTED, submitted_problem)
+FROM_BROWSER = Statement(ATTEMPTED, submitted_problem)
 
 
 def problem_check(view: View) -> Statement:
     """Tell the server's verdict from the browser's form data."""
-    return _FROM_BROWSER if view.source == "browser" else _FROM_SERVER
+    return FROM_BROWSER if view.source == "browser" else FROM_SERVER
 
 
 # How Caliper says it.
@@ -225,7 +225,7 @@ def _answered(key: str, question: Mapping[str, Any], *, of_several: bool) -> Act
     )
 
 
-_GRADED = Action(
+GRADED = Action(
     "GradeEvent",
     "Graded",
     problem_attempt,
@@ -234,6 +234,10 @@ _GRADED = Action(
     actor="lms",
     key="grade",
 )
+
+
+ANSWERED = _answered("", {}, of_several=False)
+"""What an answer becomes; each question has its own."""
 
 
 def checked(view: View) -> list[Action]:
@@ -248,5 +252,5 @@ def checked(view: View) -> list[Action]:
     found = submissions(view)
     made = [_answered(key, question, of_several=len(found) > 1) for key, question in found.items()]
     if view.number("grade") is not None or not made:
-        made.append(_GRADED)
+        made.append(GRADED)
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from eventkit.events._iris import Verb
 from eventkit.events._view import View
@@ -18,6 +18,9 @@ A shape raises `eventkit.TranslationError` (most easily through `View.lacks`) wh
 what the document cannot do without.
 """
 
+
+Meaning = TypeVar("Meaning")
+Choice = TypeVar("Choice")
 
 Who = Callable[[View], int | str | None]
 """Finds a user: an id (int) or a username (str); None when there is none."""
@@ -86,18 +89,32 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class OneOf(Generic[Meaning, Choice]):
+    """
+    What an event becomes when that depends on what it holds.
+
+    *among* lists everything that it can become; *pick* decides, or raises
+    `eventkit.UnsupportedEvent` (see `View.skipped`) when it is nothing after all. For xAPI it gives
+    one statement, for Caliper any number of actions.
+    """
+
+    among: tuple[Meaning, ...]
+    pick: Callable[[View], Choice]
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """
     One kind of event: a row.
 
     *names* holds the canonical name first, then every other name of the same event. *xapi* and
-    *caliper* are what it becomes, or a function that decides by what the event holds. *reason* says
+    *caliper* are what it becomes, or what it may become (`OneOf`). *reason* says
     why an event is not translated; a row has either a translation or a reason.
     """
 
     names: tuple[str, ...]
-    xapi: Statement | Callable[[View], Statement] | None = None
-    caliper: Action | Callable[[View], Sequence[Action]] | None = None
+    xapi: Statement | OneOf[Statement, Statement] | None = None
+    caliper: Action | OneOf[Action, Sequence[Action]] | None = None
     reason: str = ""
     family: str = ""
     """The module that the row stands in; filled in by the catalogue when empty."""

@@ -153,16 +153,26 @@ def site_left(view: View) -> Json | None:
     return entity(encode_iri(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"), "WebPage")
 
 
-def visit(view: View, *, document: Shape) -> tuple[Action]:
+def visitor(view: View) -> int | str | None:
     """
-    Make the event for following a link to what somebody shared.
+    Give who followed a link to what somebody shared.
 
     The payload names the owner, not the visitor; a visitor who is not logged in is nobody's user.
     """
     if view.doer is None:
         raise view.lacks("no_actor", "context.user_id")
-    return (
-        Action("ViewEvent", "Viewed", document, READING, referrer=site_left, extensions=network),
+    return view.doer
+
+
+def _visited(document: Shape) -> Action:
+    return Action(
+        "ViewEvent",
+        "Viewed",
+        document,
+        READING,
+        referrer=site_left,
+        extensions=network,
+        actor=visitor,
     )
 
 
@@ -215,7 +225,7 @@ EVENTS = (
     ),
     Event(
         ("edx.certificate.evidence_visited",),
-        caliper=partial(visit, document=certificate_document),
+        caliper=_visited(certificate_document),
         reason=_VISITED,
     ),
     Event(("edx.certificate.generation.enabled",), reason=_CONFIGURED),
@@ -240,7 +250,7 @@ EVENTS = (
     ),
     Event(
         ("edx.badge.assertion.evidence_visited",),
-        caliper=partial(visit, document=badge_document),
+        caliper=_visited(badge_document),
         reason=_VISITED,
     ),
 )

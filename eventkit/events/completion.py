@@ -18,7 +18,7 @@ from eventkit.events._iris import (
     PROGRESSED,
     RESOURCE,
 )
-from eventkit.events._rows import Action, Event, Shape, Statement
+from eventkit.events._rows import Action, Event, OneOf, Shape, Statement
 from eventkit.events._view import View, activity
 from eventkit.typing import Json
 
@@ -196,7 +196,7 @@ def _aggregate(
         xapi=Statement(
             PROGRESSED, what, result=partial(progress, field="percent"), in_course=in_course
         ),
-        caliper=partial(aggregated, acts=acts),
+        caliper=OneOf(tuple(acts.values()), partial(aggregated, acts=acts)),
     )
 
 
@@ -204,11 +204,15 @@ EVENTS = (
     Event(
         ("edx.completion.block_completion.changed",),
         xapi=Statement(PROGRESSED, block, result=partial(progress, field="completion")),
-        caliper=block_changed,
+        caliper=OneOf(tuple(_BLOCK.values()), block_changed),
     ),
     _aggregate("course", course, _COURSE, in_course=False),
     _aggregate("chapter", module, _PART),
     _aggregate("sequential", module, _PART),
     _aggregate("vertical", module, _PART),
-    Event(("edx.done.toggled",), xapi=done_toggled, caliper=done_acted),
+    Event(
+        ("edx.done.toggled",),
+        xapi=OneOf((_DONE,), done_toggled),
+        caliper=OneOf(tuple(_TOGGLE.values()), done_acted),
+    ),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from eventkit.events._caliper import SEARCH, entity, search_response
 from eventkit.events._iris import PAGE_NUMBER, PAGE_SIZE, SEARCH_QUERY, SEARCHED, WEB_PAGE
-from eventkit.events._rows import Action, Event, Statement
+from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._view import View, activity
 from eventkit.typing import Json
 
@@ -85,12 +85,12 @@ _RESULTS_SHOWN = Action(
 EVENTS = (
     Event(
         ("edx.course_discovery.search.initiated",),
-        xapi=searched,
+        xapi=OneOf((_SEARCHED,), searched),
         reason="In Caliper, search.results_displayed says it for the same request, with the count.",
     ),
     Event(
         ("edx.course_discovery.search.results_displayed",),
-        caliper=results_shown,
+        caliper=OneOf((_RESULTS_SHOWN,), results_shown),
         reason="In xAPI, search.initiated says it for the same request.",
     ),
 )

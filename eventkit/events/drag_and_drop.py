@@ -22,7 +22,7 @@ from eventkit.events._iris import (
     RESOURCE,
     TRUNCATED,
 )
-from eventkit.events._rows import Action, Event, Statement
+from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._view import View, activity, clean, encode_iri
 from eventkit.typing import Json
 
@@ -148,7 +148,7 @@ EVENTS = (
     ),
     Event(
         ("edx.drag_and_drop_v2.feedback.closed",),
-        xapi=closed,
+        xapi=OneOf((_CLOSED,), closed),
         caliper=Action("Event", "Hid", hidden_feedback, GENERAL, extensions=closed_by),
     ),
 )

@@ -53,7 +53,7 @@ from eventkit.events._iris import (
     VOTED,
     Verb,
 )
-from eventkit.events._rows import Action, Event, Shape, Statement
+from eventkit.events._rows import Action, Event, OneOf, Shape, Statement
 from eventkit.events._view import View, activity, encode_iri
 from eventkit.typing import Json
 
@@ -405,7 +405,7 @@ EVENTS = (
     ),
     Event(
         ("edx.forum.thread.voted",),
-        xapi=thread_vote,
+        xapi=OneOf((_THREAD_VOTED, _THREAD_UNVOTED), thread_vote),
         caliper=_voted(discussion, thread_rating),
     ),
     Event(
@@ -455,7 +455,7 @@ EVENTS = (
     ),
     Event(
         ("edx.forum.response.voted",),
-        xapi=response_vote,
+        xapi=OneOf((_RESPONSE_VOTED, _RESPONSE_UNVOTED), response_vote),
         caliper=_voted(message, message_rating),
     ),
     Event(

@@ -33,7 +33,7 @@ from eventkit.events._iris import (
     VIEWED,
     WEB_PAGE,
 )
-from eventkit.events._rows import Action, Event, Statement
+from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._view import View, activity, encode_iri
 from eventkit.events.navigation import impersonal
 from eventkit.typing import Json
@@ -237,7 +237,7 @@ EVENTS = (
     Event(
         ("edx.course.student_notes.added",),
         xapi=Statement(COMMENTED, block, result=written, activities=with_note),
-        caliper=added,
+        caliper=OneOf((_HIGHLIGHTED, _TAGGED), added),
     ),
     Event(
         ("edx.course.student_notes.edited",),

@@ -42,7 +42,7 @@ from eventkit.events._iris import (
     WEB_PAGE,
 )
 from eventkit.events._iris import EXAM_ATTEMPT as ATTEMPT
-from eventkit.events._rows import Action, Event, Statement
+from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._rubrics import (
     chosen,
     objects,
@@ -360,13 +360,21 @@ EVENTS = (
         caliper=Action("Event", "Retrieved", handed_out, GENERAL, extensions=grading_type),
         reason="xAPI: a grader opens the next item of a queue; staff_assess says what came of it.",
     ),
-    Event(("openassessmentblock.peer_assess",), xapi=_ASSESSED, caliper=graded),
+    Event(
+        ("openassessmentblock.peer_assess",),
+        xapi=_ASSESSED,
+        caliper=OneOf((_GRADED, _COMMENTED), graded),
+    ),
     Event(
         ("openassessmentblock.self_assess",),
         xapi=_ASSESSED,
-        caliper=partial(graded, action=_GRADED_OWN),
+        caliper=OneOf((_GRADED_OWN, _COMMENTED), partial(graded, action=_GRADED_OWN)),
     ),
-    Event(("openassessmentblock.staff_assess",), xapi=_ASSESSED, caliper=graded),
+    Event(
+        ("openassessmentblock.staff_assess",),
+        xapi=_ASSESSED,
+        caliper=OneOf((_GRADED, _COMMENTED), graded),
+    ),
     Event(
         ("openassessmentblock.submit_feedback_on_assessments",),
         xapi=Statement(COMMENTED, assignment, result=opinion, activities=with_submission),

@@ -9,7 +9,7 @@ from typing import Any
 from eventkit.events._blocks import course_item, interaction
 from eventkit.events._caliper import READING, SURVEY, actor, attempt, entity, moment
 from eventkit.events._iris import ANSWERED, RESOURCE, VIEWED
-from eventkit.events._rows import Action, Event, Statement
+from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._view import View, activity, clean, encode_iri, json_text, scalar
 from eventkit.typing import Json
 
@@ -165,7 +165,7 @@ EVENTS = (
     Event(
         ("xblock.survey.submitted",),
         xapi=Statement(ANSWERED, survey, result=opinions),
-        caliper=submitted,
+        caliper=OneOf((_SUBMITTED, _answered("")), submitted),
     ),
     Event(("xblock.survey.view_results",), xapi=_RESULTS_VIEWED, caliper=_VIEWED),
 )

@@ -16,7 +16,7 @@ from eventkit.events._iris import (
     VIDEO_TIME,
     Verb,
 )
-from eventkit.events._rows import Action, Event, Shape, Statement
+from eventkit.events._rows import Action, Event, OneOf, Shape, Statement
 from eventkit.events._view import View, activity
 from eventkit.events.video import (
     at_position,
@@ -123,8 +123,16 @@ EVENTS = (
         xapi=_watched(INITIALIZED, None),
         caliper=_generic("Retrieved", file),
     ),
-    Event(("edx.video.bumper.played",), xapi=_watched(PLAYED), caliper=played),
-    Event(("edx.video.bumper.stopped",), xapi=_watched(TERMINATED), caliper=stopped),
+    Event(
+        ("edx.video.bumper.played",),
+        xapi=_watched(PLAYED),
+        caliper=OneOf((_STARTED, _RESUMED), played),
+    ),
+    Event(
+        ("edx.video.bumper.stopped",),
+        xapi=_watched(TERMINATED),
+        caliper=OneOf((_PAUSED, _ENDED), stopped),
+    ),
     Event(
         ("edx.video.bumper.skipped",),
         xapi=_watched(SKIPPED),

@@ -19,6 +19,10 @@ from eventkit.events._caliper import (
 )
 from eventkit.events._caliper import score as attempt_score
 from eventkit.events._checks import (
+    ANSWERED,
+    FROM_BROWSER,
+    FROM_SERVER,
+    GRADED,
     checked,
     item,
     problem_attempt,
@@ -48,7 +52,7 @@ from eventkit.events._iris import (
     SUPPLEMENTAL_INFO,
     TRIGGER_TYPE,
 )
-from eventkit.events._rows import Action, Event, Statement
+from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._scores import graded, score
 from eventkit.events._view import View, activity, clean, doer, encode_iri
 from eventkit.source import username
@@ -231,7 +235,11 @@ _REFUSED = "Caliper: a refusal; nothing was {}."
 
 
 EVENTS = (
-    Event(("problem_check", "save_problem_check"), xapi=problem_check, caliper=checked),
+    Event(
+        ("problem_check", "save_problem_check"),
+        xapi=OneOf((FROM_SERVER, FROM_BROWSER), problem_check),
+        caliper=OneOf((ANSWERED, GRADED), checked),
+    ),
     Event(
         ("problem_check_fail", "save_problem_check_fail"),
         xapi=Statement(ATTEMPTED, problem, result=partial(_refused, action="check")),

@@ -25,7 +25,7 @@ from eventkit.events._iris import (
     SEARCHED,
     THUMBNAIL_TITLE,
 )
-from eventkit.events._rows import Action, Event, Statement
+from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._view import View, activity
 from eventkit.typing import Json
 
@@ -311,4 +311,17 @@ _PAGE_TURNED = Statement(
     EXPERIENCED, partial(page, field="new"), extensions=turned, activities=in_book
 )
 
-EVENTS = (*_VIEWER, Event(("book",), xapi=named_statement, caliper=named_action))
+EVENTS = (
+    *_VIEWER,
+    Event(
+        ("book",),
+        xapi=OneOf(
+            (_PAGE_TURNED, *(row.xapi for row in _VIEWER if isinstance(row.xapi, Statement))),
+            named_statement,
+        ),
+        caliper=OneOf(
+            (_TURNED, *(row.caliper for row in _VIEWER if isinstance(row.caliper, Action))),
+            named_action,
+        ),
+    ),
+)

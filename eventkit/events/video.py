@@ -32,7 +32,7 @@ from eventkit.events._iris import (
     VIDEO_TIME_FROM,
     VIDEO_TIME_TO,
 )
-from eventkit.events._rows import Action, Event, Shape, Statement
+from eventkit.events._rows import Action, Event, OneOf, Shape, Statement
 from eventkit.events._view import View, activity, number
 from eventkit.typing import Json
 
@@ -279,7 +279,7 @@ EVENTS = (
     Event(
         ("play_video", "edx.video.played"),
         xapi=Statement(PLAYED, video, result=at_position, extensions=player),
-        caliper=played,
+        caliper=OneOf((_STARTED, _RESUMED), played),
     ),
     Event(
         ("pause_video", "edx.video.paused"),
