@@ -11,7 +11,7 @@ from typing import Any
 
 from eventkit._clock import Clock
 from eventkit._throttle import describe
-from eventkit.consumers import Batch, Consumer
+from eventkit.consumers import Consumer
 from eventkit.dead_letters import DeadLetter, DeadLetterBox
 from eventkit.transports import Answer, Document, Transport, Verdict
 from eventkit.typing import Json
@@ -30,20 +30,8 @@ def encode(document: Json) -> bytes:
 
 
 def size_of(document: Document) -> int:
-    """Count the bytes that *document* takes in a request: itself and a comma or bracket."""
+    """Count the bytes that *document* takes in a request: itself and what separates it."""
     return len(document.body) + 1
-
-
-def cut(queue: deque[Document], batch: Batch) -> list[Document]:
-    """Take one request's worth from the front of *queue*; what is too large goes alone."""
-    taken = [queue.popleft()]
-    size = 1 + size_of(taken[0])
-    while queue and len(taken) < batch.max_size:
-        size += size_of(queue[0])
-        if size > batch.max_bytes:
-            break
-        taken.append(queue.popleft())
-    return taken
 
 
 def _always() -> bool:
@@ -73,6 +61,25 @@ class Lane:
         self._trouble: Answer | None = None
         self._trouble_since = 0.0
 
+    @property
+    def room(self) -> int:
+        """The bytes that documents, as `size_of` counts them, may take in one request."""
+        limit = self.consumer.batch.max_bytes
+        if self._transport.max_bytes is not None:
+            limit = min(limit, self._transport.max_bytes)
+        return limit - self._transport.overhead
+
+    def cut(self, queue: deque[Document]) -> list[Document]:
+        """Take one request's worth from the front of *queue*; what is too large goes alone."""
+        taken = [queue.popleft()]
+        room = self.room - size_of(taken[0])
+        while queue and len(taken) < self.consumer.batch.max_size:
+            room -= size_of(queue[0])
+            if room < 0:
+                break
+            taken.append(queue.popleft())
+        return taken
+
     def enter(self, number: int) -> None:
         """Count *number* documents as accepted."""
         with self.changed:
@@ -97,7 +104,14 @@ class Lane:
             if not may_go_on():
                 return _unsettled(waiting), None
             batch = waiting.pop()
-            answer = self._request(batch)
+            answer = self._prepare(batch)
+            if answer is None:
+                # What a request may hold may have changed since the batch was made.
+                queue = deque(batch)
+                batch = self.cut(queue)
+                if queue:
+                    waiting.append(list(queue))
+                answer = self._request(batch)
             if answer.verdict is Verdict.DELIVERED:
                 self._deliver(batch)
                 self._report(None)
@@ -120,7 +134,7 @@ class Lane:
         answer = None
         try:
             while queue and answer is None:
-                _, answer = self.push(cut(queue, self.consumer.batch))
+                _, answer = self.push(self.cut(queue))
         finally:
             # Also when the caller's thread is interrupted.
             self._hand_back(everything)
@@ -184,13 +198,19 @@ class Lane:
         """Let go of the transport's connections."""
         self._transport.close()
 
+    def _prepare(self, batch: list[Document]) -> Answer | None:
+        try:
+            return self._transport.prepare(batch)
+        except Exception as error:  # noqa: BLE001 - a transport of any make
+            return _unexpected(error)
+
     def _request(self, batch: list[Document]) -> Answer:
         for document in batch:
             document.attempts += 1
         try:
             answer = self._transport.send(batch)
         except Exception as error:  # noqa: BLE001 - a transport of any make
-            answer = Answer(Verdict.RETRY, "transport_error", f"unexpected: {describe(error)}")
+            answer = _unexpected(error)
         with self.changed:
             self._counts["requests"] += 1
             if answer.verdict is Verdict.RETRY:
@@ -255,6 +275,10 @@ class Lane:
 
 COUNTS = ("enqueued", "delivered", "dead", "returned", "requests", "retries")
 """What is always counted; ``dead:<reason>`` comes with the first of its kind."""
+
+
+def _unexpected(error: Exception) -> Answer:
+    return Answer(Verdict.RETRY, "transport_error", f"unexpected: {describe(error)}")
 
 
 def _unsettled(parts: list[list[Document]]) -> list[Document]:

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from eventkit._clock import Clock
-from eventkit._lane import Lane, cut, size_of
+from eventkit._lane import Lane, size_of
 from eventkit._throttle import describe
 from eventkit.transports import Answer, Document, Verdict
 
@@ -113,7 +113,11 @@ class Sender:
     def finish(self, until: float) -> bool:
         """Wait for the end, but not beyond *until*; what is left then goes to the dead letters."""
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if thread is None or not thread.is_alive():
+            # Where no thread can be had any more, as at the end of an interpreter, it is ours to
+            # send what is queued.
+            self._run()
+        elif thread is not threading.current_thread():
             thread.join(max(0.0, until - time.monotonic()))
         with self._changed:
             left = [*self._in_flight, *self._queue]
@@ -178,7 +182,7 @@ class Sender:
                     if self._closed and now + wait > self._deadline:
                         break
                     if wait <= 0:
-                        self._in_flight = cut(self._queue, self._lane.consumer.batch)
+                        self._in_flight = self._lane.cut(self._queue)
                         self._bytes_in_flight = sum(map(size_of, self._in_flight))
                         self._queued_bytes -= self._bytes_in_flight
                         return self._in_flight
@@ -197,8 +201,10 @@ class Sender:
         return max(0.0, wait)
 
     def _is_full(self) -> bool:
-        batch = self._lane.consumer.batch
-        return len(self._queue) >= batch.max_size or self._queued_bytes >= batch.max_bytes
+        return (
+            len(self._queue) >= self._lane.consumer.batch.max_size
+            or self._queued_bytes >= self._lane.room
+        )
 
     def _may_go_on(self) -> bool:
         return not self._closed or self._clock.now() < self._deadline

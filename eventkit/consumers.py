@@ -32,6 +32,7 @@ _PRIVATE = ("auth", "headers", "url")
 _MAX_COMPLAINTS = 5
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x20\x7f<>\"{}|\\^`]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _RESERVED_HEADERS = frozenset(
     {"connection", "content-encoding", "content-length", "content-type", "transfer-encoding"}
@@ -151,9 +152,11 @@ class Consumer:
 
         headers: further HTTP headers; their values are treated as secrets.
 
-        override: merged into every document, objects key by key, anything else replaced.
+        override: merged into every document, objects key by key, anything else replaced. An
+            envelope of Caliper is no document.
 
-        sensor: who sends, for Caliper; xAPI has no use for it.
+        sensor: the IRI that envelopes of Caliper give as their sender; None: the root URL of the
+            LMS that the first event comes from. xAPI has no use for it.
 
     Raises:
         ConfigurationError: a setting is wrong; the message names consumer, key and remedy.
@@ -183,6 +186,7 @@ class Consumer:
         try:
             object.__setattr__(self, "filter", Filter(allow=self.allow, deny=self.deny))
             _check_url(self)
+            _check_sensor(self.sensor)
             for name in self.headers:
                 _check_header_name(name, self.auth)
             if self.enabled:
@@ -315,6 +319,13 @@ def _check_url(consumer: Consumer) -> None:
     if consumer.protocol == "xapi" and (parts.query or parts.fragment):
         raise ConfigurationError(
             "url: an LRS endpoint has no query or fragment; put keys in auth or headers"
+        )
+
+
+def _check_sensor(sensor: str | None) -> None:
+    if sensor is not None and not _IRI.fullmatch(sensor):
+        raise ConfigurationError(
+            f"sensor: {sensor!r} is no IRI; expected one such as https://lms.example.org"
         )
 
 

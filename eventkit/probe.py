@@ -13,8 +13,9 @@ def check_consumer(consumer: Consumer, *, trust_env: bool = False) -> CheckResul
     """
     Tell whether documents could be sent to *consumer*, without sending any.
 
-    An LRS is asked for what it is and for one statement, with the credentials; a file must be
-    writable; a logger is always fine. Never raises for what is wrong with the consumer.
+    An LRS is asked for what it is and for one statement, and a Caliper endpoint for its
+    configuration, with the credentials; a file must be writable; a logger is always fine. Never
+    raises for what is wrong with the consumer.
     """
     try:
         transport = make_transport(consumer, trust_env=trust_env)

@@ -50,10 +50,11 @@ class Router:
     and retries for as long as the router is open. Queues live in memory; call `close` before the
     process ends.
 
-    In both modes a consumer that answers with wrong credentials or address (401, 403, 404, a
-    redirect) is paused, not flooded: nothing is lost, one warning is logged, and it is tried again
-    every *pause* seconds. A document that a consumer refuses goes to the dead letters; its
-    neighbours arrive. All numbers are per consumer.
+    In both modes a consumer that refuses credentials, address or protocol (401, 403, 404, 405, a
+    redirect; for Caliper also 415, 422, and a configuration that rules out our version) is paused,
+    not flooded: nothing is lost, one warning is logged, and it is tried again every *pause*
+    seconds. A document that a consumer refuses goes to the dead letters; its neighbours arrive. All
+    numbers are per consumer.
 
     Args:
         consumers: `eventkit.Consumer` objects or their settings, the path of a JSON or YAML file,
@@ -213,8 +214,20 @@ class Router:
             TypeError: it is no translation; nothing untranslated ever leaves.
             DeliveryError: in direct mode, as `deliver` does.
         """
-        deliveries = self.route(translation)
-        self._tally.add("routed" if deliveries else "unwanted")
+        self.send_many((translation,))
+
+    def send_many(self, translations: Iterable[Translation]) -> None:
+        """
+        Route *translations*, and deliver them together, so that requests are filled, or queue them.
+
+        Raises:
+            TypeError: one is no translation. Then nothing of the call has been sent.
+            DeliveryError: in direct mode, as `deliver` does.
+        """
+        routed = [self.route(translation) for translation in translations]
+        for found in routed:
+            self._tally.add("routed" if found else "unwanted")
+        deliveries = [delivery for found in routed for delivery in found]
         if self.mode == "direct":
             self.deliver(deliveries)
             return

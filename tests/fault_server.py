@@ -39,6 +39,15 @@ class Request:
     def ids(self) -> list[str]:
         return [statement["id"] for statement in self.statements]
 
+    @property
+    def envelope(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers that the events of the envelope carry."""
+        return [event["extensions"]["n"] for event in self.envelope["data"]]
+
 
 Action = Callable[["FaultServer", socket.socket, Request], bool]
 """Answers one request; False ends the connection."""
@@ -61,6 +70,39 @@ def behave(server: FaultServer, connection: socket.socket, request: Request) -> 
     """Answer as an LRS does."""
     status, body = server.decide(request)
     return respond(status, body)(server, connection, request)
+
+
+def caliper(
+    configuration: Action | int | object = 404, *faults: Action, rule: Rule | None = None
+) -> Action:
+    """
+    Behave as a Caliper endpoint, after an envelope each for the *faults*.
+
+    GET is answered with *configuration*: an action, a status, or what is published.
+    """
+    waiting = deque(faults)
+
+    def action(server: FaultServer, connection: socket.socket, request: Request) -> bool:
+        answer: Action
+        if request.method == "GET":
+            if callable(configuration):
+                answer = configuration
+            elif isinstance(configuration, int):
+                answer = respond(configuration)
+            else:
+                answer = respond(200, json.dumps(configuration).encode())
+        elif waiting:
+            answer = waiting.popleft()
+        elif rule and (found := rule(request)):
+            answer = respond(*found)
+        else:
+            with server.changed:
+                server.stored |= {event["id"]: event for event in request.envelope["data"]}
+                server.changed.notify_all()
+            answer = respond(200)
+        return answer(server, connection, request)
+
+    return action
 
 
 def _reset(connection: socket.socket) -> None:

@@ -158,34 +158,43 @@ class TestDemo:
         assert done.stderr == ""
         assert "FAILED" not in done.stdout
         assert done.stdout.count("\n  ok ") >= 10
-        for word in ("median", "p99", "adaptive-engine", "enterprise-lrs", '"verb": {'):
+        for word in ("median", "p99", '"verb": {', '"type": "MediaEvent"'):
             assert word in done.stdout
-        stored = {}
-        for name in ("adaptive-engine", "enterprise-lrs"):
+        for name, table in (
+            ("adaptive-engine", "statements"),
+            ("enterprise-lrs", "statements"),
+            ("university", "events"),
+        ):
             with sqlite3.connect(tmp_path / f"{name}.sqlite3") as database:
-                ((stored[name],),) = database.execute("SELECT count(*) FROM statements")
+                [[stored]] = database.execute(f"SELECT count(*) FROM {table}")
             database.close()
             (row,) = re.findall(rf"^  {name} +(\d.*)$", done.stdout, re.MULTILINE)
-            events, statements, delivered, dead, pending, shown = map(int, row.split())
-            assert 0 < events <= statements == delivered == shown == stored[name]
+            events, documents, delivered, dead, pending, shown, sent = map(int, row.split())
+            assert 0 < events <= documents == delivered == shown == stored
             assert dead == pending == 0
+            assert 0 < sent < documents
 
     def test_rights_that_are_too_wide_are_noticed(self, monkeypatch):
         """The checks know the consumers' rights in words of their own."""
-        wide = {**run.RULES, "enterprise-lrs": {"allow": [{"event": "*"}]}}
-        monkeypatch.setattr(run, "RULES", wide)
+        wide = {"allow": [{"event": "*"}]}
+        monkeypatch.setattr(run, "RULES", {**run.RULES, "enterprise-lrs": wide, "university": wide})
         out = io.StringIO()
 
         assert run.run(keep=None, rate=5000, out=out) == 1
         assert "FAILED  enterprise-lrs has nothing that its rules deny" in out.getvalue()
+        assert "FAILED  university has nothing that its rules deny" in out.getvalue()
+        assert "FAILED  university has something, and not everything" in out.getvalue()
 
     def test_rights_that_are_too_narrow_are_noticed(self, monkeypatch):
-        narrow = {**run.RULES, "adaptive-engine": {"allow": [{"event": "play_video"}]}}
-        monkeypatch.setattr(run, "RULES", narrow)
+        narrow = {"allow": [{"event": "play_video"}]}
+        monkeypatch.setattr(
+            run, "RULES", {**run.RULES, "adaptive-engine": narrow, "university": narrow}
+        )
         out = io.StringIO()
 
         assert run.run(keep=None, rate=5000, out=out) == 1
         assert "FAILED  adaptive-engine has everything that its rules allow" in out.getvalue()
+        assert "FAILED  university has everything that its rules allow" in out.getvalue()
 
     def test_an_identity_that_hides_nothing_is_noticed(self, monkeypatch):
         """Names in the statements do not get past the checks."""
@@ -235,7 +244,8 @@ def good():
 def result(good):
     """A copy to spoil."""
     fields = {name: getattr(good, name) for name in Run.__slots__}
-    fields["stored"] = {name: list(each) for name, each in good.stored.items()}
+    for name in ("stored", "envelopes"):
+        fields[name] = {key: list(each) for key, each in fields[name].items()}
     return Run(**fields)
 
 
@@ -254,7 +264,7 @@ class TestChecks:
     def test_a_statement_that_came_twice(self, result):
         result.stored["enterprise-lrs"].append(result.stored["enterprise-lrs"][0])
 
-        assert "enterprise-lrs has every statement once" in failing(result)
+        assert "enterprise-lrs has every document once" in failing(result)
 
     def test_a_statement_of_somebody_else(self, result):
         stranger = next(
@@ -267,12 +277,17 @@ class TestChecks:
         assert "enterprise-lrs has nothing that its rules deny" in failing(result)
 
     def test_an_event_that_vanished(self, result):
-        for stage in ("real_time", "translator", "router"):
-            counts = dict(getattr(result, stage))
-            key = next(name for name in ("received", "translated", "routed") if name in counts)
-            setattr(result, stage, counts | {key: counts[key] - 1})
+        for counts, key in (
+            (result.real_time, "received"),
+            (result.real_time, "filtered"),
+            (result.translators["xapi"], "translated"),
+            (result.translators["caliper"], "skipped:not_translated"),
+            (result.router, "routed"),
+        ):
+            counts[key] -= 1
             assert "every line of the log is accounted for" in failing(result)
-            setattr(result, stage, counts)
+            counts[key] += 1
+        assert failing(result) == set()
 
     def test_what_was_not_delivered_in_time(self, result):
         result.flushed = False
@@ -283,6 +298,27 @@ class TestChecks:
         result.stored["adaptive-engine"][0] = {**result.stored["adaptive-engine"][0], "verb": {}}
 
         assert failing(result) == {"every statement is valid xAPI 1.0.3"}
+
+    def test_an_event_that_is_invalid(self, result):
+        result.stored["university"][0] = {**result.stored["university"][0], "action": "Peeked"}
+
+        assert failing(result) == {"every event is valid Caliper 1.2"}
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda envelopes: [each | {"sendTime": "now"} for each in envelopes],
+            lambda envelopes: [each | {"sensor": "https://x.example"} for each in envelopes],
+            lambda envelopes: envelopes[1:],
+            lambda envelopes: [
+                each | {"data": [event]} for each in envelopes for event in each["data"]
+            ],
+        ],
+    )
+    def test_envelopes_that_are_not_as_they_should_be(self, result, spoil):
+        result.envelopes["university"] = spoil(result.envelopes["university"])
+
+        assert failing(result) == {"events came in valid envelopes, together where they could"}
 
     def test_every_kind_of_personal_data_is_looked_for(self, result):
         """However it is escaped."""

@@ -388,7 +388,7 @@ class TestLife:
             assert answer.status_code == 200
 
     def test_listens_on_loopback_only(self, receiver: Receiver) -> None:
-        assert receiver._server.server_address[0] == "127.0.0.1"
+        assert receiver._server.address[0] == "127.0.0.1"
         assert receiver.url == f"http://127.0.0.1:{receiver.port}/xapi"
 
     def test_a_file_keeps_the_statements_and_is_one_file(self, tmp_path: Path) -> None:

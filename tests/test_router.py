@@ -11,7 +11,7 @@ import fault_server
 import pytest
 from fault_server import respond, serving, unused_port
 
-from eventkit import dead_letters
+from eventkit import EventRoutingBackend, dead_letters
 from eventkit._throttle import Throttle
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.router import Router
@@ -198,6 +198,67 @@ class TestDeliver:
         assert [1, 4, 4, 2] == [len(request.statements) for request in server.requests]
         assert len(server.stored) == 11
         assert balance(router)["delivered"] == 11
+
+    def test_many_translations_fill_requests(self, server):
+        """Sent together they share requests, each consumer's own."""
+        batch = {"max_size": 4}
+        router = Router(
+            [
+                settings("all", server.url, batch=batch, headers={"X-Who": "all"}),
+                settings("mit", server.url, allow=[{"org": "MITx"}], headers={"X-Who": "mit"}),
+            ]
+        )
+        mit = {"name": "play_video", "context": {"org_id": "MITx"}}
+        router.send_many(
+            translation(number, **({"event": mit} if number % 2 else {})) for number in range(6)
+        )
+
+        seen = {
+            who: [request.ids for request in server.requests if request.headers["x-who"] == who]
+            for who in ("all", "mit")
+        }
+        names = [statement(number)["id"] for number in range(6)]
+        assert seen == {"all": [names[:4], names[4:]], "mit": [names[1::2]]}
+        assert balance(router)["routed"] == 6
+
+    def test_many_with_override(self, server):
+        """Each consumer's copy of a document is its own, in number and content."""
+        router = Router([settings("lrs", server.url, override={"context": {"x": 1}})])
+        router.send_many([translation(1, 2), translation(3)])
+
+        assert [each["n"] for each in server.stored.values()] == [1, 2, 3]
+        assert all(each["context"] == {"x": 1} for each in server.stored.values())
+
+    def test_many_with_one_that_is_untranslated(self, server):
+        """Nothing of the call is sent."""
+        router = Router([settings("lrs", server.url)])
+        with pytest.raises(TypeError):
+            router.send_many([translation(1), {"name": "play_video"}])
+
+        assert server.requests == []
+        assert router.stats()["routed"] == 0
+
+    def test_many_in_trouble(self, server):
+        """All of it can be sent again."""
+        server.script.append(respond(503))
+        router = Router([settings("lrs", server.url)])
+        given = [translation(1), translation(2)]
+        with pytest.raises(DeliveryError):
+            router.send_many(given)
+        router.send_many(given)
+
+        assert len(server.stored) == 2
+        assert balance(router)["returned"] == 2
+
+    def test_a_routing_backend_hands_many_over(self, server):
+        """So that a worker that takes many events at a time fills requests."""
+        router = Router([settings("lrs", server.url)])
+        backend = EventRoutingBackend(
+            processors=[lambda event: translation(event["n"])], backends={"router": router}
+        )
+        backend.send_many({"name": "play_video", "n": number} for number in range(9))
+
+        assert [9] == [len(request.statements) for request in server.requests]
 
     def test_batches_by_bytes(self, server):
         """No body is larger than asked, but for a single document that is."""

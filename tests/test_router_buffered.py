@@ -91,6 +91,16 @@ class TestBatching:
         assert [5, 5] == [len(request.statements) for request in server.requests]
         assert balance(router)["pending"] == 2
 
+    def test_many_at_once(self, make, server):
+        """They queue up as if they had come one by one."""
+        router = make(settings("lrs", server.url, batch={"max_size": 5, "max_wait": NEVER}))
+        router.send_many(translation(2 * number, 2 * number + 1) for number in range(6))
+        assert router.flush(PATIENCE)
+
+        assert list(server.stored) == [statement(number)["id"] for number in range(12)]
+        assert [5, 5, 2] == [len(request.statements) for request in server.requests]
+        assert balance(router)["routed"] == 6
+
     def test_by_bytes(self, make, server):
         """A batch of enough bytes does not wait."""
         batch = {"max_bytes": 1000, "max_wait": NEVER}
@@ -535,6 +545,29 @@ class TestRobustness:
         assert router.flush(PATIENCE)
         assert set(server.stored) == ids(1, 2)
 
+    def test_closing_without_a_thread(self, make, server, monkeypatch):
+        """Where none can be had any more, closing delivers, and keeps to its time."""
+        server.script.append(respond(503))
+        nowhere = f"http://127.0.0.1:{unused_port()}/xapi"
+        names = [settings("lrs", server.url), settings("down", nowhere)]
+        router = make(*names, clock=FastClock())
+
+        begin = threading.Thread.start
+
+        def start(thread):
+            if thread.name.startswith("eventkit-"):
+                raise RuntimeError("can't create new thread at interpreter shutdown")
+            begin(thread)  # one of the server's
+
+        monkeypatch.setattr(threading.Thread, "start", start)
+        router.send(translation(1, 2))
+
+        assert not router.close(PATIENCE)
+        assert set(server.stored) == ids(1, 2)
+        assert router.stats("lrs")["delivered"] == 2
+        assert router.stats("down")["dead:closed"] == 2
+        balance(router)
+
     def test_idle_thread_ends_and_another_begins(self, make, server, monkeypatch):
         """A thread without work goes home; the next document calls another."""
         monkeypatch.setattr("eventkit._sender._IDLE", 0.01)
@@ -671,6 +704,33 @@ router.send({"name": "e", "protocol": "xapi", "event": {}, "documents": [{"id": 
     assert set(server.stored) == ids(1)
     (line,) = dead.read_text().splitlines()
     assert ("down", "closed") == (json.loads(line)["consumer"], json.loads(line)["reason"])
+
+
+@pytest.mark.parametrize("is_denied", [False, True])
+def test_events_that_come_at_the_end_of_the_process(server, is_denied):
+    """Newer Pythons start no thread then; what is queued arrives all the same."""
+    script = """
+import atexit
+import sys
+import threading
+from eventkit.router import Router
+
+router = Router([{"id": "lrs", "protocol": "xapi", "url": sys.argv[1]}], mode="buffered")
+
+def deny(thread):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+
+@atexit.register
+def last():
+    if sys.argv[2] == "True":
+        threading.Thread.start = deny
+    router.send({"name": "e", "protocol": "xapi", "event": {}, "documents": [{"id": "id-0001"}]})
+"""
+    command = [sys.executable, "-c", script, server.url, str(is_denied)]
+    done = subprocess.run(command, timeout=60, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert set(server.stored) == ids(1)
 
 
 def _until(predicate):

@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from eventkit.batch import Translator
@@ -28,6 +27,7 @@ class TranslatorOptions:
     identity_secret_env: str = ""
     identity_file: str = ""
     courses: str = ""
+    implicit: bool = False
     include_text: bool = False
     validate: bool = False
 
@@ -52,19 +52,17 @@ class TranslatorOptions:
             dialect=self.dialect,
             include_text=self.include_text,
             validate=self.validate,
+            # Pages viewed have no form in Caliper.
+            **({"implicit": self.implicit} if self.protocol == "xapi" else {}),
         )
         return translator
 
     def _class(self) -> Callable[..., Translator]:
-        # One protocol's modules are not needed for the other, and Caliper may not be there at all.
+        # One protocol's modules are not needed for the other.
         if self.protocol == "caliper":
-            if find_spec("eventkit.caliper") is None:
-                raise ConfigurationError(
-                    "--to: this version of eventkit cannot translate to caliper yet; use xapi"
-                )
-            from eventkit import caliper  # type: ignore[attr-defined,unused-ignore]  # noqa: PLC0415
+            from eventkit.caliper import CaliperTranslator  # noqa: PLC0415
 
-            return caliper.CaliperTranslator  # type: ignore[no-any-return,unused-ignore]
+            return CaliperTranslator
         from eventkit.xapi import XAPITranslator  # noqa: PLC0415
 
         return XAPITranslator
@@ -132,9 +130,15 @@ def add_translator_options(parser: argparse.ArgumentParser) -> None:
         "ids included",
     )
     group.add_argument(
+        "--implicit",
+        action="store_true",
+        help="in xAPI, translate requests for pages of courses too; they are most of a raw log",
+    )
+    group.add_argument(
         "--include-text",
         action="store_true",
-        help="let text out that learners wrote, beyond problem answers and thread titles",
+        help="let text out that learners wrote; without it only xAPI has some, titles of threads "
+        "and answers to problems",
     )
     group.add_argument(
         "--validate",
@@ -152,6 +156,7 @@ def translator_options(options: argparse.Namespace, protocol: str) -> Translator
         identity_secret_env=options.identity_secret_env,
         identity_file=options.identity_file,
         courses=options.courses,
+        implicit=options.implicit,
         include_text=options.include_text,
         validate=options.validate,
     )

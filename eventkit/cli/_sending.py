@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import IO
@@ -18,7 +18,7 @@ from eventkit.cli._summary import Progress, Summary
 from eventkit.cli._work import chunked
 from eventkit.exceptions import DeliveryError
 from eventkit.router import Router
-from eventkit.typing import Delivery
+from eventkit.typing import Delivery, ProtocolName
 
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 15.0
@@ -49,7 +49,8 @@ class Dispatch:
     """
 
     router: Router
-    translators: Sequence[Translator]
+    translators: Mapping[ProtocolName, Translator]
+    """By protocol."""
     checkpoint: Checkpoint
     summary: Summary
     patience: float
@@ -102,22 +103,36 @@ class Dispatch:
             self.progress.show(self.summary)
 
     def _translate(self, lines: Sequence[Line]) -> list[Outcome]:
-        """Translate lines for all protocols in use; each is counted once."""
+        """
+        Translate lines for all protocols in use; each is counted once.
+
+        What only one protocol rejects is kept too: it is not to be lost for that one.
+        """
         found: list[Outcome] = []
         for line in lines:
             if line.part:
                 self._reject(line, line.fault)
                 continue
-            outcomes = [translate_line(line, translator) for translator in self.translators]
-            kept = [outcome for outcome in outcomes if outcome.translation] or outcomes[:1]
-            if kept[0].translation:
+            outcomes = {
+                protocol: translate_line(line, translator)
+                for protocol, translator in self.translators.items()
+            }
+            kept = [outcome for outcome in outcomes.values() if outcome.translation]
+            bad = [name for name, outcome in outcomes.items() if outcome.status == "rejected"]
+            if kept:
                 self.summary.translated += 1
                 self.summary.documents += sum(len(outcome.documents) for outcome in kept)
-            elif kept[0].status == "skipped":
-                self.summary.skipped[kept[0].reason] += 1
-            else:
+                for protocol in bad:
+                    reason = f"{protocol}:{outcomes[protocol].reason}"
+                    self.summary.in_part[reason] += 1
+                    self._reject(line, reason)
+            elif bad:
+                kept = [outcomes[bad[0]]]
                 self.summary.rejected[kept[0].reason] += 1
                 self._reject(line, kept[0].reason)
+            else:
+                kept = list(outcomes.values())[:1]
+                self.summary.skipped[kept[0].reason] += 1
             found += kept
         return found
 

@@ -15,7 +15,7 @@ _PER_SECOND = 4
 @dataclass(slots=True)
 class Summary:
     """
-    The counts of one run; they add up: read = translated + skipped + rejected.
+    The counts of one run, in lines; they add up: read = translated + skipped + rejected.
 
     Plain data, so that worker processes can send theirs.
     """
@@ -25,6 +25,8 @@ class Summary:
     documents: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
+    in_part: Counter[str] = field(default_factory=Counter)
+    """Why lines that were translated to one protocol were rejected for another."""
 
     @property
     def read(self) -> int:
@@ -38,6 +40,7 @@ class Summary:
         self.documents += other.documents
         self.skipped += other.skipped
         self.rejected += other.rejected
+        self.in_part += other.in_part
 
     def as_dict(self) -> dict[str, object]:
         """Give the counts as a JSON object."""
@@ -48,6 +51,7 @@ class Summary:
             "documents": self.documents,
             "skipped": dict(self.skipped.most_common()),
             "rejected": dict(self.rejected.most_common()),
+            "in_part": dict(self.in_part.most_common()),
         }
 
     def write(self, form: str, stream: TextIO, **more: object) -> None:
@@ -60,6 +64,7 @@ class Summary:
             ("translated", self.translated, f"to {self.documents:,} documents"),
             *_rows("skipped", self.skipped),
             *_rows("rejected", self.rejected),
+            *(_rows("in part", self.in_part) if self.in_part else []),
         ]
         for name, number, note in rows:
             print(f"{name:<12}{number:>12,}  {note}".rstrip(), file=stream)

@@ -13,8 +13,9 @@ _RATE = 200.0
 
 _EPILOG = """\
 A tracking log that comes with the package is replayed, live, through event-tracking, the backends,
-the filter, the translator and the router, to two receivers on this machine that may see different
-things. The demo checks what arrived, and exits with 0 only when every check holds.
+the filter, the translators and the router, to three receivers on this machine: two record stores
+for xAPI and an endpoint for Caliper, which may see different things. The demo checks what arrived,
+and exits with 0 only when every check holds.
 """
 
 

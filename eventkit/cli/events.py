@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from types import FunctionType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from eventkit.cli import DONE
-from eventkit.events import Action, Event, Statement, catalogue
+from eventkit.events import Action, Event, OneOf, Statement, catalogue
 from eventkit.typing import Json
 
-_Kind = TypeVar("_Kind", Statement, Action)
+_Meaning = TypeVar("_Meaning", Statement, Action)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -63,29 +62,19 @@ def _xapi(row: Event) -> Json | None:
     """Say what an event becomes: its verbs, several where that depends on what the event holds."""
     if row.xapi is None:
         return None
-    return {"verbs": list(dict.fromkeys(each.verb.id for each in _choices(row.xapi, Statement)))}
+    return {"verbs": list(dict.fromkeys(each.verb.id for each in _among(row.xapi)))}
 
 
 def _caliper(row: Event) -> Json | None:
     """Say what an event becomes, as `_xapi` does: types and actions."""
     if row.caliper is None:
         return None
-    pairs = dict.fromkeys((each.type, each.action) for each in _choices(row.caliper, Action))
+    pairs = dict.fromkeys((each.type, each.action) for each in _among(row.caliper))
     return {"events": [{"type": kind, "action": action} for kind, action in pairs]}
 
 
-def _choices(meaning: object, kind: type[_Kind]) -> list[_Kind]:
-    """
-    Give what a row says, or all that its function picks from.
-
-    A function names its choices, so they can be found without an event to try it on.
-    """
-    if isinstance(meaning, kind):
-        return [meaning]
-    if not isinstance(meaning, FunctionType):
-        return []
-    named = (meaning.__globals__.get(name) for name in meaning.__code__.co_names)
-    return [value for value in named if isinstance(value, kind)]
+def _among(meaning: _Meaning | OneOf[_Meaning, Any]) -> tuple[_Meaning, ...]:
+    return meaning.among if isinstance(meaning, OneOf) else (meaning,)
 
 
 def _short(meaning: Json) -> str:

@@ -26,10 +26,13 @@ example:
   eventkit send --consumers consumers.yaml --lms-root https://lms.example.org \\
     --identity-secret-env IDENTITY_SECRET '/var/log/tracking/tracking.log*'
 
-Each consumer gets what its access rules allow. How far each is in each file is kept in the
-checkpoint, so the next run goes on where this one stopped, for new lines, new files and new
-consumers alike; standard input is always sent whole. After a crash the last few hundred lines may
-be sent again, with the same ids, so that a record store has them once.
+Each consumer gets what its access rules allow, in the protocol that it speaks. How far each is in
+each file is kept in the checkpoint, so the next run goes on where this one stopped, for new lines,
+new files and new consumers alike; standard input is always sent whole. After a crash the last few
+hundred lines may be sent again, with the same ids, so that a record store has them once.
+
+A line that is translated to one protocol and rejected for another counts as translated; the summary
+has it under "in part", and the rejects have it with the protocol before the reason.
 
 A consumer that cannot take its documents is tried again for a while; when it is given up, the
 others go on. What a consumer refuses for good is kept in the file of dead letters.
@@ -97,7 +100,9 @@ def run(options: argparse.Namespace) -> int:
     if not enabled:
         raise ConfigurationError(f"--consumers: no consumer of {options.consumers!r} is enabled")
     protocols = sorted({consumer.protocol for consumer in enabled}, reverse=True)
-    translators = [translator_options(options, protocol).build() for protocol in protocols]
+    translators = {
+        protocol: translator_options(options, protocol).build() for protocol in protocols
+    }
     with ExitStack() as stack:
         stack.enter_context(locked(checkpoint_path))
         stack.callback(router.close)

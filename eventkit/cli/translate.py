@@ -102,7 +102,7 @@ def conclude(summary: Summary, options: argparse.Namespace, **more: object) -> i
     """Write the summary, and give the exit code that it stands for."""
     if not options.quiet:
         summary.write(options.summary, sys.stderr, **more)
-    if not summary.rejected:
+    if not summary.rejected and not summary.in_part:
         return DONE
     if not options.rejects:
         print("eventkit: some lines were rejected; --rejects FILE keeps them", file=sys.stderr)

@@ -1,9 +1,10 @@
 """
 The whole path on one machine: ``eventkit demo``.
 
-The sample log is emitted again, live, through event-tracking's own tracker. Two receivers with
-different access rights stand in for two consumers. What they stored is then compared with what they
-should have, worked out here from the consumers' rights in plain Python.
+The sample log is emitted again, live, through event-tracking's own tracker. Three receivers with
+different access rights, two for xAPI and one for Caliper, stand in for three consumers. What they
+stored is then compared with what they should have, worked out here from the consumers' rights in
+plain Python.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from eventtracking.tracker import Tracker
 
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
 from eventkit.batch import read_log
+from eventkit.caliper import CaliperTranslator
+from eventkit.caliper_receiver import CaliperReceiver
 from eventkit.demo import sample_log
 from eventkit.demo._cast import BIOLOGY, COACHED, COURSES, LMS_ROOT, PROGRAMMING, TENDAI
-from eventkit.demo._checks import MAX_WAIT, Run, checks
+from eventkit.demo._checks import MAX_WAIT, PROTOCOLS, Run, checks
 from eventkit.demo._report import show
 from eventkit.exceptions import EventParseError
 from eventkit.filters import Filter
@@ -62,8 +65,14 @@ RULES: dict[str, Json] = {
             {"event": ["edx.grades.*", "edx.completion.*", "edx.special_exam.*"]},
         ],
     },
+    "university": {
+        "allow": [{"org": BIOLOGY.org}],
+        "deny": [{"event": "edx.forum.*"}, {"event": "edx.special_exam.*"}],
+    },
 }
-"""The access rules of the two consumers."""
+"""The access rules of the three consumers."""
+
+TRANSLATORS = {"xapi": XAPITranslator, "caliper": CaliperTranslator}
 
 
 class _Recorder:
@@ -92,45 +101,71 @@ def run(*, keep: Path | None, rate: float, out: TextIO) -> int:
     """
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        receivers: dict[str, Receiver] = {}
+        receivers: dict[str, Receiver | CaliperReceiver] = {}
         consumers: list[Json] = []
         for name, rules in RULES.items():
             database = folder / f"{name}.sqlite3"
             database.unlink(missing_ok=True)
-            password = secrets.token_urlsafe(16)
-            receiver = Receiver(database=database, auth=(name, password))
-            receivers[name] = stack.enter_context(receiver)
+            receiver, settings = _receiver(name, database)
+            stack.enter_context(receiver)
+            receivers[name] = receiver
             consumers.append(
-                {
-                    "id": name,
-                    "protocol": "xapi",
-                    "url": receiver.url,
-                    "auth": {"type": "basic", "username": name, "password": password},
-                    "batch": {"max_wait": MAX_WAIT},
-                    **rules,
-                }
+                {"id": name, "url": receiver.url, "batch": {"max_wait": MAX_WAIT}}
+                | settings
+                | rules
             )
-        settings: dict[str, Any] = {
+        options: dict[str, Any] = {
             "lms_root": LMS_ROOT,
             "identity": HMACIdentity(secrets.token_hex(32)),
             "courses": COURSES,
         }
         started = time.perf_counter()
-        result = _replay(consumers, settings, rate)
+        result = _replay(consumers, options, rate)
         result.seconds = time.perf_counter() - started
-        result.stored = {name: receiver.statements() for name, receiver in receivers.items()}
-    result.expect(XAPITranslator(**settings))
+        for name, receiver in receivers.items():
+            _collect(result, name, receiver)
+    result.expect({name: make(**options) for name, make in TRANSLATORS.items()})
     holds = show(result, list(checks(result)), out)
     if keep:
         print(f"\nThe receivers' databases are in {keep}", file=out)
     return 0 if holds else 1
 
 
-def _replay(consumers: list[Json], settings: Mapping[str, Any], rate: float) -> Run:
+def _receiver(name: str, database: Path) -> tuple[Receiver | CaliperReceiver, Json]:
+    """Make a consumer's receiver; say how it is spoken to."""
+    secret = secrets.token_urlsafe(16)
+    if PROTOCOLS[name] == "caliper":
+        return CaliperReceiver(database, auth=secret), {
+            "protocol": "caliper",
+            "auth": {"type": "bearer", "token": secret},
+            "sensor": LMS_ROOT,
+        }
+    return Receiver(database, auth=(name, secret)), {
+        "protocol": "xapi",
+        "auth": {"type": "basic", "username": name, "password": secret},
+    }
+
+
+def _collect(result: Run, name: str, receiver: Receiver | CaliperReceiver) -> None:
+    """Take over what a receiver has stored."""
+    result.arrivals[name] = receiver.arrivals()
+    if isinstance(receiver, CaliperReceiver):
+        result.stored[name] = receiver.events()
+        result.envelopes[name] = receiver.envelopes()
+    else:
+        result.stored[name] = receiver.statements()
+
+
+def _replay(consumers: list[Json], options: Mapping[str, Any], rate: float) -> Run:
     """Emit the sample log, as a site would that is configured like this."""
-    translator = XAPITranslator(**settings)
+    translators = {name: make(**options) for name, make in TRANSLATORS.items()}
     router = Router(consumers, mode="buffered")
-    routing = EventRoutingBackend(processors=[translator], backends={"router": router})
+    routing = EventRoutingBackend(
+        backends={
+            name: EventRoutingBackend(processors=[translator], backends={"router": router})
+            for name, translator in translators.items()
+        }
+    )
     early = Filter.for_consumers(router.consumers)
     real_time = RealTimeBackend(processors=[early], backend=routing)
     recorder = _Recorder()
@@ -152,7 +187,7 @@ def _replay(consumers: list[Json], settings: Mapping[str, Any], rate: float) -> 
     result.flushed = real_time.flush(_PATIENCE) and router.flush(_PATIENCE)
     result.emitted = recorder.events
     result.real_time = real_time.stats()
-    result.translator = translator.stats()
+    result.translators = {name: each.stats() for name, each in translators.items()}
     result.router = router.stats()
     result.consumers = {consumer.id: router.stats(consumer.id) for consumer in router.consumers}
     real_time.close(_PATIENCE)

@@ -21,6 +21,8 @@ from eventkit.exceptions import ConfigurationError
 TRANSPORTS = {
     ("xapi", "https"): "eventkit.transports.http:XAPITransport",
     ("xapi", "http"): "eventkit.transports.http:XAPITransport",
+    ("caliper", "https"): "eventkit.transports.caliper:CaliperTransport",
+    ("caliper", "http"): "eventkit.transports.caliper:CaliperTransport",
     ("xapi", "file"): "eventkit.transports.file:FileTransport",
     ("caliper", "file"): "eventkit.transports.file:FileTransport",
     ("xapi", "log"): "eventkit.transports.log:LogTransport",
@@ -95,6 +97,22 @@ class CheckResult:
 
 class Transport(Protocol):
     """A way to one consumer. Several threads may use it at once."""
+
+    @property
+    def overhead(self) -> int:
+        """Bytes of a request beyond its documents and one separator for each of them."""
+
+    @property
+    def max_bytes(self) -> int | None:
+        """Bytes that the receiver takes in one request; None: it has not said."""
+
+    def prepare(self, documents: Sequence[Document]) -> Answer | None:
+        """
+        Do what must come before a request with *documents*, if anything must.
+
+        Afterwards *overhead* and *max_bytes* are those that count for it. An answer stands in the
+        way of the request.
+        """
 
     def send(self, documents: Sequence[Document]) -> Answer:
         """Send *documents* in one request."""

@@ -30,7 +30,7 @@ from urllib3.util import Retry
 
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
-from eventkit.transports import DELIVERED, MAX_RESPONSE, Answer, Verdict
+from eventkit.transports import MAX_RESPONSE, Answer, Verdict
 
 _MAX_BODY = 4_000_000
 """Bytes of an answer that are read; the ids of 10,000 statements are a tenth of it."""
@@ -44,11 +44,13 @@ _IMPOSSIBLE = (
     urllib3.exceptions.LocationValueError,
 )
 _RETRYABLE = frozenset({408, 425, 429})
-_REMEDIES = {
+REMEDIES = {
     401: "check auth: the credentials are refused",
     403: "check auth: the credentials may not write here",
     404: "check url: there is nothing at this address",
+    405: "check url: nothing can be sent to this address",
 }
+"""What to do about answers that any document would get, whatever it is."""
 
 
 @attrs.frozen
@@ -58,6 +60,13 @@ class Reply:
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
     text: str = attrs.field(repr=False)
+
+    def json(self) -> object:
+        """Read the answer as JSON; None when it is none."""
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
 
 
 class NoReply(Exception):
@@ -84,10 +93,16 @@ class Client:
         self._opening = threading.Lock()
 
     def request(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        whole: bool = True,
     ) -> Reply:
         """
-        Make one request.
+        Make one request; *whole*: a success without the end of its answer is none.
 
         Raises:
             NoReply: no connection, no answer in time, or no end of it.
@@ -111,7 +126,7 @@ class Client:
                 stream=True,
             )
             try:
-                text = _read(response)
+                text = _read(response, whole=whole)
             finally:
                 response.close()
         except _IMPOSSIBLE:
@@ -161,8 +176,8 @@ class Client:
         return session, _all_forms(secrets)
 
 
-def judge(reply: Reply, url: str, *, count: int) -> Answer:
-    """Say what any status but success means for a request with *count* documents."""
+def judge(reply: Reply, url: str, remedies: Mapping[int, str] = REMEDIES) -> Answer:
+    """Say what any status but success means; those of *remedies* stop everything."""
     status = reply.status
     what = f"HTTP {status} from {url}"
     reason = f"http_{status}"
@@ -181,11 +196,8 @@ def judge(reply: Reply, url: str, *, count: int) -> Answer:
         moved = f" to {target}" if target else ""
         hint = f"redirects are not followed; if the receiver has moved{moved}, correct url"
         return Answer(Verdict.PAUSE, "redirect", f"{what}: {hint}", status, response)
-    if status in _REMEDIES:
-        return Answer(Verdict.PAUSE, reason, f"{what}: {_REMEDIES[status]}", status, response)
-    if status == 409 and count == 1:
-        # It is there already; ids make sending twice count once.
-        return DELIVERED
+    if status in remedies:
+        return Answer(Verdict.PAUSE, reason, f"{what}: {remedies[status]}", status, response)
     return Answer(Verdict.REFUSED, reason, what, status, response)
 
 
@@ -200,7 +212,7 @@ def retry_after(value: str | None) -> float | None:
         return None
 
 
-def _read(response: requests.Response) -> str:
+def _read(response: requests.Response, *, whole: bool) -> str:
     chunks: list[bytes] = []
     size = 0
     try:
@@ -210,8 +222,8 @@ def _read(response: requests.Response) -> str:
             if size > _MAX_BODY:
                 raise NoReply("endless_answer", f"an answer of more than {_MAX_BODY} bytes")
     except (urllib3.exceptions.HTTPError, OSError, NoReply):
-        # The status of a failure says enough; a success is one only when it is whole.
-        if response.status_code < 300:
+        # The status of a failure says enough.
+        if whole and response.status_code < 300:
             raise
     return b"".join(chunks).decode("utf-8", "replace")
 

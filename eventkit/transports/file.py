@@ -27,6 +27,9 @@ class FileTransport:
     what counts as delivered survives a power failure.
     """
 
+    overhead = 0
+    max_bytes = None
+
     def __init__(self, consumer: Consumer, *, trust_env: bool = False) -> None:
         del trust_env
         parts = urlsplit(consumer.url)
@@ -36,6 +39,9 @@ class FileTransport:
             )
         self._path = Path(unquote(parts.path))
         self._sync = _wants_sync(parts.query)
+
+    def prepare(self, documents: Sequence[Document]) -> None:
+        """Do nothing: the file is opened for each request."""
 
     def send(self, documents: Sequence[Document]) -> Answer:
         """Append *documents*, all or none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from eventkit.consumers import Consumer
@@ -29,10 +28,17 @@ class XAPITransport:
     1.0.3, part 3, 2.1.2). A web page with status 200 is some other server.
     """
 
+    overhead = 1
+    """The brackets of the list, less the comma that its last statement lacks."""
+    max_bytes = None
+
     def __init__(self, consumer: Consumer, *, trust_env: bool = False) -> None:
         self._endpoint = consumer.url.rstrip("/")
         self._url = f"{self._endpoint}/statements"
         self._client = Client(consumer, trust_env=trust_env)
+
+    def prepare(self, documents: Sequence[Document]) -> None:
+        """Do nothing: an LRS publishes no limits."""
 
     def send(self, documents: Sequence[Document]) -> Answer:
         """Post *documents*; one that stands there twice is sent once, as an LRS demands."""
@@ -50,7 +56,10 @@ class XAPITransport:
             return Answer(Verdict.PAUSE, "configuration", str(error))
         if 200 <= reply.status < 300:
             return _success(reply, self._url, count=len(bodies))
-        answer = judge(reply, self._url, count=len(bodies))
+        if reply.status == 409 and len(bodies) == 1:
+            # It is there already; ids make sending twice count once.
+            return DELIVERED
+        answer = judge(reply, self._url)
         if answer.status in (401, 403):
             self._client.forget()
         return answer
@@ -73,9 +82,8 @@ class XAPITransport:
             )
             return CheckResult(ok=False, detail=detail)
         if status != 200:
-            answer = judge(reply, self._url, count=2)
-            return CheckResult(ok=False, detail=answer.detail or f"HTTP {status} from {self._url}")
-        if not isinstance(_parsed(reply), dict):
+            return CheckResult(ok=False, detail=judge(reply, self._url).detail)
+        if not isinstance(reply.json(), dict):
             return CheckResult(ok=False, detail=f"{self._url} answers, but not as an LRS does")
         return CheckResult(ok=True, detail=f"{self._endpoint} answers{_versions(about)}")
 
@@ -91,7 +99,7 @@ def _success(reply: Reply, url: str, *, count: int) -> Answer:
     if reply.status == 204:
         return DELIVERED
     response = reply.text[:MAX_RESPONSE]
-    ids = _parsed(reply)
+    ids = reply.json()
     if not isinstance(ids, list):
         detail = f"HTTP {reply.status} from {url}, but no list of ids; check url: this is no LRS"
         return Answer(Verdict.PAUSE, "no_lrs", detail, reply.status, response)
@@ -107,16 +115,9 @@ def _success(reply: Reply, url: str, *, count: int) -> Answer:
     )
 
 
-def _parsed(reply: Reply) -> object:
-    try:
-        return json.loads(reply.text)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _versions(about: Reply) -> str:
     """Say which versions of xAPI the LRS speaks, when it says so."""
-    parsed = _parsed(about) if about.status == 200 else None
+    parsed = about.json() if about.status == 200 else None
     versions = parsed.get("version") if isinstance(parsed, dict) else None
     if not isinstance(versions, list) or not versions:
         return ""

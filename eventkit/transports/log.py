@@ -19,6 +19,9 @@ class LogTransport:
     is given must not vanish.
     """
 
+    overhead = 0
+    max_bytes = None
+
     def __init__(self, consumer: Consumer, *, trust_env: bool = False) -> None:
         del trust_env
         parts = urlsplit(consumer.url)
@@ -26,6 +29,9 @@ class LogTransport:
         if parts.netloc or parts.query or parts.fragment or not name.strip("."):
             raise ConfigurationError("url: expected log:logger.name")
         self._logger = logging.getLogger(name)
+
+    def prepare(self, documents: Sequence[Document]) -> None:
+        """Do nothing: the logger is looked at for each request."""
 
     def send(self, documents: Sequence[Document]) -> Answer:
         """Log *documents*."""

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -452,23 +451,6 @@ def _drafts_appear(folder):
     return found
 
 
-def test_to_caliper(eventkit, translating, tmp_path):
-    """Caliper events, or one line that says that they cannot be had."""
-    showing = GOOD.replace(b"showanswer", b"edx.course.enrollment.activated")
-    (tmp_path / "x.log").write_bytes(showing)
-
-    done = eventkit("translate", "--to", "caliper", *translating, "x.log")
-
-    if find_spec("eventkit.caliper"):
-        assert done.returncode == 0
-        (document,) = records(done.stdout)
-        assert document["@context"].startswith("http://purl.imsglobal.org/ctx/caliper/")
-    else:
-        assert done.returncode == 2
-        assert b"caliper" in done.stderr
-        assert b"Traceback" not in done.stderr
-
-
 def test_version(eventkit):
     done = eventkit("--version")
 
@@ -483,3 +465,21 @@ def test_every_command_explains_itself(eventkit, command):
 
     assert done.returncode == 0
     assert b"usage: eventkit " + command.encode() in done.stdout
+
+
+def test_implicit_events_on_request(eventkit, translating, tmp_path):
+    """With ``--implicit`` a page that was asked for is viewed; without, it is skipped."""
+    line = {
+        "event_type": "/courses/Lakeside/BIO101/2013/courseware/",
+        "event": '{"POST": {}, "GET": {}}',
+        "event_source": "server",
+        "time": "2025-02-03T04:05:06.789+00:00",
+        "context": {"user_id": 3},
+    }
+    log = tmp_path / "tracking.log"
+    log.write_text(json.dumps(line), encoding="utf-8")
+
+    assert eventkit("translate", "--to", "xapi", *translating, log).stdout == b""
+    made = eventkit("translate", "--to", "xapi", "--implicit", *translating, log)
+    assert json.loads(made.stdout)["verb"]["display"] == {"en": "viewed"}
+    assert eventkit("translate", "--to", "caliper", "--implicit", *translating, log).stdout == b""
