@@ -178,6 +178,7 @@ def deliver(event: Json) -> None:
         router.deliver(delivery)
         print(delivery["consumer"], len(delivery["documents"]))
     router.send(translation)
+    router.send_many([translation])
 
 
 def stop() -> bool:
