@@ -161,6 +161,15 @@ class Filter:
         return _unpickle, (type(self), self._any_of)
 
 
+def early_filter(*, consumers: Any) -> Filter:
+    """
+    Make the early filter, as `Filter.for_consumers` does.
+
+    A settings file can name a function as ``ENGINE``, but no method of a class.
+    """
+    return Filter.for_consumers(consumers)
+
+
 def _unpickle(cls: type[Filter], any_of: tuple[Rules, ...]) -> Filter:
     return cls._of(any_of)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from eventtracking.django.django_tracker import DjangoTracker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -763,3 +764,18 @@ class TestMatchParams:
         for expression in ("(a+)+$", "^a.*c$", "a.*c", "^(a|aa)b", "(a|aa)+$", ".*c", "a{50}c"):
             assert not self.accepts({"data.x": expression}, {"data": {"x": text}})
         assert time.monotonic() - started < 5
+
+
+def test_the_early_filter_can_stand_in_a_settings_file(tmp_path: Any) -> None:
+    """event-tracking makes it from ENGINE and OPTIONS, with the path of the consumers file."""
+    path = tmp_path / "consumers.json"
+    consumer = {"id": "a", "protocol": "xapi", "url": "log:x", "allow": [{"org": "edX"}]}
+    path.write_text(json.dumps([consumer]), encoding="utf-8")
+    tracker = object.__new__(DjangoTracker)  # its constructor wants the settings of a whole site
+    settings = [
+        {"ENGINE": "eventkit.filters.early_filter", "OPTIONS": {"consumers": str(path)}},
+    ]
+    (early,) = tracker._instantiate_objects(settings)
+
+    assert early.accepts({"name": "play_video", "context": {"org_id": "edX"}})
+    assert not early.accepts({"name": "play_video", "context": {"org_id": "MITx"}})
