@@ -8,7 +8,9 @@ import time
 from types import MappingProxyType
 from typing import Any
 
+import changing
 import pytest
+from changing import MISSING
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -24,7 +26,6 @@ AGENT = {
 }
 GROUP = {"objectType": "Group", "member": [{"mbox": "mailto:ann@example.org"}]}
 ACTIVITY = {"id": "https://lms.example.org/course/course-v1:Org+Course+Run"}
-MISSING = object()
 
 FULL: dict[str, Any] = {
     "id": UUID,
@@ -94,19 +95,8 @@ SUB_STATEMENT = {
 
 
 def change(path: str, value: Any, statement: dict[str, Any] = FULL) -> dict[str, Any]:
-    """Copy *statement* with *value* at the dotted *path*; `MISSING` takes away what is there."""
-    changed = copy.deepcopy(statement)
-    *parents, last = path.split(".")
-    target: Any = changed
-    for part in parents:
-        target = target[int(part)] if isinstance(target, list) else target[part]
-    if value is MISSING:
-        del target[last]
-    elif isinstance(target, list):
-        target[int(last)] = value
-    else:
-        target[last] = value
-    return changed
+    """Spoil *statement* at the dotted *path*."""
+    return changing.change(statement, path, value)
 
 
 def with_object(value: Any) -> dict[str, Any]:

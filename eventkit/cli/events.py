@@ -81,4 +81,4 @@ def _short(meaning: Json) -> str:
     """Give what is enough for people: the last parts of IRIs, and actions."""
     texts = [verb.rpartition("/")[2] for verb in meaning.get("verbs", ())]
     texts += [f"{event['type']} {event['action']}" for event in meaning.get("events", ())]
-    return " or ".join(texts) or "depends on the event"
+    return " or ".join(texts)
