@@ -20,12 +20,14 @@ Reader = Callable[[Source, str], tuple[str, ...]]
 
 def course(source: Source, _path: str) -> tuple[str, ...]:
     """Read the course key."""
-    return _present(source.course_id)
+    found = source.course_id
+    return (found,) if found else ()
 
 
 def org(source: Source, _path: str) -> tuple[str, ...]:
     """Read the organisation."""
-    return _present(source.org)
+    found = source.org
+    return (found,) if found else ()
 
 
 def learner(source: Source, _path: str) -> tuple[str, ...]:
@@ -55,12 +57,13 @@ def people(source: Source, _path: str) -> tuple[str, ...]:
     found: set[str] = set(learner(source, ""))
     for holder in (source.data, source.context, source.event):
         for value in map(holder.get, _PEOPLE):
+            if value is None:
+                continue
             number = user_id(value)
-            text = username(value) if number is None else str(number)
-            if text:
+            if number is not None:
+                found.add(str(number))
+            if text := username(value):
                 found.add(text)
-            if isinstance(value, str) and value.strip():
-                found.add(value.strip())
     return tuple(found)
 
 
@@ -71,9 +74,11 @@ def site(source: Source, _path: str) -> tuple[str, ...]:
     Also in lower case: a client chooses how it writes the host, and must not choose its rules.
     """
     host = source.text("host")
-    bare, colon, port = host.rpartition(":")
-    names = [host, bare] if colon and port.isdigit() and bare else [host]
-    return _present(*names, *(name.lower() for name in names))
+    if not host:
+        return ()
+    bare, _, port = host.rpartition(":")
+    names = (host, bare) if bare and port.isdigit() else (host,)
+    return tuple(dict.fromkeys((*names, *map(str.lower, names))))
 
 
 def activity_type(source: Source, _path: str) -> tuple[str, ...]:
@@ -124,7 +129,8 @@ def texts(value: Any) -> tuple[str, ...]:
     """Give a scalar as text, a list as the texts of its scalars; as JSON writes them."""
     if isinstance(value, (list, tuple, set, frozenset)):
         return tuple(text for item in value if (text := _text(item)))
-    return _present(_text(value))
+    found = _text(value)
+    return (found,) if found else ()
 
 
 def _text(value: Any) -> str:

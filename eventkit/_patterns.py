@@ -55,6 +55,12 @@ class Glob:
     def __repr__(self) -> str:
         return f"Glob({self._source!r})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Glob) and self._source == other._source
+
+    def __hash__(self) -> int:
+        return hash(self._source)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Glob, (self._source,)
 
@@ -94,6 +100,12 @@ class Regex:
 
     def __repr__(self) -> str:
         return f"Regex({self._source!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Regex) and self._source == other._source
+
+    def __hash__(self) -> int:
+        return hash(self._source)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Regex, (self._source,)
@@ -141,7 +153,7 @@ class Patterns:
 
     def __init__(self, exact: Iterable[str] = (), others: Iterable[Pattern] = ()) -> None:
         self.exact = frozenset(exact)
-        self.others = tuple(others)
+        self.others = tuple(dict.fromkeys(others))
 
     def __repr__(self) -> str:
         return f"Patterns({sorted(self.exact)}, {self.others})"
@@ -157,9 +169,6 @@ class Patterns:
             if pattern.matches(text):
                 return True
         return False
-
-    def __or__(self, other: Patterns) -> Patterns:
-        return Patterns(self.exact | other.exact, self.others + other.others)
 
 
 def parse_patterns(texts: Iterable[str]) -> Patterns:

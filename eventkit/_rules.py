@@ -1,16 +1,15 @@
 """
-Access rules, made ready to be asked.
+Access rules: what operators write, read once, and how an event is judged by them.
 
-Everything that depends on the rules alone happens when they are made. Per event name a plan is
-kept: which rules the name leaves in play, and what they still ask of the event. So rules on names
-alone cost one look-up, and rules about other events cost nothing.
+How it is judged here, rule by rule, says what rules mean. `eventkit._rule_index` gives the same
+answers without asking every rule.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from eventkit import _fields
 from eventkit._fields import Reader
@@ -20,9 +19,35 @@ from eventkit.exceptions import ConfigurationError
 from eventkit.source import Source
 from eventkit.typing import Event
 
-_MAX_PLANS = 4096
-_LONGEST_NAME = 256
 _DOTTED_ROOTS = ("context", "data", "event")
+
+
+class Facts:
+    """What rules ask about one event: its name, and all else only when a rule asks for it."""
+
+    __slots__ = ("_event", "_source", "name")
+
+    def __init__(self, event: Event) -> None:
+        name = event.get("name") or event.get("event_type")
+        self.name = name.strip() if isinstance(name, str) else ""
+        self._event = event
+        self._source: Source | None = None
+
+    @classmethod
+    def of(cls, event: Any) -> Self | None:
+        """Take *event*, or the one that a translation was made of; None when it is neither."""
+        if type(event) is not dict and not isinstance(event, Mapping):
+            return None
+        if "documents" in event and "protocol" in event and isinstance(event["event"], Mapping):
+            return cls(event["event"])
+        return cls(event)
+
+    @property
+    def source(self) -> Source:
+        """The event as readers take it."""
+        if self._source is None:
+            self._source = Source(self._event)
+        return self._source
 
 
 class Test(NamedTuple):
@@ -39,136 +64,30 @@ class Rule(NamedTuple):
     names: Patterns | None
     tests: tuple[Test, ...]
 
-
-class Facts:
-    """What rules have asked about one event so far; most rules never need a `Source`."""
-
-    __slots__ = ("_event", "_source", "_texts", "name")
-
-    def __init__(self, event: Event) -> None:
-        name = event.get("name") or event.get("event_type")
-        self.name = name.strip() if isinstance(name, str) else ""
-        self._event = event
-        self._source: Source | None = None
-        self._texts: dict[tuple[Reader, str], tuple[str, ...]] = {}
-
-    def texts(self, read: Reader, path: str) -> tuple[str, ...]:
-        key = (read, path)
-        if key not in self._texts:
-            if self._source is None:
-                self._source = Source(self._event)
-            self._texts[key] = read(self._source, path)
-        return self._texts[key]
-
-    def match(self, alternatives: tuple[tuple[Test, ...], ...]) -> bool:
-        """Tell whether all tests of any alternative match."""
-        return any(
-            all(
-                any(patterns.matches(text) for text in self.texts(read, path))
-                for read, path, patterns in tests
-            )
-            for tests in alternatives
+    def matches(self, facts: Facts) -> bool:
+        if self.names is not None and not any(map(self.names.matches, names_of(facts.name))):
+            return False
+        return all(
+            any(map(patterns.matches, read(facts.source, path)))
+            for read, path, patterns in self.tests
         )
 
 
-_Plan = tuple[tuple[tuple[Test, ...], ...], tuple[tuple[Test, ...], ...]]
+class Rules(NamedTuple):
+    """The rules of one filter; *allowed* is None when it has no list of them."""
 
-_ALWAYS: tuple[tuple[Test, ...], ...] = ((),)
-
-
-class Rules:
-    """The rules of one filter, and the plans made of them."""
-
-    __slots__ = ("_allow", "_deny", "_plans", "allowed", "denied")
-
-    def __init__(self, allowed: tuple[Rule, ...] | None, denied: tuple[Rule, ...]) -> None:
-        self.allowed = allowed
-        self.denied = denied
-        self._allow = None if allowed is None else _ByName(allowed)
-        self._deny = _ByName(denied)
-        self._plans: dict[str, _Plan] = {}
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Rules, (self.allowed, self.denied)
-
-    def __len__(self) -> int:
-        return len(self.allowed or ()) + len(self.denied)
+    allowed: tuple[Rule, ...] | None
+    denied: tuple[Rule, ...]
 
     def permit(self, facts: Facts) -> bool:
-        deny, allow = self._plans.get(facts.name) or self._plan(facts.name)
-        if deny and (deny is _ALWAYS or facts.match(deny)):
+        if any(rule.matches(facts) for rule in self.denied):
             return False
-        return allow is _ALWAYS or facts.match(allow)
-
-    def _plan(self, name: str) -> _Plan:
-        """Work out what the rules still ask once the event's name is known."""
-        if not (self._deny.concern(name) or (self._allow and self._allow.concern(name))):
-            return (self._deny.any_name, self._allow.any_name if self._allow else _ALWAYS)
-        allow = self._allow.alternatives(name) if self._allow else _ALWAYS
-        plan = (self._deny.alternatives(name), allow)
-        # Names of implicit events are addresses: there is no end of them, and some are long.
-        if len(name) <= _LONGEST_NAME:
-            if len(self._plans) >= _MAX_PLANS:
-                self._plans.clear()
-            self._plans[name] = plan
-        return plan
+        return self.allowed is None or any(rule.matches(facts) for rule in self.allowed)
 
 
-class _ByName:
-    """Rules, found by the name of the event."""
-
-    __slots__ = ("_exact", "_patterned", "any_name")
-
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
-        self._exact: dict[str, list[Rule]] = {}
-        self._patterned: list[Rule] = []
-        any_name: list[Rule] = []
-        for rule in rules:
-            if rule.names is None:
-                any_name.append(rule)
-                continue
-            for name in rule.names.exact:
-                self._exact.setdefault(name, []).append(rule)
-            if rule.names.others:
-                self._patterned.append(rule)
-        self.any_name = _merge(any_name)
-
-    def concern(self, name: str) -> bool:
-        """Tell whether *name* may matter."""
-        return bool(self._patterned) or name in self._exact
-
-    def alternatives(self, name: str) -> tuple[tuple[Test, ...], ...]:
-        """Give what the rules that *name* leaves in play still ask."""
-        rules = self._exact.get(name, [])
-        if name and self._patterned:
-            names = {name, *catalogue().names(name)}
-            rules = rules + [
-                rule
-                for rule in self._patterned
-                if rule.names is not None and any(map(rule.names.matches, names))
-            ]
-        if not rules or self.any_name is _ALWAYS:
-            return self.any_name
-        merged = _merge(rules)
-        return _ALWAYS if merged is _ALWAYS else self.any_name + merged
-
-
-def _merge(rules: Iterable[Rule]) -> tuple[tuple[Test, ...], ...]:
-    """Put rules with one and the same single field together: one set instead of many."""
-    exact: dict[tuple[Reader, str], set[str]] = {}
-    others: dict[tuple[Reader, str], dict[Any, None]] = {}
-    longer: list[tuple[Test, ...]] = []
-    for rule in rules:
-        if not rule.tests:
-            return _ALWAYS
-        if len(rule.tests) > 1:
-            longer.append(rule.tests)
-            continue
-        [(read, path, patterns)] = rule.tests
-        exact.setdefault((read, path), set()).update(patterns.exact)
-        others.setdefault((read, path), {}).update(dict.fromkeys(patterns.others))
-    single = [(Test(*key, Patterns(texts, others[key])),) for key, texts in exact.items()]
-    return (*single, *longer)
+def names_of(name: str) -> tuple[str, ...]:
+    """Give all names of the event that *name* names; none for an event without a name."""
+    return catalogue().names(name) if name else ()
 
 
 def parse_rules(rules: object, where: str, readers: Mapping[str, Reader]) -> tuple[Rule, ...]:
@@ -197,7 +116,7 @@ def _parse_rule(rule: object, where: str, readers: Mapping[str, Reader]) -> Rule
         patterns = _parse_field(value, f"{where}.{field}", numbers=field == "user" or "." in field)
         if reader is None:
             aliases = (alias for name in patterns.exact for alias in catalogue().names(name))
-            names = Patterns(aliases, patterns.others) | Patterns(patterns.exact)
+            names = Patterns(aliases, patterns.others)
         else:
             tests.append(Test(reader, field if "." in field else "", patterns))
     return Rule(names, tuple(tests))
