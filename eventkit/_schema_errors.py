@@ -7,10 +7,11 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 _MAX_SHOWN = 60
 
@@ -18,6 +19,9 @@ _MAX_SHOWN = 60
 @lru_cache
 def validator(schema: str, definition: str) -> Draft202012Validator:
     """Build, once, the validator of *definition* in the shipped *schema*."""
+    # Most of the time that `import eventkit` would take.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+
     text = (files("eventkit") / "schemas" / schema).read_text(encoding="utf-8")
     return Draft202012Validator(
         {"$ref": f"#/$defs/{definition}", "$defs": json.loads(text)["$defs"]}

@@ -7,7 +7,6 @@ that goes in is counted under what became of it.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 
 from eventkit._counting import Tally
@@ -19,9 +18,11 @@ from eventkit._options import (
     extend_catalogue,
     own_version,
 )
+from eventkit._throttle import SafeLogger
 from eventkit.events import Event as Row
 from eventkit.events._view import Site, View
 from eventkit.exceptions import DropEvent, TranslationError, UnsupportedEvent
+from eventkit.instrumentation import Details, What, is_on, tell
 from eventkit.source import Source
 from eventkit.typing import (
     Courses,
@@ -33,7 +34,7 @@ from eventkit.typing import (
     Translation,
 )
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 _MOST_LOGGED = 1000
 
@@ -60,7 +61,15 @@ class Translator:
         self._catalogue = extend_catalogue(events)
         self._on_error = check_hook(on_error)
         self._version = transformer_version or own_version()
-        self._site = Site(self._root, self._course_name, self._anonymous, bool(include_text))
+        # A dictionary cannot fail, so nobody has to stand between.
+        known = {} if courses is None else courses
+        self._site = Site(
+            self._root,
+            known.get if type(known) is dict else self._course_name,
+            self._anonymous,
+            bool(include_text),
+        )
+        self._rows = {name: row for row in self._catalogue if self._plan(row) for name in row.names}
         self._tally = Tally()
         self._logged: set[tuple[str, str]] = set()
 
@@ -95,28 +104,38 @@ class Translator:
         """
         name = ""
         try:
-            if not isinstance(event, Mapping):
+            if type(event) is not dict and not isinstance(event, Mapping):
                 raise TranslationError("", "not_an_event", detail="expected a mapping")
-            view = View(event, self._site)
-            name = view.name
-            row = self._catalogue.get(name) or self._unnamed(name)
-            if row is None:
-                raise UnsupportedEvent(name, _unknown(name))
-            if self._plan(row) is None:
-                raise UnsupportedEvent(name, "not_translated", row.reason)
-            documents = self._documents(row, view)
+            given = event.get("name") or event.get("event_type")
+            name = given.strip() if isinstance(given, str) else ""
+            row = self._rows.get(name) or self._row(name)
+            documents = self._documents(row, View(event, self._site))
         except UnsupportedEvent as error:
             self._tally.add(f"skipped:{error.reason}")
+            self._tell("untranslated", name, error.reason)
             raise
         except TranslationError as error:
             self._tally.add(f"rejected:{error.reason}")
+            self._tell("untranslated", name, error.reason)
             raise
         except Exception as error:
             self._tally.add("rejected:internal_error")
+            self._tell("untranslated", name, "internal_error")
             detail = f"unexpected {type(error).__name__}"
             raise TranslationError(name, "internal_error", detail=detail) from error
         self._tally.add("translated")
+        if is_on():
+            self._tell("translated", name)
         return documents
+
+    def _row(self, name: str) -> Row:
+        """Find the row of an event without a name of its own; say why there is none for others."""
+        row = self._catalogue.get(name) or self._unnamed(name)
+        if row is None:
+            raise UnsupportedEvent(name, _unknown(name))
+        if self._plan(row) is None:
+            raise UnsupportedEvent(name, "not_translated", row.reason)
+        return row
 
     def __call__(self, event: Event) -> Translation:
         """
@@ -166,6 +185,16 @@ class Translator:
             self._tally.add("course_name_failed")
             self._log_once("course names", error)
             return None
+
+    def _tell(self, what: What, name: str, reason: str = "") -> None:
+        if is_on():
+            known = name if self._catalogue.get(name) is not None else ""
+            component = type(self).__name__
+            tell(
+                Details(
+                    what, component=component, protocol=self.protocol, name=known, reason=reason
+                )
+            )
 
     def _report(self, error: TranslationError, event: Event) -> None:
         if error.reason == "internal_error" and error.__cause__ is not None:

@@ -38,7 +38,8 @@ What became of a line: ``skipped`` is by design (blank, or an event without tran
 STDIN = "-"
 """The name of standard input among the inputs."""
 
-_BLOCK = 1 << 18
+# Small enough for what is made of it to stay in memory that is at hand.
+_BLOCK = 1 << 16
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
@@ -60,6 +61,16 @@ class Line(NamedTuple):
     """A line that is too long comes in parts, of which only the first counts as a line."""
     ended: bool = True
     """False for a last line without line feed, which may still be in the making."""
+
+
+class Block(NamedTuple):
+    """Whole lines that stand together in a log."""
+
+    data: bytes
+    """The lines, with line feeds between them."""
+    first: int
+    """The number of the first of them."""
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,26 +131,28 @@ def _translate(line: str | bytes, translator: Translator, number: int, source: s
     if not line or line.isspace():
         return Outcome("skipped", "blank", number, source, raw=line)
     name = ""
-    status: Status = "rejected"
     try:
         event = parse_line(line)
         name = str(event.get("name") or event.get("event_type"))
         translation = translator(event)
-    except EventParseError as error:
-        reason = error.reason
-        status = "skipped" if reason == "blank" else "rejected"
-    except DropEvent as error:
-        reason = error.reason
-        if isinstance(error.__cause__, TranslationError):
-            if reason == "internal_error" and error.__cause__.__cause__ is not None:
-                reason = _internal(error.__cause__.__cause__)
-        else:
-            status = "skipped"
     except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the neighbours
-        reason = _internal(error)
-    else:
-        return Outcome("translated", "", number, source, name, line, translation)
-    return Outcome(status, reason, number, source, name, line)
+        status, reason = verdict(error)
+        return Outcome(status, reason, number, source, name, line)
+    return Outcome("translated", "", number, source, name, line, translation)
+
+
+def verdict(error: Exception) -> tuple[Status, str]:
+    """Say what *error*, which reading or translating a line raised, means for the line."""
+    if isinstance(error, EventParseError):
+        return ("skipped" if error.reason == "blank" else "rejected"), error.reason
+    if not isinstance(error, DropEvent):
+        return "rejected", _internal(error)
+    cause = error.__cause__
+    if not isinstance(cause, TranslationError):
+        return "skipped", error.reason
+    if error.reason == "internal_error" and cause.__cause__ is not None:
+        return "rejected", _internal(cause.__cause__)
+    return "rejected", error.reason
 
 
 def _internal(error: BaseException) -> str:
@@ -183,13 +196,78 @@ def read_log(path: str) -> Iterator[Line]:
     Raises:
         ConfigurationError: the file is compressed in a way that needs an extra.
     """
+    for block in read_blocks(path):
+        if isinstance(block, Line):
+            yield block
+        else:
+            for number, line in enumerate(block.data.split(b"\n"), block.first):
+                yield Line(line, number, block.source)
+
+
+def read_blocks(path: str, start: int = 0, stop: int | None = None) -> Iterator[Block | Line]:
+    """
+    Read a log in blocks of whole lines, which cost less than lines; any odd line comes as such.
+
+    Args:
+        path: the file.
+
+        start: only the lines that begin from this byte of a plain file on; the first of them has
+            number 1.
+
+        stop: only the lines that begin before this byte of a plain file.
+
+    Raises:
+        ConfigurationError: the file is compressed in a way that needs an extra.
+    """
     with ExitStack() as stack:
         try:
-            read = _open(path, stack)
+            if start or stop is not None:
+                file = stack.enter_context(Path(path).open("rb"))
+                read = _part(file, start, stop)
+            else:
+                read = _open(path, stack)
         except OSError:
             yield Line(b"", 1, path, "unreadable", ended=False)
             return
-        yield from _split(read, path)
+        yield from _blocks(read, path)
+
+
+def size_if_plain(path: str) -> int | None:
+    """Give the size of a file that `read_blocks` can read in parts; None of any other."""
+    try:
+        if path == STDIN or not Path(path).is_file():
+            return None
+        with Path(path).open("rb") as file:
+            if file.read(len(_ZSTD)).startswith((_GZIP, _ZSTD)):
+                return None
+            return os.fstat(file.fileno()).st_size
+    except OSError:
+        return None
+
+
+def _part(file: io.BufferedReader, start: int, stop: int | None) -> Callable[[int], bytes]:
+    """Give what reads the lines of a file that begin between two bytes, the last to its end."""
+    end = sys.maxsize if stop is None else stop
+    if start:
+        file.seek(start - 1)
+        # The line that has begun before belongs to the part before, however long it is.
+        while file.tell() < end:
+            rest = file.readline(_BLOCK)
+            if not rest or rest.endswith(b"\n"):
+                break
+    position = file.tell()
+    ended = position >= end
+
+    def read(size: int) -> bytes:
+        nonlocal position, ended
+        if ended:
+            return b""
+        block = file.read1(min(size, end - position)) if position < end else file.readline(size)
+        position += len(block)
+        ended = not block or (position >= end and block.endswith(b"\n"))
+        return block
+
+    return read
 
 
 def _open(path: str, stack: ExitStack) -> Callable[[int], bytes]:
@@ -217,7 +295,7 @@ def _open_zstd(plain: IO[bytes], path: str, stack: ExitStack) -> Callable[[int],
     return stack.enter_context(zstd.ZstdFile(plain)).read1
 
 
-def _split(read: Callable[[int], bytes], source: str) -> Iterator[Line]:
+def _blocks(read: Callable[[int], bytes], source: str) -> Iterator[Block | Line]:
     number = part = 0
     tail = b""
     fault = ""
@@ -230,14 +308,14 @@ def _split(read: Callable[[int], bytes], source: str) -> Iterator[Line]:
             block, fault = b"", _fault(error)
         if not block:
             break
-        *lines, tail = (tail + block).split(b"\n")
-        for line in lines:
-            if part:
-                yield Line(line, number, source, "too_long", part)
-                part = 0
-            else:
-                number += 1
-                yield Line(line, number, source)
+        lines, feed, tail = (tail + block).rpartition(b"\n")
+        if feed and part:
+            line, feed, lines = lines.partition(b"\n")
+            yield Line(line, number, source, "too_long", part)
+            part = 0
+        if feed:
+            yield Block(lines, number + 1, source)
+            number += lines.count(b"\n") + 1
         if part or len(tail) > MAX_LINE:
             number += not part
             yield Line(tail, number, source, "too_long", part, ended=False)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 
 from eventkit._options import check_dialect
 from eventkit._translator import Translator
 from eventkit.events import Action
 from eventkit.events import Event as Row
-from eventkit.events._caliper import CONTEXT, entity
+from eventkit.events._caliper import CONTEXT
 from eventkit.events._iris import TRANSFORMER_VERSION
-from eventkit.events._view import View, clean, filled
+from eventkit.events._view import View, add_filled
 from eventkit.exceptions import TranslationError, UnsupportedEvent
-from eventkit.ids import document_id
+from eventkit.ids import stamped_id
 from eventkit.typing import Courses, Dialect, ErrorHook, Identity, Json
 
 
@@ -79,7 +78,7 @@ class CaliperTranslator(Translator):
             # The dialect goes when this import does.
             from eventkit.erb.caliper import ERBEvents  # noqa: PLC0415
 
-            self._erb = ERBEvents(self._root, self._version, self._site)
+            self._erb = ERBEvents(self._root, self._version, self._site, self._course_name)
         self._check: Callable[[Json], list[str]] | None = None
         if validate:
             # Costs time and memory that only validation needs.
@@ -102,56 +101,55 @@ class CaliperTranslator(Translator):
     def _events(self, row: Row, view: View) -> list[Json]:
         if row.caliper is None:  # pragma: no cover - the caller has looked
             return []
-        plans = (row.caliper,) if isinstance(row.caliper, Action) else row.caliper.pick(view)
-        return [self._event(row.names[0], plan, view) for plan in plans]
+        if isinstance(row.caliper, Action):
+            return [self._event(row.names[0], row.caliper, view)]
+        return [self._event(row.names[0], plan, view) for plan in row.caliper.pick(view)]
 
     def _event(self, name: str, plan: Action, view: View) -> Json:
-        time = view.instant()
+        stamp = view.stamp or view.stamped()
         actor = self._actor(plan, view)
         target = plan.object(view)
         if not target:
             raise view.lacks("no_object", "object")
         event: Json = {
             "@context": CONTEXT,
-            "id": _urn(name, plan.key, actor["id"], target["id"], time, view),
+            "id": _urn(name, plan.key, actor["id"], target["id"], stamp, view),
             "type": plan.type,
             "profile": plan.profile,
             "actor": actor,
             "action": plan.action,
             "object": target,
-            "eventTime": milliseconds(time),
-            "edApp": entity(self._root, "SoftwareApplication"),
+            "eventTime": f"{stamp[:23]}Z",
+            "edApp": {"id": self._root, "type": "SoftwareApplication"},
         }
         if view.course_id:
-            event["group"] = entity(view.course_iri(), "CourseOffering", name=view.course_name())
-        if session := view.text("session"):
-            event["session"] = entity(view.iri(f"/sessions/{clean(session)}"), "Session")
-        for member, shape in (
-            ("target", plan.target),
-            ("generated", plan.generated),
-            ("referrer", plan.referrer),
-        ):
-            if shape and (made := shape(view)):
-                event[member] = made
-        extensions: Json = {TRANSFORMER_VERSION: self._version}
+            event["group"] = _group(view)
+        if session := view.session():
+            event["session"] = {"id": view.iri(f"/sessions/{session}"), "type": "Session"}
+        if plan.target and (made := plan.target(view)):
+            event["target"] = made
+        if plan.generated and (made := plan.generated(view)):
+            event["generated"] = made
+        if plan.referrer and (made := plan.referrer(view)):
+            event["referrer"] = made
+        event["extensions"] = extensions = {TRANSFORMER_VERSION: self._version}
         if plan.extensions:
-            extensions |= filled(plan.extensions(view) or {})
-        event["extensions"] = extensions
+            add_filled(extensions, plan.extensions(view) or {})
         return event
 
     def _actor(self, plan: Action, view: View) -> Json:
         user: int | str | None
-        if callable(plan.actor):
-            user = plan.actor(view)
-        elif plan.actor == "lms":
-            user = None
-        elif plan.actor == "person" and view.doer is not None:
+        if plan.actor == "person":
             user = view.doer
-        else:
+            if user is None:
+                user = view.learner()
+        elif plan.actor == "learner":
             user = view.learner()
+        else:
+            user = None if plan.actor == "lms" else plan.actor(view)
         if user is None:
-            return entity(self._root, "SoftwareApplication")
-        return entity(view.person(user), "Person")
+            return {"id": self._root, "type": "SoftwareApplication"}
+        return {"id": view.person(user), "type": "Person"}
 
     def _named(self, made: Json, row: Row, view: View) -> Json:
         """
@@ -169,14 +167,16 @@ class CaliperTranslator(Translator):
             name = same[0]["id"]
         else:
             target = made["object"].get("id", "")
-            name = _urn(row.names[0], "", made["actor"]["id"], target, view.instant(), view)
+            name = _urn(row.names[0], "", made["actor"]["id"], target, view.stamped(), view)
         return {"@context": made["@context"], "id": name, **made}
 
 
-def _urn(name: str, key: str, actor: str, target: str, time: datetime, view: View) -> str:  # noqa: PLR0917
-    return f"urn:uuid:{document_id('caliper', name, actor, time, target, key, view.digest)}"
+def _group(view: View) -> Json:
+    group = {"id": view.course_iri(), "type": "CourseOffering"}
+    if name := view.course_name():
+        group["name"] = name
+    return group
 
 
-def milliseconds(time: datetime) -> str:
-    """Write a time of UTC as Caliper wants it, cut to the millisecond."""
-    return f"{time.isoformat(timespec='milliseconds')[:23]}Z"
+def _urn(name: str, key: str, actor: str, target: str, stamp: str, view: View) -> str:  # noqa: PLR0917
+    return f"urn:uuid:{stamped_id('caliper', name, actor, stamp, target, key, view.digest)}"

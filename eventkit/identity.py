@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from eventkit._caching import Cache
-from eventkit._secrets import read_secret
+from eventkit._secrets import Secret, read_secret
 from eventkit.exceptions import ConfigurationError
+from eventkit.ids import uuid5_of
 from eventkit.typing import Identity, ProtocolName
 
 MIN_SECRET = 16
@@ -30,6 +31,8 @@ SYSTEMS: tuple[ProtocolName, ...] = ("xapi", "caliper")
 
 _MAX_USER_ID = 1 << 63
 _KEYS = ("user_id", "username")
+
+_MOST_KNOWN = 50_000
 
 
 class HMACIdentity:
@@ -55,7 +58,7 @@ class HMACIdentity:
         ConfigurationError: the secret cannot be read or is too short.
     """
 
-    __slots__ = ("_secret",)
+    __slots__ = ("_known", "_secret")
 
     def __init__(self, secret: str | Mapping[str, str]) -> None:
         self._secret = read_secret(secret, "secret")
@@ -66,16 +69,37 @@ class HMACIdentity:
                 "python -c 'import secrets; print(secrets.token_hex(32))' makes a good one"
             )
 
+        self._known: dict[ProtocolName, dict[int | str, str]] = {name: {} for name in SYSTEMS}
+
     def __repr__(self) -> str:
         return "HMACIdentity(secret=***)"
 
+    def __getstate__(self) -> Secret:
+        return self._secret
+
+    def __setstate__(self, secret: Secret) -> None:
+        self._secret = secret
+        self._known = {name: {} for name in SYSTEMS}
+
     def __call__(self, user: int | str, system: ProtocolName) -> str | None:
         """Derive the id of *user*; None for what can be neither a user id nor a username."""
-        key = _user_key(user)
-        if key is None:
-            return None
-        if system not in SYSTEMS:
-            raise ValueError(f"system: {system!r} is not one of {', '.join(SYSTEMS)}")
+        known = self._known.get(system)
+        kind = type(user)
+        found = known.get(user) if known and (kind is int or kind is str) else None
+        if found is None:
+            key = _user_key(user)
+            if key is None:
+                return None
+            if known is None:
+                raise ValueError(f"system: {system!r} is not one of {', '.join(SYSTEMS)}")
+            found = self._derive(key, system)
+            # Learners come in bursts; starting anew costs less than keeping track of who was last.
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[key] = found
+        return found
+
+    def _derive(self, key: int | str, system: ProtocolName) -> str:
         kind = "id" if isinstance(key, int) else "name"
         message = f"eventkit/identity/1\n{system}\n{kind}\n{key}"
         digest = hmac.digest(
@@ -83,7 +107,7 @@ class HMACIdentity:
             message.encode("utf-8", "surrogatepass"),
             "sha256",
         )
-        return str(uuid.UUID(bytes=digest[:16], version=5))
+        return uuid5_of(digest.hex())
 
 
 class MappingIdentity:
@@ -216,6 +240,8 @@ class CachedCourses:
 
 def _user_key(user: object) -> int | str | None:
     """Give the key of a user; None for what can be neither a user id nor a username."""
+    if type(user) is int:
+        return user if 0 < user < _MAX_USER_ID else None
     if isinstance(user, str):
         return user.strip() or None
     if isinstance(user, int) and not isinstance(user, bool) and 0 < user < _MAX_USER_ID:

@@ -20,15 +20,18 @@ This recipe never changes. Dialect ``erb`` has its own, for the events that its 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import datetime
+from hashlib import sha1
 from uuid import NAMESPACE_URL, uuid5
 
 NAMESPACE = uuid5(NAMESPACE_URL, "urn:openedx:eventkit")
 """``f64282e4-8709-58ea-900d-14cf73991181``"""
 
 _NAMESPACE = NAMESPACE.bytes
+
+# The two highest bits of this digit say that it is a UUID of RFC 4122.
+_VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
 
 
 def document_id(  # noqa: PLR0917 - the parts of the recipe, in its order
@@ -58,23 +61,33 @@ def document_id(  # noqa: PLR0917 - the parts of the recipe, in its order
 
         digest: gives the digest of the payload; called only when *time* has no sub-second part.
     """
-    parts = (
-        protocol,
-        name,
-        actor,
-        f"{time.isoformat(timespec='microseconds')[:26]}Z",
-        object_id,
-        ordinal,
-        "" if time.microsecond else digest(),
-    )
-    return uuid5_text(_NAMESPACE, "\n".join(parts))
+    stamp = time.isoformat(timespec="microseconds")[:26]
+    return stamped_id(protocol, name, actor, stamp, object_id, ordinal, digest)
+
+
+def stamped_id(  # noqa: PLR0917 - as above
+    protocol: str,
+    name: str,
+    actor: str,
+    stamp: str,
+    object_id: str,
+    ordinal: str,
+    digest: Callable[[], str],
+) -> str:
+    """Give the id as `document_id` does, of a time that is written: `Source.stamp`."""
+    payload = digest() if stamp.endswith(".000000") else ""
+    text = "\n".join((protocol, name, actor, f"{stamp}Z", object_id, ordinal, payload))
+    data = _NAMESPACE + text.encode("utf-8", "surrogatepass")
+    text = sha1(data, usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 def uuid5_text(namespace: bytes, name: str) -> str:
     """Give `uuid.uuid5` as text, without the cost of the object."""
     data = namespace + name.encode("utf-8", "surrogatepass")
-    digest = bytearray(hashlib.sha1(data, usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return uuid5_of(sha1(data, usedforsecurity=False).hexdigest())
+
+
+def uuid5_of(text: str) -> str:
+    """Give the version 5 UUID that the first 32 of these hexadecimal digits make."""
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
+from eventkit._json import decode_first, has_long_integer, is_deep, quick_loads
 from eventkit.exceptions import EventParseError
 from eventkit.typing import Json
 
@@ -13,12 +11,8 @@ MAX_LINE = 16_000_000
 
 _MAX_ATTEMPTS = 8
 
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
+# What is shorter is neither too long nor nested too deeply.
+_LONG = 1_000
 
 
 def parse_line(line: str | bytes) -> Json:
@@ -34,8 +28,10 @@ def parse_line(line: str | bytes) -> Json:
             no event).
     """
     if isinstance(line, bytes):
+        if quick_loads is not None and (event := parse_at_once(line)) is not None:
+            return event
         try:
-            line = line.decode("utf-8-sig")
+            line = line.decode().removeprefix("\ufeff")
         except UnicodeDecodeError as error:
             raise EventParseError("not_utf8", f"byte {error.start} is not UTF-8") from None
     if len(line) > MAX_LINE:
@@ -43,10 +39,38 @@ def parse_line(line: str | bytes) -> Json:
     if not line or line.isspace():
         raise EventParseError("blank", "the line is empty")
     event = _first_object(line)
-    name = event.get("name") or event.get("event_type")
-    if not isinstance(name, str):
+    if not _is_named(event):
         raise EventParseError("no_name", "the object has neither name nor event_type")
     return event
+
+
+def parse_at_once(line: bytes, *, checked: bool = False) -> Json | None:
+    """
+    Give the event where it ends the line and leaves no doubt; None where `parse_line` has to look.
+
+    With *checked*, `has_long_integer` was asked before: of many lines at once that is quicker.
+    """
+    if quick_loads is None:
+        return None
+    start = line.find(b"{")
+    if start:
+        if start < 0 or not line[:start].isascii():
+            return None
+        line = line[start:]
+    if not checked and has_long_integer(line):
+        return None
+    if len(line) >= _LONG and (len(line) > MAX_LINE or is_deep(line)):
+        return None
+    try:
+        event: Json = quick_loads(line)
+    except ValueError:
+        return None
+    # What begins with a brace is an object.
+    return event if isinstance(event.get("name") or event.get("event_type"), str) else None
+
+
+def _is_named(event: Json) -> bool:
+    return isinstance(event.get("name") or event.get("event_type"), str)
 
 
 def _first_object(line: str) -> Json:
@@ -62,7 +86,7 @@ def _first_object(line: str) -> Json:
         if start < 0:
             break
         try:
-            value, _ = _decode(line, start)
+            value, _ = decode_first(line, start)
         except RecursionError:
             raise EventParseError("too_deep", "the object is nested too deeply") from None
         except ValueError:

@@ -14,12 +14,14 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import unquote
 
+from eventkit._json import loads, try_loads
 from eventkit.typing import Event, Json
 
 _NOTHING: Json = {}
+_MOST_USERS = 1 << 63
 
 # A usage key, and the parts of it that give its course: the namespace and the course's own parts.
 _USAGE_KEY = re.compile(r"(ccx-block|block|lib-block)-v\d+:(.+?)\+type@([^+@/\s]+)\+block@.+")
@@ -58,8 +60,7 @@ class Source:
         self.event = event
         name = event.get("name") or event.get("event_type")
         self.name = name.strip() if isinstance(name, str) else ""
-        context = event.get("context")
-        self.context = context if isinstance(context, Mapping) else _NOTHING
+        self.context = as_object(event.get("context"))
         self._payload: Any = _UNREAD
         self._data: Mapping[str, Any] | None = None
         self._course_id: str | None = None
@@ -68,18 +69,20 @@ class Source:
     def payload(self) -> Any:
         """The payload: ``data``, else ``event``; JSON text is parsed, other text stays text."""
         if self._payload is _UNREAD:
-            payload = self.event.get("data")
-            if payload is None:
-                payload = self.event.get("event")
-            self._payload = _parse_payload(payload) if isinstance(payload, str) else payload
+            self._payload = self._find_payload()
         return self._payload
+
+    def _find_payload(self) -> Any:
+        payload = self.event.get("data")
+        if payload is None:
+            payload = self.event.get("event")
+        return _parse_payload(payload) if isinstance(payload, str) else payload
 
     @property
     def data(self) -> Mapping[str, Any]:
         """The payload when it is an object, else an empty one."""
         if self._data is None:
-            payload = self.payload
-            self._data = payload if isinstance(payload, Mapping) else _NOTHING
+            self._data = as_object(self.payload)
         return self._data
 
     def get(self, key: str) -> Any:
@@ -89,7 +92,9 @@ class Source:
 
     def text(self, key: str) -> str:
         """Look *key* up as `get` does; anything but text is ``""``."""
-        value = self.get(key)
+        value = self.context.get(key)
+        if value is None or value == "":
+            value = self.event.get(key)
         return value.strip() if isinstance(value, str) else ""
 
     @property
@@ -106,8 +111,8 @@ class Source:
 
     def _find_course(self) -> str:
         for value in (self.context.get("course_id"), self.data.get("course_id")):
-            if isinstance(value, str) and value.strip():
-                return value.strip()
+            if isinstance(value, str) and (course := value.strip()):
+                return course
         for field in _USAGE_KEY_FIELDS:
             value = self.data.get(field)
             if isinstance(value, str) and (course := course_of_usage_key(value)):
@@ -153,8 +158,7 @@ class Source:
             if found is not None:
                 return found
         named = username(data.get("username")) or username(data.get("student"))
-        own = username(self.get("username"))
-        if named and named != own:
+        if named and named != username(self.get("username")):
             return named
         return self.doer
 
@@ -165,10 +169,38 @@ class Source:
 
         This is the user of the request, who may be staff acting on the learner; see `user`.
         """
-        found = user_id(self.context.get("user_id"))
+        user = self.context.get("user_id")
+        if type(user) is int and 0 < user < _MOST_USERS:
+            return user
+        found = user_id(user)
         if found is None:
             found = user_id(self.event.get("user_id"))
         return username(self.get("username")) if found is None else found
+
+    @property
+    def stamp(self) -> str:
+        """The time as ``YYYY-MM-DDTHH:MM:SS.ffffff``, in UTC; ``""`` where `time` is None."""
+        value = self.event.get("timestamp")
+        if value is None or value == "":
+            value = self.event.get("time")
+        # As the platform writes it there is nothing to convert, only to check. (To newer Pythons
+        # T24 is midnight, and W begins a week.)
+        if (
+            type(value) is str
+            and len(value) == 32
+            and value[10] == "T"
+            and value[19] == "."
+            and value[5] != "W"
+            and value[26:] == "+00:00"
+            and (value[11] != "2" or value[12] != "4")
+        ):
+            try:
+                datetime.fromisoformat(value)
+            except ValueError:
+                return ""
+            return value[:26]
+        time = utc(value)
+        return time.isoformat(timespec="microseconds")[:26] if time else ""
 
     @property
     def time(self) -> datetime | None:
@@ -210,25 +242,40 @@ class Source:
 _UNREAD = object()
 
 
+# To ask an abstract class costs ten times what it costs to look here first.
+_NO_OBJECTS = frozenset({str, int, float, bool, list, type(None)})
+
+
+def is_object(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Tell whether *value* is an object; nearly all that are are plain dictionaries."""
+    kind = type(value)
+    return kind is dict or (kind not in _NO_OBJECTS and isinstance(value, Mapping))
+
+
+def as_object(value: Any) -> Mapping[str, Any]:
+    """Give *value* when it is an object, else an empty one."""
+    return value if is_object(value) else _NOTHING
+
+
 def _parse_payload(text: str) -> Any:
     """Parse JSON text, once more if the result is JSON text again; other text stays as it is."""
+    if text.startswith("{") and text.isascii():
+        value = try_loads(text.encode())
+        if value is not None:
+            return value
     if not text.strip():
         return _NOTHING
     for _ in range(2):
         if not text.lstrip().startswith(("{", "[", '"')):
             break
         try:
-            value = json.loads(text, parse_constant=_refuse_constant)
+            value = loads(text)
         except (ValueError, RecursionError):
             break
         if not isinstance(value, str):
             return value
         text = value
     return text
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def username(value: Any) -> str | None:
@@ -238,6 +285,8 @@ def username(value: Any) -> str | None:
 
 def user_id(value: Any) -> int | None:
     """Read a user id given as a number or as digits; None when it is neither, or zero."""
+    if type(value) is int:
+        return value if 0 < value < _MOST_USERS else None
     if isinstance(value, str):
         value = value.strip()
         if not (value.isascii() and value.isdigit() and len(value) < 19):
@@ -245,7 +294,7 @@ def user_id(value: Any) -> int | None:
         value = int(value)
     elif isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 63:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MOST_USERS:
         return value
     return None
 

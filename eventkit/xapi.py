@@ -5,19 +5,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable
 
 from eventkit._options import check_dialect
 from eventkit._translator import Translator
 from eventkit.events import Child, Statement
 from eventkit.events import Event as Row
-from eventkit.events._iris import COURSE, ORIGINAL_BLOCK, SESSION_ID, TRANSFORMER_VERSION, Verb
+from eventkit.events._iris import COURSE, ORIGINAL_BLOCK, SESSION_ID, TRANSFORMER_VERSION
 from eventkit.events._page import IMPLICIT
-from eventkit.events._view import View, activity, clean, filled
+from eventkit.events._view import View, add_filled, copied
 from eventkit.exceptions import ConfigurationError, TranslationError
-from eventkit.ids import document_id
+from eventkit.ids import stamped_id
+from eventkit.source import as_object
 from eventkit.typing import Courses, Dialect, EmailResolver, ErrorHook, Identity, Json
 
 VERSION = "1.0.3"
@@ -106,9 +105,7 @@ class XAPITranslator(Translator):
             # The dialect goes when this import does.
             from eventkit.erb.xapi import ERBStatements  # noqa: PLC0415
 
-            self._erb = ERBStatements(
-                self._root, self._version, self._site.course_name, self._erb_actor
-            )
+            self._erb = ERBStatements(self._root, self._version, self._course_name, self._erb_actor)
         self._check: Callable[[Json], list[str]] | None = None
         if validate:
             # Costs time and memory that only validation needs.
@@ -136,62 +133,101 @@ class XAPITranslator(Translator):
         if row.xapi is None:  # pragma: no cover - the caller has looked
             return []
         plan = row.xapi if isinstance(row.xapi, Statement) else row.xapi.pick(view)
-        time = view.instant()
+        stamp = view.stamp or view.stamped()
         user = plan.user(view) if plan.user else view.learner()
         if user is None:
             raise view.lacks("no_actor")
-        common = _Common(row.names[0], plan.verb, time, self._actor(user, view), view)
+        key, actor = self._actor(user, view)
         context = self._context(plan, view)
-        other = plan.instructor(view) if plan.instructor else None
-        if other is not None and other != user:
-            with contextlib.suppress(TranslationError):  # nobody knows them: say nothing of them
-                context["instructor"] = self._actor(other, view).json()
-        first = common.statement("", plan.object(view), plan.result and plan.result(view), context)
-        children = plan.children(view) if plan.children else ()
-        return [first, *(self._child(common, child, first, view) for child in children)]
+        if plan.instructor:
+            self._instruct(context, plan.instructor(view), user, view)
+        target = plan.object(view)
+        if not target:
+            raise view.lacks("no_object", "object")
+        name, verb = row.names[0], plan.verb
+        first: Json = {
+            "id": stamped_id("xapi", name, key, stamp, target["id"], "", view.digest),
+            "actor": actor,
+            "verb": {"id": verb.id, "display": {"en": verb.display}},
+            "object": target,
+        }
+        if plan.result and (result := plan.result(view)) and (result := _tidy(result)):
+            first["result"] = result
+        first["context"] = context
+        first["timestamp"] = f"{stamp.removesuffix('.000000')}+00:00"
+        first["version"] = VERSION
+        if plan.children is None:
+            return [first]
+        return [first, *(self._child(child, first, key, view) for child in plan.children(view))]
 
     def _context(self, plan: Statement, view: View) -> Json:
         extensions: Json = {TRANSFORMER_VERSION: self._version}
-        if session := view.text("session"):
-            extensions[SESSION_ID] = clean(session)
-        if original := _original_block(view):
+        if session := view.session():
+            extensions[SESSION_ID] = session
+        module = view.context.get("module")
+        if module is not None and (original := _original_block(module, view)):
             extensions[ORIGINAL_BLOCK] = original
         if plan.extensions:
-            extensions |= filled(plan.extensions(view) or {})
-        activities: Json = {}
-        if plan.in_course and view.course_id:
-            activities["parent"] = [_course(view)]
-        if plan.activities:
-            activities |= {key: each for key, each in (plan.activities(view) or {}).items() if each}
+            add_filled(extensions, plan.extensions(view) or {})
         context: Json = {"extensions": extensions}
-        if activities:
-            context["contextActivities"] = activities
+        if plan.in_course and view.course_id:
+            context["contextActivities"] = activities = {"parent": [_course(view)]}
+        else:
+            activities = {}
+        if plan.activities and (others := plan.activities(view)):
+            activities |= {key: each for key, each in others.items() if each}
+            if activities:
+                context["contextActivities"] = activities
         return context
 
-    def _child(self, common: _Common, child: Child, first: Json, view: View) -> Json:
+    def _instruct(
+        self, context: Json, instructor: int | str | None, learner: int | str, view: View
+    ) -> None:
+        if instructor is not None and instructor != learner:
+            with contextlib.suppress(TranslationError):  # nobody knows them: say nothing of them
+                context["instructor"] = self._actor(instructor, view)[1]
+
+    def _child(self, child: Child, first: Json, key: str, view: View) -> Json:
         """Make the statement of a part: it refers to the whole, and the course groups it."""
-        activities: Json = {"parent": [_copy(first["object"])]}
+        target = child.object
+        if not target:
+            raise view.lacks("no_object", "object")
+        activities: Json = {"parent": [copied(first["object"])]}
         if view.course_id:
             activities["grouping"] = [_course(view)]
-        context = {
+        name = self._catalogue.canonical(view.name)
+        ordinal = child.key
+        statement: Json = {
+            "id": stamped_id("xapi", name, key, view.stamped(), target["id"], ordinal, view.digest),
+            "actor": copied(first["actor"]),
+            "verb": copied(first["verb"]),
+            "object": target,
+        }
+        if child.result and (result := _tidy(child.result)):
+            statement["result"] = result
+        statement["context"] = {
             "extensions": dict(first["context"]["extensions"]),
             "contextActivities": activities,
             "statement": {"objectType": "StatementRef", "id": first["id"]},
         }
-        return common.statement(child.key, child.object, child.result, context)
+        statement["timestamp"] = first["timestamp"]
+        statement["version"] = VERSION
+        return statement
 
-    def _actor(self, user: int | str, view: View) -> _Actor:
+    def _actor(self, user: int | str, view: View) -> tuple[str, Json]:
+        """Give what ids say of an actor, and the actor as an Agent."""
         if self._email is None:
             name = self._anonymous(user, view)
-            return _Actor("account", name, self._root)
+            account = {"homePage": self._root, "name": name}
+            return f"{self._root} {name}", {"objectType": "Agent", "account": account}
         email = self._email(user)
         if not email or not _EMAIL.fullmatch(email):
             raise view.lacks("no_email", "context.user_id")
-        mailbox = f"mailto:{email}"
-        if self._actor_form == "mbox":
-            return _Actor("mbox", mailbox)
-        # The hash is that of the whole mailto IRI (1.0.3, Data 2.4.2.3).
-        return _Actor("mbox_sha1sum", _sha1(mailbox))
+        key = f"mailto:{email}"
+        if self._actor_form == "mbox_sha1sum":
+            # The hash is that of the whole mailto IRI (1.0.3, Data 2.4.2.3).
+            key = _sha1(key)
+        return key, {"objectType": "Agent", self._actor_form: key}
 
     def _erb_actor(self, user: int | str, view: View) -> Json:
         """Make the actor as dialect ``erb`` has it: its order of members counts in ids."""
@@ -206,91 +242,29 @@ class XAPITranslator(Translator):
         return {"objectType": "Agent", "mbox_sha1sum": _sha1(email)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Actor:
-    """An Agent, by the form and the value of its identifier; accounts have a home page too."""
-
-    form: str
-    value: str
-    home: str = ""
-
-    def json(self) -> Json:
-        if self.form == "account":
-            return {
-                "objectType": "Agent",
-                "account": {"homePage": self.home, "name": self.value},
-            }
-        return {"objectType": "Agent", self.form: self.value}
-
-    def key(self) -> str:
-        """Give what ids say of the actor."""
-        return f"{self.home} {self.value}" if self.home else self.value
-
-
-@dataclass(frozen=True, slots=True)
-class _Common:
-    """What all statements of one event share."""
-
-    name: str
-    verb: Verb
-    time: datetime
-    actor: _Actor
-    view: View
-
-    def statement(
-        self, ordinal: str, target: Json | None, result: Json | None, context: Json
-    ) -> Json:
-        if not target:
-            raise self.view.lacks("no_object", "object")
-        statement: Json = {
-            "id": document_id(
-                "xapi",
-                self.name,
-                self.actor.key(),
-                self.time,
-                target["id"],
-                ordinal,
-                self.view.digest,
-            ),
-            "actor": self.actor.json(),
-            "verb": self.verb.json(),
-            "object": target,
-        }
-        if result and (result := _tidy(result)):
-            statement["result"] = result
-        statement["context"] = context
-        statement["timestamp"] = self.time.isoformat()
-        statement["version"] = VERSION
-        return statement
-
-
-def _original_block(view: View) -> str:
+def _original_block(module: object, view: View) -> str:
     """Give the IRI of the library's block that a block of a course was made from."""
-    module = view.context.get("module")
-    key = module.get("original_usage_key") if isinstance(module, Mapping) else None
+    key = as_object(module).get("original_usage_key")
     return view.iri(f"/xblock/{key}") if isinstance(key, str) and key else ""
 
 
 def _course(view: View) -> Json:
-    return activity(view.course_iri(), COURSE, name=view.course_name(), language="en-US")
+    definition: Json = {"type": COURSE}
+    if name := view.course_name():
+        definition["name"] = {"en-US": name}
+    return {"objectType": "Activity", "id": view.course_iri(), "definition": definition}
 
 
-def _tidy(result: Json) -> Json:
-    """Leave out of a result the extensions without a value."""
+def _tidy(result: Json) -> Json | None:
+    """Leave out of a result the extensions without a value; those that stay come last."""
     extensions = result.get("extensions")
     if extensions is None:
         return result
-    kept = filled(extensions)
+    kept = add_filled({}, extensions)
+    if len(result) == 1:
+        return {"extensions": kept} if kept else None
     rest = {key: value for key, value in result.items() if key != "extensions"}
     return rest | {"extensions": kept} if kept else rest
-
-
-def _copy(target: Json) -> Json:
-    definition = {
-        key: dict(value) if isinstance(value, dict) else value
-        for key, value in target["definition"].items()
-    }
-    return target | {"definition": definition}
 
 
 def _sha1(text: str) -> str:

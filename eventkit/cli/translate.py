@@ -88,9 +88,7 @@ def run(options: argparse.Namespace) -> int:
             result = stack.enter_context(output(options.output))
             rejects = stack.enter_context(output(options.rejects)) if options.rejects else None
             for chunk in chunks:
-                result.writelines(chunk.output)
-                if rejects:
-                    rejects.writelines(chunk.rejects)
+                chunk.write(result, rejects)
                 summary.add(chunk.summary)
                 progress.show(summary)
     finally:

@@ -9,11 +9,17 @@ from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 from eventkit.events import _iris as iri
+from eventkit.events._view import View
+from eventkit.source import is_object
 from eventkit.typing import Event, Json
 
 
 class Lost(Exception):
     """Event-routing-backends raises on this event: its sites never see it."""
+
+
+_PATHS: dict[str, tuple[str, ...]] = {}
+"""The keys that shapes look up, cut at their dots; there are only so many."""
 
 
 class Peer:
@@ -39,15 +45,18 @@ class Peer:
 
         What is found and empty counts as missing, but 0 and False do not.
         """
-        if "." in key:
-            value: Any = self.event
-            for step in key.split("."):
-                if not isinstance(value, Mapping) or step not in value:
+        path = _PATHS.get(key)
+        if path is None:
+            path = _PATHS.setdefault(key, tuple(key.split(".")))
+        value: Any = self.event
+        if len(path) == 1:
+            value = _search(value, key)
+        else:
+            for step in path:
+                if (type(value) is not dict and not is_object(value)) or step not in value:
                     return None
                 value = value[step]
-        else:
-            value = _search(self.event, key)
-        return None if value != 0 and not value else value
+        return value if value or value == 0 else None
 
     def need(self, key: str) -> Any:
         """Look *key* up; without it the event is lost."""
@@ -72,14 +81,18 @@ class Peer:
         return activity(self.url("course", course_id), definition)
 
 
-def as_replayed(event: Event) -> Event:
+def as_replayed(view: View) -> Event:
     """Give a line of a log the form in which event-routing-backends replays it, with ``data``."""
+    event = view.event
     if "data" in event or "event" not in event:
         return event
     payload = event["event"]
     if isinstance(payload, str):
-        with contextlib.suppress(ValueError):
-            payload = json.loads(payload)
+        if payload.startswith("{") and not isinstance(view.payload, str):
+            payload = view.payload  # parsed already
+        else:
+            with contextlib.suppress(ValueError):
+                payload = json.loads(payload)
     replayed = {**event, "data": payload}
     if "timestamp" not in event and "time" in event:
         replayed["timestamp"] = event["time"]
@@ -90,7 +103,8 @@ def _search(source: Mapping[str, Any], key: str) -> Any:
     if key in source:
         return source[key]
     for value in source.values():
-        if isinstance(value, Mapping):
+        # Most are text, and asking each whether it is an object is what takes the time.
+        if type(value) is not str and is_object(value):
             found = _search(value, key)
             if found is not None:
                 return found

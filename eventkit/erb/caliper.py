@@ -14,7 +14,7 @@ from typing import Any
 from isodate import duration_isoformat
 
 from eventkit.erb._reading import Lost, Peer, as_replayed, key_in_course, submitted_key, user_of
-from eventkit.events._caliper import CONTEXT
+from eventkit.events._caliper import CONTEXT, duration
 from eventkit.events._view import Site, View
 from eventkit.events.navigation import impersonal
 from eventkit.exceptions import TranslationError
@@ -26,6 +26,8 @@ _Shape = Callable[[Peer, str], Json]
 def _duration(seconds: Any) -> str | None:
     if seconds is None:
         return None
+    if type(seconds) in (int, float) and seconds > 0 and (usual := duration(seconds)):
+        return usual
     return str(duration_isoformat(timedelta(seconds=seconds)))
 
 
@@ -252,16 +254,23 @@ ROWS: dict[str, _Row] = {
 class ERBEvents:
     """Makes the events of dialect ``erb``."""
 
-    def __init__(self, root: str, version: str, site: Site) -> None:
+    def __init__(
+        self,
+        root: str,
+        version: str,
+        site: Site,
+        course_name: Callable[[str], str | None],
+    ) -> None:
         self._root = root
         self._version = version
         self._site = site
+        self._course_name = course_name
 
     def translate(self, view: View) -> Json | None:
         """Give the event, without its id; None when event-routing-backends makes none of it."""
         if view.name not in ROWS or view.event.get("name") != view.name:
             return None
-        peer = Peer(as_replayed(view.event), view.name, self._root, self._site.course_name)
+        peer = Peer(as_replayed(view), view.name, self._root, self._course_name)
         try:
             return self._event(peer, view)
         except TranslationError:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii
 from typing import Any
 from uuid import NAMESPACE_DNS
 
@@ -29,7 +30,7 @@ from eventkit.erb._xapi_shapes import (
 )
 from eventkit.events import _iris as iri
 from eventkit.events._iris import Verb
-from eventkit.events._view import View
+from eventkit.events._view import View, copied
 from eventkit.events.navigation import impersonal
 from eventkit.exceptions import TranslationError
 from eventkit.ids import uuid5_text
@@ -86,8 +87,8 @@ class ERBStatements:
             child_context = {
                 "extensions": dict(context["extensions"]),
                 "contextActivities": {
-                    "parent": [{**target, "definition": dict(target["definition"])}],
-                    "grouping": [dict(each) for each in context["contextActivities"]["parent"]],
+                    "parent": [copied(target)],
+                    "grouping": copied(context["contextActivities"]["parent"]),
                 },
                 "statement": {"objectType": "StatementRef", "id": first["id"]},
             }
@@ -146,7 +147,7 @@ def _read(view: View) -> Event:
     With several questions it is left as it is: the documented statements are those made without
     the payload under ``data``, which would lend the whole the answer to its first question.
     """
-    replayed = as_replayed(view.event)
+    replayed = as_replayed(view)
     if replayed is view.event or view.name != "problem_check":
         return replayed
     payload = replayed["data"]
@@ -188,8 +189,25 @@ def statement_id(verb: Verb, actor: Json, time: Any, child: str = "") -> str:
     """
     if isinstance(time, datetime):
         time = time.isoformat()
-    space = json.dumps({"id": verb.id, "display": {"en": verb.display}})
-    if child:
-        space += f"-{child}"
-    namespace = bytes.fromhex(uuid5_text(NAMESPACE_DNS.bytes, space).replace("-", ""))
-    return uuid5_text(namespace, f"{json.dumps(actor)}-{time}")
+    key = (verb.id, verb.display, child)
+    namespace = _NAMESPACES.get(key)
+    if namespace is None:
+        space = json.dumps({"id": verb.id, "display": {"en": verb.display}})
+        if child:
+            space += f"-{child}"
+        namespace = bytes.fromhex(uuid5_text(NAMESPACE_DNS.bytes, space).replace("-", ""))
+        if not child:  # of verbs there are only so many
+            _NAMESPACES[key] = namespace
+    return uuid5_text(namespace, f"{_actor_text(actor)}-{time}")
+
+
+_NAMESPACES: dict[tuple[str, str, str], bytes] = {}
+
+
+def _actor_text(actor: Json) -> str:
+    """Write an actor as `json.dumps` does."""
+    account = actor.get("account")
+    if account is None or list(account) != ["name", "homePage"]:
+        return json.dumps(actor)
+    name, home = map(encode_basestring_ascii, account.values())
+    return f'{{"objectType": "Agent", "account": {{"name": {name}, "homePage": {home}}}}}'

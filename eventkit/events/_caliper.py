@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from isodate import duration_isoformat
@@ -32,19 +33,34 @@ _LONGEST = 1e9  # seconds: what is longer was not measured by a player
 
 def entity(iri: str, kind: str, *, extensions: Json | None = None, **members: Any) -> Json:
     """Make an entity; members without a value are left out, as Caliper wants it."""
-    made = {"id": iri, "type": kind} | {
-        key: value for key, value in members.items() if value not in (None, "")
-    }
+    made: Json = {"id": iri, "type": kind}
+    for key, value in members.items():
+        if value is not None and value != "":
+            made[key] = value
     if extensions and (kept := filled(extensions)):
         made["extensions"] = kept
     return made
 
 
+@lru_cache(maxsize=10_000)
 def duration(seconds: float | None) -> str | None:
     """Write seconds as an ISO 8601 duration (``PT3M15S``)."""
     if seconds is None or not 0 <= seconds <= _LONGEST:
         return None
-    return duration_isoformat(timedelta(seconds=seconds)) if seconds else "PT0S"
+    if not seconds:
+        return "PT0S"
+    length = timedelta(seconds=seconds)
+    if length.days or not length:
+        return str(duration_isoformat(length))
+    # What players measure, many times a second: isodate's text, without its ways.
+    minutes, rest = divmod(length.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    text = f"PT{hours}H" if hours else "PT"
+    if minutes:
+        text += f"{minutes}M"
+    if length.microseconds:
+        return f"{text}{f'{rest}.{length.microseconds:06}'.rstrip('0')}S"
+    return f"{text}{rest}S" if rest else text
 
 
 def milliseconds(time: datetime | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -213,15 +214,19 @@ def _response(view: View, *, key: str, question: Mapping[str, Any]) -> Json:
     return made
 
 
-def _answered(key: str, question: Mapping[str, Any], *, of_several: bool) -> Action:
-    return Action(
-        "AssessmentItemEvent",
-        "Completed",
-        partial(item, key=key if of_several else ""),
-        ASSESSMENT,
+def _only_response(view: View) -> Json:
+    """Make the response to the one question that there is."""
+    ((key, question),) = submissions(view).items()
+    return _response(view, key=key, question=question)
+
+
+def _answered(key: str, question: Mapping[str, Any]) -> Action:
+    """Say what the answer to one of several questions becomes."""
+    return replace(
+        ANSWERED,
+        object=partial(item, key=key),
         generated=partial(_response, key=key, question=question),
-        actor="learner",
-        key=key if of_several else "",
+        key=key,
     )
 
 
@@ -236,8 +241,15 @@ GRADED = Action(
 )
 
 
-ANSWERED = _answered("", {}, of_several=False)
-"""What an answer becomes; each question has its own."""
+ANSWERED = Action(
+    "AssessmentItemEvent",
+    "Completed",
+    item,
+    ASSESSMENT,
+    generated=_only_response,
+    actor="learner",
+)
+"""What the answer to a single question becomes; each of several has its own."""
 
 
 def checked(view: View) -> list[Action]:
@@ -250,7 +262,7 @@ def checked(view: View) -> list[Action]:
     if view.source == "browser":
         raise view.skipped("the server's event of the same click says it with its result")
     found = submissions(view)
-    made = [_answered(key, question, of_several=len(found) > 1) for key, question in found.items()]
+    made = [ANSWERED] if len(found) == 1 else [_answered(*each) for each in found.items()]
     if view.number("grade") is not None or not made:
         made.append(GRADED)
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -12,19 +13,27 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from eventkit.exceptions import TranslationError, UnsupportedEvent
-from eventkit.source import Source, json_default, user_id, username
+from eventkit.source import Source, as_object, json_default, user_id, username
 from eventkit.typing import Event, Json
 
 # What an IRI cannot hold (RFC 3987), and what no text should: NUL and lone surrogates.
 _NOT_IN_IRI = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\ue000-\uf8ff<>\"{}|\\^`]")
 _NOT_IN_TEXT = re.compile("[\x00\ud800-\udfff]")
 
+# What most are made of: nothing that `_NOT_IN_IRI` would find.
+_is_plain_iri = re.compile(r"[!#-;=?-\[\]_a-z~]*").fullmatch
+
 # The request of an XBlock's handler; old usage keys have their slashes escaped in it.
 _HANDLER = re.compile(r"/xblock/([^/?#]+)/handler(?:_noauth)?/")
 
 _LARGEST = 2**63
+_LARGEST_FLOAT = 2.0**63  # comparing a float with an integer of that size takes long
 _MOST_TEXT = 100_000
 _MOST_ITEMS = 1_000
+
+# How many IRIs a site remembers, and how long the paths may be that they are found by.
+_MOST_IRIS = 10_000
+_LONGEST_PATH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +47,63 @@ class Site:
     """Gives the anonymised id of a user, or raises `TranslationError`."""
     include_text: bool = False
     """Whether text that learners wrote may leave."""
+    known: dict[str | tuple[str, str, str], str] = dataclasses.field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """IRIs that were made before, by the path or by what the path was made from."""
+
+    def iri(self, path: str) -> str:
+        """Give the IRI of a *path* (with its leading slash) below the LMS root."""
+        found = self.known.get(path)
+        if found is None:
+            found = self.lms_root + encode_iri(path)
+            if len(path) <= _LONGEST_PATH:
+                self._remember(path, found)
+        return found
+
+    def block_in_course(self, course: str, kind: str, name: str) -> str | None:
+        """Give the IRI of the block of *kind* that browsers call *name*; None without a course."""
+        key = (course, kind, name)
+        found = self.known.get(key)
+        if found is None:
+            path = _path_in_course(course, kind, name)
+            if path is None:
+                return None
+            found = self.iri(path)
+            if len(path) <= _LONGEST_PATH:
+                self._remember(key, found)
+        return found
+
+    def _remember(self, key: str | tuple[str, str, str], iri: str) -> None:
+        # The same courses, blocks and learners come again and again; starting anew from time to
+        # time costs less than keeping track of which came last.
+        if len(self.known) >= _MOST_IRIS:
+            self.known.clear()
+        self.known[key] = iri
 
 
 class View(Source):
     """A `Source` with the site's IRIs and the readers that shapes are made of."""
 
-    __slots__ = ("site",)
+    __slots__ = ("course_id", "data", "payload", "site")
+
+    # Rows ask for these many times over, so they are found once and stand ready.
+    payload: Any
+    data: Mapping[str, Any]
+    course_id: str
 
     def __init__(self, event: Event, site: Site) -> None:
-        super().__init__(event)
+        self.event = event
         self.site = site
+        name = event.get("name") or event.get("event_type")
+        self.name = name.strip() if isinstance(name, str) else ""
+        context = event.get("context")
+        self.context = context = context if type(context) is dict else as_object(context)
+        payload = event.get("data")
+        self.payload = payload = payload if type(payload) is dict else self._find_payload()
+        self.data = payload if type(payload) is dict else as_object(payload)
+        course = context.get("course_id")
+        self.course_id = (course.strip() if isinstance(course, str) else "") or self._find_course()
 
     def lacks(self, reason: str, field: str = "") -> TranslationError:
         """Make the error to raise when the event lacks what the document cannot do without."""
@@ -59,7 +115,7 @@ class View(Source):
 
     def iri(self, path: str) -> str:
         """Give the IRI of a *path* (with its leading slash) below the LMS root."""
-        return self.site.lms_root + encode_iri(path)
+        return self.site.known.get(path) or self.site.iri(path)
 
     def block(self, *fields: str) -> str:
         """Give the IRI of the block whose usage key the first filled of *fields* holds."""
@@ -71,8 +127,7 @@ class View(Source):
 
     def module(self, field: str) -> str:
         """Give what the platform says of the block that emitted the event; ``""`` when nothing."""
-        module = self.context.get("module")
-        value = module.get(field) if isinstance(module, Mapping) else None
+        value = as_object(self.context.get("module")).get(field)
         return clean(value).strip() if isinstance(value, str) else ""
 
     def own_block(self, *fields: str) -> str:
@@ -82,10 +137,11 @@ class View(Source):
         Where the platform does not say which it was, the first filled of *fields* does, or else
         the path of the request.
         """
-        keys = [self.module("usage_key"), *map(self.key, fields)]
-        if handler := _HANDLER.search(self.text("path")):
-            keys.append(handler[1].replace(";_", "/"))
-        key = next(filter(None, keys), "")
+        key = self.module("usage_key")
+        if not key:
+            key = next(filter(None, map(self.key, fields)), "")
+        if not key and (handler := _HANDLER.search(self.text("path"))):
+            key = handler[1].replace(";_", "/")
         if not key:
             raise self.lacks("no_object", "context.module.usage_key")
         return self.iri(f"/xblock/{key}")
@@ -97,33 +153,28 @@ class View(Source):
         Browsers know only the last part of a usage key, and write the keys of old courses with
         dashes for slashes (``i4x-Org-Course-video-name``).
         """
-        course = self.course_id
-        prefix, colon, rest = course.partition(":")
-        old = name.split("-", 4)
-        if len(old) == 5 and old[0] == "i4x" and old[3] == kind:
-            return self.iri(f"/xblock/i4x://{old[1]}/{old[2]}/{kind}/{old[4]}")
-        if colon:
-            version = prefix.rpartition("-")[2]
-            space = "ccx-block" if prefix.startswith("ccx") else "block"
-            return self.iri(f"/xblock/{space}-{version}:{rest}+type@{kind}+block@{name}")
-        if course.count("/") == 2:
-            org, number, _ = course.split("/")
-            return self.iri(f"/xblock/i4x://{org}/{number}/{kind}/{name}")
-        raise self.lacks("no_course", "context.course_id")
+        site, course = self.site, self.course_id
+        iri = site.known.get((course, kind, name)) or site.block_in_course(course, kind, name)
+        if iri is None:
+            raise self.lacks("no_course", "context.course_id")
+        return iri
 
     def key(self, field: str) -> str:
         """Give the payload's *field* as the text of a key or id; ``""`` when there is none."""
         value = self.data.get(field)
+        if type(value) is str or isinstance(value, str):
+            return value.strip()
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST:
             return str(value)
-        return value.strip() if isinstance(value, str) else ""
+        return ""
 
     def course_iri(self) -> str:
         """Give the IRI of the course that the event belongs to; drop the event without one."""
         course_id = self.course_id
         if not course_id:
             raise self.lacks("no_course", "context.course_id")
-        return self.iri(f"/course/{course_id}")
+        path = f"/course/{course_id}"
+        return self.site.known.get(path) or self.site.iri(path)
 
     def course_page(self, path: str) -> str:
         """Give the IRI of a page of the course, *path* below its URL; drop it without a course."""
@@ -161,16 +212,37 @@ class View(Source):
             raise self.lacks("bad_time" if given else "no_time", "timestamp")
         return time
 
+    def stamped(self) -> str:
+        """
+        Give the time of the event as ``YYYY-MM-DDTHH:MM:SS.ffffff``; drop the event without one.
+
+        It is what `instant` gives, in UTC, for what only writes it.
+        """
+        return self.stamp or self.instant().isoformat()
+
     def person(self, user: int | str) -> str:
         """Give the IRI of a person."""
-        return self.iri(f"/user/{self.site.anonymous(user, self)}")
+        site = self.site
+        path = f"/user/{site.anonymous(user, self)}"
+        return site.known.get(path) or site.iri(path)
 
     def learner(self) -> int | str:
         """Give the user that the event is about; drop the event without one."""
-        user = self.user
-        if user is None:
+        data = self.data
+        if not (
+            "user_id" in data
+            or "username" in data
+            or "attempt_user_id" in data
+            or "student" in data
+        ):
+            # Nobody but the user of the request, as in most events.
+            user = self.context.get("user_id")
+            if type(user) is int and 0 < user < _LARGEST:
+                return user
+        found = self.user
+        if found is None:
             raise self.lacks("no_actor", "context.user_id")
-        return user
+        return found
 
     def named(self) -> int | str | None:
         """
@@ -189,6 +261,13 @@ class View(Source):
             raise self.lacks("no_actor", "data.user_id")
         return user
 
+    def session(self) -> str:
+        """Give the key of the learner's session in the browser; ``""`` when there is none."""
+        value = self.context.get("session")
+        if value is None or value == "":
+            value = self.event.get("session")
+        return clean(value.strip()) if isinstance(value, str) else ""
+
     def course_name(self) -> str:
         """Give the display name of the course; ``""`` when it has none."""
         name = self.site.course_name(self.course_id)
@@ -201,15 +280,17 @@ class View(Source):
     def seconds(self, *fields: str) -> float | None:
         """Give the first of *fields* that holds a time in seconds, to the millisecond."""
         for field in fields:
-            value = number(self.data.get(field))
-            if value is not None:
+            value = self.data.get(field)
+            if type(value) is float and -_LARGEST_FLOAT < value < _LARGEST_FLOAT:
+                return round(value, 3)
+            if value is not None and (value := number(value)) is not None:
                 return round(float(value), 3)
         return None
 
     def words(self, field: str) -> str:
         """Give the payload's *field* as text fit to be sent; ``""`` when it is not text."""
         value = self.data.get(field)
-        return clean(value) if isinstance(value, str) else ""
+        return clean(value) if value and isinstance(value, str) else ""
 
     def private(self, field: str) -> str | None:
         """Give text that a learner wrote into *field*, only where such text may leave."""
@@ -248,18 +329,43 @@ def staff(view: View) -> int | str | None:
     return other if type(other) is type(learner) and other != learner else None
 
 
+def _path_in_course(course: str, kind: str, name: str) -> str | None:
+    prefix, colon, rest = course.partition(":")
+    old = name.split("-", 4)
+    if len(old) == 5 and old[0] == "i4x" and old[3] == kind:
+        return f"/xblock/i4x://{old[1]}/{old[2]}/{kind}/{old[4]}"
+    if colon:
+        version = prefix.rpartition("-")[2]
+        space = "ccx-block" if prefix.startswith("ccx") else "block"
+        return f"/xblock/{space}-{version}:{rest}+type@{kind}+block@{name}"
+    if course.count("/") == 2:
+        org, number, _ = course.split("/")
+        return f"/xblock/i4x://{org}/{number}/{kind}/{name}"
+    return None
+
+
 def encode_iri(text: str) -> str:
     """Percent-encode what an IRI may not hold; everything else, non-ASCII included, stays."""
+    if _is_plain_iri(text):
+        return text
     return _NOT_IN_IRI.sub(lambda match: quote(match[0], safe="", errors="replace"), text)
 
 
 def clean(text: str) -> str:
     """Replace what JSON texts cannot carry to every receiver; cut what is longer than any use."""
+    if text.isascii() and "\0" not in text and len(text) <= _MOST_TEXT:
+        return text
     return _NOT_IN_TEXT.sub("\ufffd", text[:_MOST_TEXT])
 
 
 def number(value: Any) -> int | float | None:
     """Read a finite number that fits in 64 bits; digits in text count, truth values do not."""
+    kind = type(value)
+    if kind is float:
+        # Never true of not-a-number and the infinities.
+        return value if -_LARGEST_FLOAT < value < _LARGEST_FLOAT else None
+    if kind is int:
+        return value if -_LARGEST < value < _LARGEST else None
     if isinstance(value, str):
         if len(value) > 40:  # no number that fits is longer
             return None
@@ -285,7 +391,23 @@ def scalar(value: Any) -> str | int | float | bool | None:
 
 def filled(members: Json) -> Json:
     """Leave out the members that have no value."""
-    return {key: value for key, value in members.items() if value is not None}
+    return add_filled({}, members)
+
+
+def add_filled(to: Json, members: Json) -> Json:
+    """Add the members that have a value."""
+    # A comprehension would be a function of its own to older Pythons, and called for every event.
+    for key, value in members.items():
+        if value is not None:
+            to[key] = value
+    return to
+
+
+def copied(value: Any) -> Any:
+    """Copy what documents are made of, for a second one to hold."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
 
 
 def activity(
@@ -304,8 +426,8 @@ def activity(
     for key, value in definition.items():
         if value is not None:
             members[key] = value
-    if extensions and (extensions := filled(extensions)):
-        members["extensions"] = extensions
+    if extensions and (kept := filled(extensions)):
+        members["extensions"] = kept
     return {"objectType": "Activity", "id": iri, "definition": members}
 
 

@@ -23,6 +23,7 @@ from eventkit.typing import Json
 
 _EMAIL = re.compile(r"([^/?#&=;:,@\s]{1,64})(?:@|%40)[^/?#&=;:,@\s]{1,255}\.[A-Za-z]{2,24}")
 _PROFILE = re.compile(r"(?<=\bu/)[^/?#]+|(?<=\busers/)[^/?#]+|(?<=\baccounts/)[^/?#]+")
+_has_profile = re.compile(r"\b(?:u|users|accounts)/").search
 _IN_KEYS = ("+type", "+block", "+ccx")
 _USAGE_KEY = re.compile(r"(?:ccx-)?block-v\d+:[^/?#\s]+\+type@[^/?#\s]+")
 _BEFORE_KEY = re.compile(r"/(?=(?:ccx-)?block-v\d+:|i4x://)")
@@ -68,8 +69,9 @@ def impersonal(url: str, view: View) -> str:
     if separator:
         host, slash, rest = rest.partition("/")
         host += slash
-    rest = _PROFILE.sub("~", rest)
-    if names:
+    if ("u/" in rest or "users/" in rest or "accounts/" in rest) and _has_profile(rest):
+        rest = _PROFILE.sub("~", rest)
+    if names and ("%" in rest or any(map(rest.casefold().__contains__, names))):
         rest = "".join(
             "~" if unquote(piece).casefold() in names else piece
             for piece in _BETWEEN_NAMES.split(rest)

@@ -214,12 +214,13 @@ def left(view: View) -> Json | None:
 
 
 def _location(video: str, seconds: float | None, extensions: Json | None = None) -> Json | None:
-    if seconds is None or duration(seconds) is None:
+    time = duration(seconds)
+    if seconds is None or time is None:
         return None
     return entity(
         f"{video}#t={digits(seconds)}",
         "MediaLocation",
-        currentTime=duration(seconds),
+        currentTime=time,
         isPartOf=video,
         extensions=extensions,
     )
