@@ -16,7 +16,7 @@ from eventtracking.processors.exceptions import (
 
 from eventkit._chain import is_own
 from eventkit._throttle import describe, name_of
-from eventkit.exceptions import DeliveryError
+from eventkit.exceptions import DeliveryError, StoreError
 from eventkit.typing import Backend
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,8 @@ def try_to_send(
 def summary(errors: Sequence[DeliveryError]) -> DeliveryError:
     """Make one error of many: worth another try if any of them is, after the longest wait."""
     first = next((error for error in errors if error.retryable), errors[0])
-    if len(errors) == 1:
+    if len(errors) == 1 or all(isinstance(error, StoreError) for error in errors):
+        # Of a store it matters to who tries again that it was the store.
         return first
     waits = [error.retry_after for error in errors if error.retry_after is not None]
     return DeliveryError(

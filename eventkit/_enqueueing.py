@@ -44,6 +44,19 @@ def find_enqueue(enqueue: object, clock: Callable[[], float]) -> Enqueue:
     return found
 
 
+def find_many(target: Enqueue) -> Callable[[list[bytes]], object] | None:
+    """
+    Give what takes many events at once, each as JSON: the ``put_events`` of an on-disk store.
+
+    Raises:
+        EnqueueNotFound: *target* is to be found at a path, and is not there.
+    """
+    if isinstance(target, _ByPath):
+        target = target.find()
+    method = getattr(target, "put_events", None)
+    return method if callable(method) else None
+
+
 def _callable(thing: object) -> Enqueue | None:
     delay = getattr(thing, "delay", None)
     if callable(delay):
@@ -65,15 +78,19 @@ class _ByPath:
         self._again_at = 0.0
 
     def __call__(self, event: Any) -> Any:
+        return (self._found or self.find())(event)
+
+    def find(self) -> Enqueue:
+        """Give what the path leads to."""
         found = self._found
         if found is None:
             # A failing import may be slow, and here it is a request that waits for it.
             if self._problem and self._clock() < self._again_at:
                 raise EnqueueNotFound(self._problem)
-            found = self._found = self._find()
-        return found(event)
+            found = self._found = self._import()
+        return found
 
-    def _find(self) -> Enqueue:
+    def _import(self) -> Enqueue:
         module, _, name = self._path.rpartition(".")
         try:
             found = _callable(getattr(import_module(module), name))

@@ -16,16 +16,37 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from eventkit._counting import Tally
 from eventkit._forking import renew_after_fork
 from eventkit._throttle import Throttle, describe
+from eventkit.exceptions import StoreError, StoreFull
+from eventkit.instrumentation import Details, is_on, tell
+
+Many: TypeAlias = Callable[[list[Any]], object]
+"""Takes many items at once: all of them, or none, or it raises `SomeFailed`."""
 
 EXIT_GRACE = 2.0
 """Seconds that all queues of a process together get to empty themselves when it ends."""
 
+_AT_ONCE = 500
+_WEIGHT_AT_ONCE = 10_000_000
+"""How many items, and how heavy together, are handed on in one call."""
+
+_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+"""Seconds until a store that could not take items is asked again: at first, and at most."""
+
 _log = logging.getLogger(__name__)
+
+
+class SomeFailed(Exception):
+    """Of many items *number* were not delivered, and are not worth another try."""
+
+    def __init__(self, number: int, error: Exception) -> None:
+        super().__init__(number)
+        self.number = number
+        self.error = error
 
 
 class Worker:
@@ -37,8 +58,12 @@ class Worker:
     parent must not be used: make a new one.
 
     Args:
-        consume: takes one item. Whatever it raises is counted, and the next item follows. It must
-            not refer to the worker, which would then never be collected.
+        consume: takes one item. When it raises `StoreError` it is given the same one again, after
+            a pause, for as long as the worker is open; whatever else it raises is counted, and the
+            next item follows. It must not refer to the worker, which would then never be collected.
+
+        many: gives what takes all items that wait, as a list, instead of *consume*; or None. It is
+            asked in the thread, each time.
 
         max_items: how many items it holds, the one being consumed included; further ones are
             refused, so that what was accepted first survives.
@@ -46,6 +71,8 @@ class Worker:
         max_weight: how much its items may weigh together, in the unit that `put` is given.
 
         tally: counts ``processed``, ``failed``, ``lost:closed`` and ``lost:exit``.
+
+        component: the name under which hooks are told of what is lost.
     """
 
     def __init__(
@@ -55,10 +82,12 @@ class Worker:
         max_items: int,
         max_weight: int,
         tally: Tally,
+        many: Callable[[], Many | None] = lambda: None,
+        component: str = "Worker",
     ) -> None:
         self._max_items = max_items
         self._max_weight = max_weight
-        self._queue = _Queue(consume, tally)
+        self._queue = _Queue(consume, many, tally, component)
 
     @property
     def pending(self) -> int:
@@ -86,7 +115,7 @@ class Worker:
         """
         self._queue.shut()
         finished = self._queue.reach_end(timeout)
-        self._queue.give_up("lost:closed")
+        self._queue.give_up("closed")
         return finished
 
 
@@ -98,7 +127,13 @@ class _Queue:
     its last items are still consumed.
     """
 
-    def __init__(self, consume: Callable[[Any], object], tally: Tally) -> None:
+    def __init__(
+        self,
+        consume: Callable[[Any], object],
+        many: Callable[[], Many | None],
+        tally: Tally,
+        component: str,
+    ) -> None:
         # Signal handlers and destructors may put an item while another is being put, in the same
         # thread; SimpleQueue and RLock allow that, Queue and Lock would deadlock.
         self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -106,7 +141,12 @@ class _Queue:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._consume = consume
+        self._many = many
         self._tally = tally
+        self._component = component
+        self._parts: list[list[_Item]] = []
+        self._given_up = threading.Event()
+        self._why_given_up = ""
         self._ended = False
         self.closed = False
         self.count = 0
@@ -138,6 +178,7 @@ class _Queue:
             if not self.is_running():
                 thread = threading.Thread(target=self._work, name="eventkit-worker", daemon=True)
                 self._ended = False
+                self._given_up.clear()
                 thread.start()
                 self._thread = thread
                 _process.adopt(self)
@@ -166,40 +207,36 @@ class _Queue:
         return reached.wait(max(timeout, 0.0))
 
     def give_up(self, reason: str) -> int:
-        """Empty the queue, count what was in it under *reason*, and end the thread."""
-        lost = 0
+        """Empty the queue, count what was in it as lost for *reason*, and end the thread."""
+        self._why_given_up = reason
+        self._given_up.set()
+        # What is just being tried is not among them: it arrives, or the thread gives it up.
+        lost = self._take_parts()
         while True:
             try:
                 entry = self._items.get_nowait()
             except queue.Empty:
                 break
             if isinstance(entry, tuple):
-                lost += 1
-                self._done(entry[1])
+                lost.append(entry)
         self.stop()
-        if lost:
-            self._tally.add(reason, lost)
-        return lost
+        self._lose(lost, reason)
+        return len(lost)
 
     def _work(self) -> None:
-        while (entry := self._items.get()) is not _STOP:
+        entry: Any = self._items.get()
+        while entry is not _STOP:
             if isinstance(entry, threading.Event):
                 entry.set()
-                continue
-            item, weight = entry
-            try:
-                self._consume(item)
-            except BaseException as error:  # noqa: BLE001 - nothing that an item does ends the thread
-                self._tally.add("failed")
-                _process.throttle.warning(
-                    "failed", "An event could not be delivered: %s", describe(error)
-                )
+                entry = None
             else:
-                self._tally.add("processed")
-            finally:
-                self._done(weight)
-                # Waiting for the next item must not keep the last one alive.
-                del entry, item
+                many = self._find_many()
+                batch, entry = self._gather(entry) if many else ([entry], None)
+                self._hand_on(batch, many)
+                # Waiting for the next item must not keep the last ones alive.
+                del batch
+            if entry is None:
+                entry = self._items.get()
         with self._lock:
             self._ended = True
             # Nobody gets to what they wait for any more, and nobody new will wait.
@@ -207,13 +244,123 @@ class _Queue:
                 if isinstance(entry := self._items.get_nowait(), threading.Event):
                     entry.set()
 
-    def _done(self, weight: int) -> None:
-        with self._lock:
-            self.count -= 1
-            self._weight -= weight
+    def _find_many(self) -> Many | None:
+        try:
+            return self._many()
+        except BaseException:  # noqa: BLE001 - consuming them one by one tells what is wrong
+            return None
 
+    def _gather(self, entry: _Item) -> tuple[list[_Item], Any]:
+        """Give *entry* and the items that wait behind it, and what came next if it was none."""
+        batch, weight = [entry], entry[1]
+        while len(batch) < _AT_ONCE and weight < _WEIGHT_AT_ONCE:
+            try:
+                following = self._items.get_nowait()
+            except queue.Empty:
+                break
+            if not isinstance(following, tuple):
+                return batch, following
+            batch.append(following)
+            weight += following[1]
+        return batch, None
+
+    def _hand_on(self, batch: list[_Item], many: Many | None) -> None:
+        """
+        Have *batch* consumed, in order.
+
+        What fails together is split in halves, until the culprit stands alone or, with a store that
+        is nearly full, what still fits has found its place.
+        """
+        with self._lock:
+            self._parts = [batch]
+        pause = _PAUSE
+        while part := self._next_part():
+            error = self._try(part, many)
+            if error is None:
+                pause = _PAUSE
+            elif len(part) > 1 and (isinstance(error, StoreFull) or not _may_pass(error)):
+                middle = len(part) // 2
+                self._put_back(part[middle:], part[:middle])
+            elif _may_pass(error):
+                self._put_back(part)
+                self._say_waiting(len(part), error)
+                if self._given_up.wait(pause):
+                    self._lose(self._take_parts(), self._why_given_up)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                self._fail(part, 1, error)
+
+    def _next_part(self) -> list[_Item] | None:
+        with self._lock:
+            return self._parts.pop() if self._parts else None
+
+    def _put_back(self, *parts: list[_Item]) -> None:
+        with self._lock:
+            self._parts.extend(parts)
+
+    def _take_parts(self) -> list[_Item]:
+        """Take what the thread has in hand but is not just trying, in order."""
+        with self._lock:
+            parts, self._parts = self._parts, []
+        return [item for part in reversed(parts) for item in part]
+
+    def _try(self, part: list[_Item], many: Many | None) -> BaseException | None:
+        """Have *part* consumed, once; give what went wrong."""
+        try:
+            if many:
+                many([item for item, _ in part])
+            else:
+                self._consume(part[0][0])
+        except SomeFailed as some:
+            self._tally.add("processed", len(part) - some.number)
+            self._fail(part, some.number, some.error)
+            return None
+        except BaseException as error:  # noqa: BLE001 - nothing that an item does ends the thread
+            return error
+        self._tally.add("processed", len(part))
+        self._done(part)
+        return None
+
+    def _say_waiting(self, number: int, error: BaseException) -> None:
+        if is_on():
+            reason = "store_full" if isinstance(error, StoreFull) else "store_failed"
+            tell(Details("retried", number, component=self._component, reason=reason))
+        _process.throttle.warning(
+            "store", "Events wait in this process, the store cannot take them: %s", describe(error)
+        )
+
+    def _fail(self, part: list[_Item], number: int, error: BaseException) -> None:
+        """Be done with *part*, *number* of which failed."""
+        self._tally.add("failed", number)
+        self._done(part)
+        self._tell_dropped(number, "failed")
+        _process.throttle.warning("failed", "An event could not be delivered: %s", describe(error))
+
+    def _lose(self, items: list[_Item], reason: str) -> None:
+        if items:
+            self._tally.add(f"lost:{reason}", len(items))
+            self._done(items)
+            self._tell_dropped(len(items), reason)
+
+    def _tell_dropped(self, number: int, reason: str) -> None:
+        if is_on():
+            tell(Details("dropped", number, component=self._component, reason=reason))
+
+    def _done(self, items: list[_Item]) -> None:
+        with self._lock:
+            self.count -= len(items)
+            self._weight -= sum(weight for _, weight in items)
+
+
+_Item: TypeAlias = tuple[Any, int]
+"""An item and its weight."""
 
 _STOP = object()
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Tell whether the same may succeed later, and nothing has happened until then."""
+    return isinstance(error, StoreError)
 
 
 class _Process:
@@ -248,7 +395,7 @@ class _Process:
         lost = 0
         for each in list(self._queues):
             each.reach_end(deadline - time.monotonic())
-            lost += each.give_up("lost:exit")
+            lost += each.give_up("exit")
         if lost:
             _log.warning("%d events were still queued when the process ended; they are lost", lost)
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.processors.exceptions import EventEmissionExit
@@ -21,18 +21,29 @@ from eventtracking.processors.exceptions import EventEmissionExit
 from eventkit._chain import Chain, Lost
 from eventkit._counting import Tally
 from eventkit._delivering import Failure, summary, tell, try_to_send
-from eventkit._enqueueing import EnqueueNotFound, find_enqueue
+from eventkit._enqueueing import EnqueueNotFound, find_enqueue, find_many
 from eventkit._forking import renew_after_fork
 from eventkit._jsonable import from_json, to_json
 from eventkit._throttle import Throttle, describe, name_of
-from eventkit._worker import Worker
-from eventkit.exceptions import ConfigurationError, DeliveryError, DropEvent
+from eventkit._worker import Many, SomeFailed, Worker
+from eventkit.exceptions import (
+    ConfigurationError,
+    DeliveryError,
+    DropEvent,
+    StoreError,
+    StoreFull,
+)
+from eventkit.instrumentation import Details, What, is_on
+from eventkit.instrumentation import tell as tell_hooks
 from eventkit.typing import Backend, Enqueue, Event, Processor
 
 MAX_QUEUED_BYTES = 100_000_000
 """JSON that waits in one in-process queue, however few events it is."""
 
 _CHUNK = 500
+
+_REAL_TIME = "RealTimeBackend"
+_ROUTING = "EventRoutingBackend"
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +77,9 @@ class RealTimeBackend:
 
         threaded: call *enqueue* in a thread of this process too. It should be on for everything
             that talks to a network: a broker that does not answer then fills the queue instead of
-            holding up requests.
+            holding up requests. An on-disk store is then given all that waits in one step, and
+            one that is full or cannot be written (`StoreError`) is asked again while the queue
+            fills.
 
         max_queue: how many events may wait in this process, the one being handed on included;
             further ones are dropped.
@@ -127,17 +140,19 @@ class RealTimeBackend:
             self._worker = Worker(
                 # Not a method of self: the queue's thread would keep it alive.
                 partial(_hand_over, self._target),
+                many=partial(_find_many, self._target, self._backend),
                 max_items=self._max_queue,
                 max_weight=MAX_QUEUED_BYTES,
                 tally=self._tally,
+                component=_REAL_TIME,
             )
 
     def send(self, event: Event) -> None:
         """Take *event*. Never raises, never waits, and never changes it."""
         try:
-            self._tally.add("received")
+            self._count("received")
             try:
-                self._tally.add(self._take(event))
+                self._count(self._take(event))
             except Lost as loss:
                 self._lose(loss)
         except (KeyboardInterrupt, SystemExit):
@@ -178,7 +193,12 @@ class RealTimeBackend:
             counts["pending"] = self._worker.pending
         return counts
 
-    def _take(self, event: Event) -> str:
+    def _count(self, what: What, reason: str = "") -> None:
+        self._tally.add(f"{what}:{reason}" if reason else what)
+        if is_on():
+            tell_hooks(Details(what, component=_REAL_TIME, reason=reason))
+
+    def _take(self, event: Event) -> Literal["filtered", "enqueued"]:
         """Process *event* and hand it on; give the name under which it counts."""
         if self._closed:
             raise Lost("closed", "the backend is closed")
@@ -200,11 +220,15 @@ class RealTimeBackend:
             raise
         except EnqueueNotFound as error:
             raise Lost("enqueue_not_found", str(error)) from None
+        except StoreFull as error:
+            raise Lost("store_full", describe(error)) from None
+        except StoreError as error:
+            raise Lost("store_failed", describe(error)) from None
         except BaseException as error:  # noqa: BLE001 - nothing may hurt the request
             raise Lost("enqueue_failed", describe(error)) from None
 
     def _lose(self, loss: Lost) -> None:
-        self._tally.add(f"dropped:{loss.reason}")
+        self._count("dropped", loss.reason)
         self._throttle.warning(
             loss.reason, "An event was dropped (%s): %s", loss.reason, loss.detail
         )
@@ -225,6 +249,23 @@ def _write(event: object, max_bytes: int) -> bytes:
 
 def _hand_over(target: Callable[[Any], object], written: bytes) -> None:
     target(from_json(written))
+
+
+def _find_many(target: Callable[[Any], object], backend: Backend | None) -> Many | None:
+    """Give what takes many written events at once, if anything does."""
+    if type(backend) is EventRoutingBackend:
+        return partial(_route_many, backend)
+    return find_many(target)
+
+
+def _route_many(backend: EventRoutingBackend, written: list[bytes]) -> None:
+    failures = backend._send_all([from_json(each) for each in written])  # noqa: SLF001 - our own
+    errors = [error for _, error in failures]
+    if errors and all(isinstance(error, StoreError) for error in errors):
+        # Worth another try; what has been stored by then has the same ids.
+        raise errors[0]
+    if errors:
+        raise SomeFailed(len({position for position, _ in failures}), summary(errors))
 
 
 class EventRoutingBackend(RoutingBackend):
@@ -320,14 +361,14 @@ class EventRoutingBackend(RoutingBackend):
 
     def process_event(self, event: Event) -> Any:
         """Run the processors on *event*; what must not go on is an `EventEmissionExit`."""
-        self._tally.add("received")
+        self._count("received")
         try:
             return self._chain(event)
         except EventEmissionExit:
-            self._tally.add("filtered")
+            self._count("filtered")
             raise
         except Lost as loss:
-            self._tally.add(f"dropped:{loss.reason}")
+            self._count("dropped", loss.reason)
             self._throttle.warning(
                 loss.reason, "An event was dropped (%s): %s", loss.reason, loss.detail
             )
@@ -355,6 +396,11 @@ class EventRoutingBackend(RoutingBackend):
         event is one that at least one backend did not take; ``backend_failed:<name>`` says which.
         """
         return self._tally.snapshot()
+
+    def _count(self, what: What, reason: str = "") -> None:
+        self._tally.add(f"{what}:{reason}" if reason else what)
+        if is_on():
+            tell_hooks(Details(what, component=_ROUTING, reason=reason))
 
     def _tell(self, what: str, timeout: float) -> bool:
         deadline = time.monotonic() + timeout

@@ -31,7 +31,15 @@ from hypothesis import strategies as st
 
 from eventkit._throttle import Throttle
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
-from eventkit.exceptions import ConfigurationError, DeliveryError, DropEvent, UnsupportedEvent
+from eventkit.exceptions import (
+    ConfigurationError,
+    DeliveryError,
+    DropEvent,
+    StoreError,
+    UnsupportedEvent,
+)
+from eventkit.sqlite_store import SQLiteStore
+from eventkit.store import INBOX, Settled
 
 WAIT = 20.0
 """Seconds that are never needed, unless something is broken."""
@@ -462,6 +470,113 @@ class TestEnqueue:
     def test_what_is_no_dotted_path_is_refused(self, path: Any) -> None:
         with pytest.raises(ConfigurationError, match=r"enqueue: .* is not a dotted path"):
             RealTimeBackend(enqueue=path)
+
+
+class Store:
+    """Takes events one at a time, or many as JSON, when it is let."""
+
+    def __init__(self) -> None:
+        self.one_by_one: list[Any] = []
+        self.together: list[list[bytes]] = []
+        self.entered = threading.Event()
+        self.release = threading.Event()
+
+    def __call__(self, event: Any) -> None:
+        self.one_by_one.append(event)
+
+    def put_events(self, events: Any) -> None:
+        self.entered.set()
+        assert self.release.wait(WAIT)
+        self.together.append(list(events))
+
+
+class TestStore:
+    def test_is_given_each_event_in_the_request(self) -> None:
+        """So that what was emitted is safe when the request ends."""
+        store = Store()
+        backend = RealTimeBackend(enqueue=store)
+        backend.send(event())
+
+        assert [each["name"] for each in store.one_by_one] == ["play_video"]
+        assert store.together == []
+
+    def test_is_given_all_that_waits_in_one_step_from_the_thread(self) -> None:
+        """As they were written: nothing is read and written again."""
+        store = Store()
+        backend = RealTimeBackend(enqueue=store, threaded=True)
+        backend.send(event("first"))
+        assert store.entered.wait(WAIT)
+        for number in range(10):
+            backend.send(event(f"event {number}"))
+        store.release.set()
+        assert backend.flush(WAIT)
+
+        assert [len(batch) for batch in store.together] == [1, 10]
+        written = [json.loads(each) for batch in store.together for each in batch]
+        assert [each["name"] for each in written][1:] == [f"event {n}" for n in range(10)]
+        assert written[0]["timestamp"] == "2020-07-15T06:43:07.277053+00:00"
+        assert store.one_by_one == []
+        assert backend.stats() == {"received": 11, "enqueued": 11, "processed": 11, "pending": 0}
+
+    def test_may_be_at_a_dotted_path(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        module: Any = types.ModuleType("site_store")
+        module.STORE = Store()
+        module.STORE.release.set()
+        monkeypatch.setitem(sys.modules, "site_store", module)
+        backend = RealTimeBackend(enqueue="site_store.STORE", threaded=True)
+        backend.send(event())
+        assert backend.flush(WAIT)
+
+        assert len(module.STORE.together) == 1
+        assert module.STORE.one_by_one == []
+
+    @pytest.mark.parametrize("threaded", [False, True])
+    def test_on_disk_keeps_the_events_in_order(self, threaded: Any, tmp_path: Path) -> None:
+        store = SQLiteStore(tmp_path / "queue.db")
+        backend = RealTimeBackend(enqueue=store, threaded=threaded)
+        for number in range(50):
+            backend.send(event(f"event {number}"))
+        assert backend.close(WAIT)
+        kept = store.take(INBOX, after=0, limit=100, max_bytes=1_000_000)
+        store.close()
+
+        assert [json.loads(each.event)["name"] for each in kept] == [
+            f"event {number}" for number in range(50)
+        ]
+
+    def test_on_disk_that_is_full_costs_a_counted_event(self, tmp_path: Path) -> None:
+        """In the request nothing waits, so there is no second try."""
+        store = SQLiteStore(tmp_path / "queue.db", max_bytes=1_000_000)
+        backend = RealTimeBackend(enqueue=store)
+        for _ in range(20):
+            backend.send(event(text="x" * 100_000))
+        kept = store.counts(INBOX)["pending"]
+        store.close()
+        counts = backend.stats()
+
+        assert 0 < kept < 20
+        assert counts == {"received": 20, "enqueued": kept, "dropped:store_full": 20 - kept}
+
+    def test_on_disk_that_is_full_loses_nothing_while_there_is_room_in_memory(
+        self, tmp_path: Path
+    ) -> None:
+        """As soon as there is room in the store, what has waited is put there."""
+        store = SQLiteStore(tmp_path / "queue.db", max_bytes=1_000_000)
+        backend = RealTimeBackend(enqueue=store, threaded=True)
+        for number in range(20):
+            backend.send(event(f"event {number}", text="x" * 100_000))
+        assert not backend.flush(0.2)
+        names: list[str] = []
+        deadline = time.monotonic() + WAIT
+        while len(names) < 20 and time.monotonic() < deadline:
+            kept = store.take(INBOX, after=0, limit=100, max_bytes=10_000_000)
+            names += [json.loads(each.event)["name"] for each in kept]
+            store.settle(INBOX, [Settled(position=each.position, delivered=1) for each in kept])
+            backend.flush(0.2)
+        store.close()
+
+        assert names == [f"event {number}" for number in range(20)]
+        assert backend.stats() == {"received": 20, "enqueued": 20, "processed": 20, "pending": 0}
 
 
 class TestQueueInProcess:
@@ -1133,3 +1248,57 @@ class TestSendMany:
             assert balanced(counts)
             assert bad == counts.get("failed", 0)
             assert len(names) == counts.get("received", 0)
+
+
+class TestWhatWaitsGoesTogether:
+    """The in-process queue hands an `EventRoutingBackend` all that waits, at once."""
+
+    class Slow:
+        """A backend whose first call lasts until it is told to go on."""
+
+        def __init__(self, *errors: BaseException) -> None:
+            self.calls: list[list[int]] = []
+            self.go_on = threading.Event()
+            self._errors = list(errors)
+
+        def send(self, event: Any) -> None:
+            self.send_many([event])
+
+        def send_many(self, events: Any) -> None:
+            self.calls.append([event["n"] for event in events])
+            if len(self.calls) == 1:
+                assert self.go_on.wait(20)
+            elif self._errors:
+                raise self._errors.pop(0)
+
+    def run(self, slow: Slow) -> dict[str, int]:
+        backend = RealTimeBackend(backend=EventRoutingBackend(backends={"slow": slow}))
+        backend.send({"name": "x", "n": 0})
+        end = time.monotonic() + 20
+        while not slow.calls:
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.001)
+        for number in range(1, 50):
+            backend.send({"name": "x", "n": number})
+        slow.go_on.set()
+        assert backend.close(20)
+        return backend.stats()
+
+    def test_at_once(self) -> None:
+        slow = self.Slow()
+
+        assert self.run(slow)["processed"] == 50
+        assert slow.calls == [[0], list(range(1, 50))]
+
+    def test_failures_are_counted_and_not_repeated(self) -> None:
+        slow = self.Slow(DeliveryError("no", retryable=True))
+
+        stats = self.run(slow)
+        assert (stats["processed"], stats["failed"], stats["pending"]) == (1, 49, 0)
+        assert len(slow.calls) == 2
+
+    def test_a_store_in_trouble_is_asked_again(self) -> None:
+        slow = self.Slow(StoreError("the disk is away"), StoreError("still"))
+
+        assert self.run(slow)["processed"] == 50
+        assert slow.calls[-1] == list(range(1, 50))

@@ -17,6 +17,7 @@ import pytest
 from eventkit import _worker
 from eventkit._counting import Tally
 from eventkit._worker import Worker
+from eventkit.exceptions import DeliveryError, StoreError, StoreFull
 
 WAIT = 20.0
 """Seconds that are never needed, unless something is broken."""
@@ -41,9 +42,51 @@ class Consumer:
         self.items.append(item)
 
 
-def make(consume: Any, *, max_items: Any = 100, max_weight: Any = 1000) -> Any:
+def make(consume: Any, *, max_items: Any = 100, max_weight: Any = 1000, **options: Any) -> Any:
     tally = Tally()
-    return Worker(consume, max_items=max_items, max_weight=max_weight, tally=tally), tally
+    worker = Worker(consume, max_items=max_items, max_weight=max_weight, tally=tally, **options)
+    return worker, tally
+
+
+class Store:
+    """Takes many items at once, when it is let; each call meets the next of the *errors*."""
+
+    def __init__(self, *errors: BaseException | None, held: bool = False) -> None:
+        self.batches: list[list[object]] = []
+        self.tried = threading.Semaphore(0)
+        self.errors = list(errors)
+        self.entered = threading.Event()
+        self.release = threading.Event()
+        if not held:
+            self.release.set()
+
+    def put_events(self, items: list[object]) -> None:
+        self.entered.set()
+        assert self.release.wait(WAIT)
+        error = self.errors.pop(0) if self.errors else None
+        if error is not None:
+            self.tried.release()
+            raise error
+        self.batches.append(items)
+
+    def find(self) -> Any:
+        return self.put_events
+
+    @property
+    def items(self) -> list[object]:
+        return [item for batch in self.batches for item in batch]
+
+
+class FullStore(Store):
+    """Never has room."""
+
+    def put_events(self, items: list[object]) -> None:
+        self.errors = [StoreFull("there is no room")]
+        super().put_events(items)
+
+
+def not_at_all(_: Any) -> Never:
+    raise AssertionError("one by one")
 
 
 def run(script: str, *, timeout: float = 30) -> subprocess.CompletedProcess[str]:
@@ -134,6 +177,241 @@ def test_a_failure_is_logged_without_what_it_says(
     assert len(caplog.records) == 1
     assert re.search(r"ValueError at \S*test_worker:\d+", caplog.text)
     assert "ann" not in caplog.text
+
+
+def test_hands_on_all_that_waits_in_one_call_where_that_can_be() -> None:
+    """In order; what came while it was busy goes together."""
+    store = Store(held=True)
+    worker, tally = make(not_at_all, many=store.find)
+    worker.put(0)
+    assert store.entered.wait(WAIT)
+    for number in range(1, 50):
+        worker.put(number)
+    store.release.set()
+    assert worker.flush(WAIT)
+
+    assert store.batches == [[0], list(range(1, 50))]
+    assert tally.snapshot() == {"processed": 50}
+    assert worker.pending == 0
+
+
+def test_what_goes_together_is_bounded_in_number_and_weight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_worker, "_AT_ONCE", 3)
+    monkeypatch.setattr(_worker, "_WEIGHT_AT_ONCE", 10)
+    store = Store(held=True)
+    worker, _ = make(not_at_all, many=store.find)
+    worker.put("first")
+    assert store.entered.wait(WAIT)
+    for number, weight in enumerate([1, 1, 1, 1, 9, 5]):
+        worker.put(number, weight)
+    store.release.set()
+    assert worker.flush(WAIT)
+
+    assert store.batches == [["first"], [0, 1, 2], [3, 4], [5]]
+
+
+def test_flush_does_not_wait_for_what_is_put_behind_it() -> None:
+    """It stands in the queue like an item, and parts what would have gone together."""
+    store = Store(held=True)
+    worker, _ = make(not_at_all, many=store.find)
+    worker.put(0)
+    assert store.entered.wait(WAIT)
+    worker.put(1)
+    reached = threading.Event()
+    worker._queue._items.put(reached)
+    worker.put(2)
+    store.release.set()
+
+    assert reached.wait(WAIT)
+    assert worker.flush(WAIT)
+    assert store.batches == [[0], [1], [2]]
+
+
+def test_one_bad_item_does_not_cost_those_that_go_with_it() -> None:
+    class Picky(Store):
+        def put_events(self, items: list[object]) -> None:
+            self.entered.set()
+            assert self.release.wait(WAIT)
+            if "bad" in items:
+                raise ValueError("secret payload")
+            self.batches.append(items)
+
+    store = Picky(held=True)
+    worker, tally = make(not_at_all, many=store.find)
+    worker.put(0)
+    assert store.entered.wait(WAIT)
+    for item in (1, "bad", 2):
+        worker.put(item)
+    store.release.set()
+    assert worker.flush(WAIT)
+
+    assert store.items == [0, 1, 2]
+    assert tally.snapshot() == {"failed": 1, "processed": 3}
+    assert worker.pending == 0
+
+
+@pytest.mark.parametrize("error", [StoreError("the disk is full"), StoreFull("no room")])
+def test_a_store_that_cannot_take_items_is_tried_again(
+    error: StoreError, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is lost, the order stays, and what has no room meanwhile is refused."""
+    log = _worker.Throttle(logging.getLogger("eventkit._worker"))
+    monkeypatch.setattr(_worker._process, "throttle", log)
+    store = Store(error, error, error, held=True)
+    worker, tally = make(not_at_all, many=store.find, max_items=3)
+    accepted = [worker.put(number) for number in range(5)]
+    store.release.set()
+    assert worker.flush(WAIT)
+
+    assert accepted == [True, True, True, False, False]
+    assert store.items == [0, 1, 2]
+    assert tally.snapshot() == {"processed": 3}
+    assert caplog.text.count("the store cannot take them") == 1
+
+
+def test_a_store_that_is_nearly_full_takes_what_fits() -> None:
+    """What is too much together goes in parts, in order, each as soon as there is room."""
+
+    class Nearly(Store):
+        room = 0
+
+        def put_events(self, items: list[object]) -> None:
+            self.entered.set()
+            assert self.release.wait(WAIT)
+            if len(items) > self.room:
+                self.room += 1
+                raise StoreFull("no room")
+            self.room -= len(items)
+            self.batches.append(items)
+
+    store = Nearly(held=True)
+    worker, tally = make(not_at_all, many=store.find)
+    for number in range(8):
+        worker.put(number)
+    store.release.set()
+    assert worker.flush(WAIT)
+
+    assert store.items == list(range(8))
+    assert max(map(len, store.batches)) > 1
+    assert tally.snapshot() == {"processed": 8}
+    assert worker.pending == 0
+
+
+def test_close_gives_up_the_parts_that_are_left_too() -> None:
+    class Picky(Store):
+        alone = threading.Event()
+
+        def put_events(self, items: list[object]) -> None:
+            self.entered.set()
+            assert self.release.wait(WAIT)
+            if "too large" in items:
+                if len(items) == 1:
+                    self.alone.set()
+                raise StoreFull("no room")
+            self.batches.append(items)
+
+    store = Picky(held=True)
+    worker, tally = make(not_at_all, many=store.find)
+    worker.put(0)
+    assert store.entered.wait(WAIT)
+    for item in (1, "too large", 2, 3):
+        worker.put(item)
+    store.release.set()
+    assert store.alone.wait(WAIT)
+    assert not worker.close(0.05)
+    thread = worker._queue._thread
+    assert thread is not None
+    thread.join(WAIT)
+
+    assert store.items == [0, 1]
+    assert tally.snapshot() == {"lost:closed": 3, "processed": 2}
+    assert worker.pending == 0
+
+
+def test_a_store_that_takes_one_at_a_time_is_tried_again_too() -> None:
+    errors: list[Any] = [StoreFull("no room"), None, None]
+    taken = []
+
+    def consume(item: Any) -> None:
+        if error := errors.pop(0):
+            raise error
+        taken.append(item)
+
+    worker, tally = make(consume)
+    worker.put(1)
+    worker.put(2)
+    assert worker.flush(WAIT)
+
+    assert taken == [1, 2]
+    assert tally.snapshot() == {"processed": 2}
+
+
+def test_other_failures_of_delivery_are_not_tried_again() -> None:
+    """Who delivers directly tries once; only the store says that nothing has happened."""
+    store = Store(DeliveryError("nobody there", retryable=True))
+    worker, tally = make(not_at_all, many=store.find)
+    worker.put(1)
+    assert worker.flush(WAIT)
+
+    assert tally.snapshot() == {"failed": 1}
+
+
+def test_close_gives_up_what_the_store_has_no_room_for() -> None:
+    store = FullStore()
+    worker, tally = make(not_at_all, many=store.find)
+    for number in range(5):
+        worker.put(number)
+    assert store.tried.acquire(timeout=WAIT)
+
+    assert not worker.close(0.05)
+    thread = worker._queue._thread
+    assert thread is not None
+    thread.join(WAIT)
+
+    assert not thread.is_alive()
+    assert tally.snapshot() == {"lost:closed": 5}
+    assert worker.pending == 0
+
+
+def test_close_gives_up_what_is_just_being_refused() -> None:
+    """Also when the refusal comes after the end: every item is counted once."""
+    store = FullStore(held=True)
+    worker, tally = make(not_at_all, many=store.find)
+    for number in range(5):
+        worker.put(number)
+    assert store.entered.wait(WAIT)
+
+    assert not worker.close(0.01)
+    store.release.set()
+    thread = worker._queue._thread
+    assert thread is not None
+    thread.join(WAIT)
+
+    assert tally.snapshot() == {"lost:closed": 5}
+    assert worker.pending == 0
+
+
+def test_what_takes_many_is_found_when_it_is_needed() -> None:
+    """When it cannot be found, each item says why."""
+    store = Store()
+    answers: list[Any] = [ImportError("not yet"), store.put_events]
+
+    def find() -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    worker, tally = make(not_at_all, many=find)
+    worker.put(1)
+    assert worker.flush(WAIT)
+    worker.put(2)
+    assert worker.flush(WAIT)
+
+    assert store.items == [2]
+    assert tally.snapshot() == {"failed": 1, "processed": 1}
 
 
 def test_flush_gives_up_when_time_is_up() -> None:
@@ -348,6 +626,35 @@ def test_a_consumer_that_hangs_delays_the_end_of_the_process_for_a_bounded_time(
     assert 1.9 <= float(seconds) <= 4
     assert counts.split("\n")[0].count("'lost:exit': 4") == 3
     assert "12 events were still queued when the process ended" in done.stderr
+
+
+def test_a_store_without_room_delays_the_end_of_the_process_for_a_bounded_time() -> None:
+    done = run(
+        """
+        import atexit, time
+        from eventkit import _worker
+        from eventkit._counting import Tally
+        from eventkit.exceptions import StoreFull
+        tally, start = Tally(), []
+        def report():
+            print(round(time.monotonic() - start[0], 1), tally.snapshot())
+        atexit.register(report)
+        def put_events(items):
+            raise StoreFull("there is no room")
+        worker = _worker.Worker(
+            print, many=lambda: put_events, max_items=100, max_weight=1, tally=tally
+        )
+        for number in range(5):
+            worker.put(number)
+        start.append(time.monotonic())
+        """
+    )
+
+    seconds, counts = done.stdout.split(maxsplit=1)
+    assert done.returncode == 0, done.stderr
+    assert 1.9 <= float(seconds) <= 4
+    assert counts.strip() == "{'lost:exit': 5}"
+    assert "5 events were still queued when the process ended" in done.stderr
 
 
 def test_a_forked_child_leaves_the_queue_of_its_parent_alone() -> None:
