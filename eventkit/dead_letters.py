@@ -7,109 +7,62 @@ A document that a consumer will never take, or that there is no room or time for
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, overload
 
-import attrs
-
-from eventkit._appending import append
 from eventkit._counting import Tally
+from eventkit._letter import DeadLetter, Sink, as_json
+from eventkit._letter_file import FileDeadLetters
+from eventkit._sealing import Key
 from eventkit._throttle import Throttle, describe
-from eventkit.exceptions import ConfigurationError
-from eventkit.typing import Json
+from eventkit.exceptions import ConfigurationError, TranslationError
+from eventkit.typing import Event
+
+if TYPE_CHECKING:
+    from eventkit.store import DeadLetters
+
+__all__ = [
+    "DeadLetter",
+    "DeadLetterBox",
+    "FileDeadLetters",
+    "MemoryDeadLetters",
+    "Sink",
+    "TranslationLetters",
+    "open_dead_letters",
+]
 
 _log = logging.getLogger(__name__)
 
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-@attrs.frozen(kw_only=True)
-class DeadLetter:
-    """Documents that a consumer did not get. They do not show in `repr`."""
-
-    consumer: str
-    """The consumer's id."""
-    reason: str
-    """A slug: ``http_400``, ``not_acknowledged``, ``queue_full``, ``closed``, ..."""
-    documents: list[Json] = attrs.field(repr=False)
-    name: str = ""
-    """The name of the event that they come from."""
-    status: int | None = None
-    """The HTTP status that refused them."""
-    response: str = attrs.field(default="", repr=False)
-    """The beginning of what the receiver said, without secrets."""
-    attempts: int = 0
-    """How many requests they were part of."""
-    time: datetime = attrs.field(factory=_now)
-    """When they were given up, in UTC."""
-
-    def as_dict(self) -> Json:
-        """Give it as a JSON object."""
-        return attrs.asdict(self) | {"time": self.time.isoformat()}
-
-    @classmethod
-    def from_dict(cls, letter: Mapping[str, Any]) -> Self:
-        """Make one of what `as_dict` gave."""
-        return cls(**{**letter, "time": datetime.fromisoformat(letter["time"])})
-
-
-Sink = Callable[[DeadLetter], Any]
-"""Takes a dead letter. It is called from the threads that deliver, and may raise."""
-
-
-class FileDeadLetters:
-    """
-    A sink that appends dead letters to a file, one JSON object a line.
-
-    Several threads and processes may share the file. Only its owner may read it: the documents are
-    about learners.
-
-    Args:
-        path: the file; its folder must exist.
-
-        sync: wait for the disk each time, so that letters survive a power failure.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], *, sync: bool = False) -> None:
-        self.path = Path(path)
-        self._sync = sync
-        if self.path.is_dir() or not self.path.absolute().parent.is_dir():
-            raise ConfigurationError(
-                f"dead_letters: {self.path} cannot be a file; name one in a folder that exists"
-            )
-
-    def __repr__(self) -> str:
-        return f"FileDeadLetters({str(self.path)!r})"
-
-    def __call__(self, letter: DeadLetter) -> None:
-        """Append *letter*."""
-        line = json.dumps(letter.as_dict(), separators=(",", ":"))
-        append(self.path, line.encode("ascii") + b"\n", mode=0o600, sync=self._sync)
+_SQLITE = b"SQLite format 3\0"
 
 
 class MemoryDeadLetters:
-    """A list of the latest dead letters; beyond *max_size* the oldest go, counted as overflow."""
+    """
+    The latest dead letters; beyond *max_size* the oldest go, counted as overflow.
+
+    A letter that comes again takes the place of the one that is there.
+    """
 
     def __init__(self, max_size: int = 1_000) -> None:
-        self._letters: deque[DeadLetter] = deque(maxlen=max_size)
+        self._letters: dict[str, DeadLetter] = {}
+        self._max_size = max_size
         self._lock = Lock()
         self.overflow = 0
 
     def __call__(self, letter: DeadLetter) -> None:
         """Keep *letter*."""
         with self._lock:
-            full = len(self._letters) == self._letters.maxlen
-            self.overflow += full
-            self._letters.append(letter)
+            self._letters.pop(letter.id, None)
+            full = len(self._letters) >= self._max_size
+            if full:
+                del self._letters[next(iter(self._letters))]
+                self.overflow += 1
+            self._letters[letter.id] = letter
         if full:
             _throttle.warning(
                 "overflow",
@@ -121,8 +74,7 @@ class MemoryDeadLetters:
         return len(self._letters)
 
     def __iter__(self) -> Iterator[DeadLetter]:
-        with self._lock:
-            return iter(list(self._letters))
+        return iter(self[:])
 
     @overload
     def __getitem__(self, index: int) -> DeadLetter: ...
@@ -130,12 +82,117 @@ class MemoryDeadLetters:
     def __getitem__(self, index: slice) -> list[DeadLetter]: ...
     def __getitem__(self, index: int | slice) -> DeadLetter | list[DeadLetter]:
         with self._lock:
-            return list(self._letters)[index]
+            return list(self._letters.values())[index]
+
+    def remove(self, ids: Collection[str]) -> int:
+        """Forget the letters with these ids; give how many there were."""
+        with self._lock:
+            return sum(self._letters.pop(name, None) is not None for name in set(ids))
 
     def clear(self) -> None:
         """Forget all of them."""
         with self._lock:
             self._letters.clear()
+
+
+def open_dead_letters(path: str | os.PathLike[str], key: Key | None = None) -> DeadLetters:
+    """
+    Give the dead letters at *path*: a file of JSON lines, or a store with letters in it.
+
+    Args:
+        path: what the router has as ``dead_letters`` or as ``store``.
+
+        key: what they are encrypted with, see `FileDeadLetters`.
+
+    Raises:
+        ConfigurationError: there is no such file, or the key is none.
+        OSError: it cannot be read.
+    """
+    file = Path(path)
+    if not file.is_file():
+        what = "is a folder" if file.is_dir() else "does not exist"
+        raise ConfigurationError(
+            f"dead letters: {file} {what}; name the file that the router has as dead_letters or "
+            "as store"
+        )
+    with file.open("rb") as stream:
+        is_store = stream.read(len(_SQLITE)) == _SQLITE
+    if not is_store:
+        return FileDeadLetters(file, key=key)
+    # Whoever has a file only need not have the store.
+    from eventkit.sqlite_store import SQLiteStore  # noqa: PLC0415
+
+    letters: DeadLetters = SQLiteStore(file, key=key).dead_letters
+    return letters
+
+
+class TranslationLetters:
+    """
+    Keep events that cannot be translated as dead letters: an ``on_error`` for translators.
+
+    Events that have no translation by design are none of them. The letters hold the original event,
+    personal data included: give the file a key.
+
+    Args:
+        letters: the path of a file, or whatever takes dead letters, such as a `FileDeadLetters`
+            with a key or the ``dead_letters`` of a store.
+
+        protocol: the protocol of the translator, so that replaying knows which translation failed.
+            Without it all are done again; ids make that harmless.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+    """
+
+    def __init__(self, letters: Sink | str | os.PathLike[str], *, protocol: str = "") -> None:
+        if letters is None:
+            raise ConfigurationError("letters: expected the path of a file or a callable, got None")
+        if protocol not in ("", "xapi", "caliper"):
+            raise ConfigurationError(
+                f"protocol: expected 'xapi', 'caliper' or nothing, got {protocol!r:.80}"
+            )
+        self._protocol = protocol
+        self._box = DeadLetterBox(letters)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._protocol}>"
+
+    def __call__(self, error: BaseException, event: Event) -> None:
+        """Keep *event*. Never raises."""
+        self._box.put(translation_letter(error, event, self._protocol))
+
+    def stats(self) -> dict[str, int]:
+        """Count letters that could not be kept, as `DeadLetterBox.stats` does."""
+        return self._box.stats()
+
+
+def translation_letter(error: BaseException, event: Event, protocol: str = "") -> DeadLetter:
+    """Make the dead letter of an *event* whose translation has failed with *error*."""
+    name = getattr(error, "name", None)
+    if not isinstance(name, str) or not name:
+        name = ""
+        with suppress(Exception):  # whatever an event is
+            name = str(event.get("name") or event.get("event_type") or "")
+    copied = as_json(event)
+    detail = _detail(error) if copied is not None else f"{_detail(error)}; the event is not JSON"
+    return DeadLetter(
+        consumer="",
+        reason="translation_failed",
+        documents=[],
+        name=name,
+        protocol=protocol,
+        detail=detail,
+        event=copied,
+    )
+
+
+def _detail(error: BaseException) -> str:
+    """Say what is wrong, without what the event holds."""
+    if not isinstance(error, TranslationError):
+        return describe(error)
+    where = f" at {error.field}" if error.field else ""
+    cause = f": {describe(error.__cause__)}" if error.__cause__ is not None else ""
+    return f"{error.reason}{where}{cause}"
 
 
 class DeadLetterBox:
@@ -161,19 +218,32 @@ class DeadLetterBox:
         self.kept = MemoryDeadLetters()
         self._tally = Tally()
 
-    def put(self, letter: DeadLetter) -> None:
-        """Hand *letter* over. Never raises."""
-        _throttle.warning(
-            f"{letter.consumer} {letter.reason}",
-            "Consumer %s: %d document(s) of event %r to the dead letters: %s",
-            letter.consumer,
-            len(letter.documents),
-            letter.name,
-            letter.reason,
-        )
+    def announce(self, letter: DeadLetter) -> None:
+        """Log that there is a letter, now and then."""
+        if letter.consumer:
+            _throttle.warning(
+                f"{letter.consumer} {letter.reason}",
+                "Consumer %s: %d document(s) of event %r to the dead letters: %s",
+                letter.consumer,
+                len(letter.documents),
+                letter.name,
+                letter.reason,
+            )
+        else:
+            _throttle.warning(
+                letter.detail,
+                "Event %r to the dead letters: %s, %s",
+                letter.name,
+                letter.reason,
+                letter.detail,
+            )
+
+    def put(self, letter: DeadLetter) -> bool:
+        """Hand *letter* over; False: it is only in memory, against our will. Never raises."""
+        self.announce(letter)
         if self._sink is None:
             self.kept(letter)
-            return
+            return True
         try:
             self._sink(letter)
         except Exception as error:  # noqa: BLE001 - delivery goes on, and the letter is kept
@@ -182,6 +252,8 @@ class DeadLetterBox:
                 "sink", "The dead letter sink failed, letters stay in memory: %s", describe(error)
             )
             self.kept(letter)
+            return False
+        return True
 
     def stats(self) -> dict[str, int]:
         """Count letters that the sink failed to take, and letters that memory had no room for."""

@@ -1,0 +1,43 @@
+"""Finding somebody in dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from eventkit import _fields
+from eventkit._letter import DeadLetter
+from eventkit.source import Source
+
+
+def mentions(letter: DeadLetter, person: str) -> bool:
+    """
+    Tell whether *letter* is about *person*: a user id, a username, or the id of an actor.
+
+    Everybody counts whom the event names, and every agent or person in the documents. Of an IRI the
+    part behind its last slash or colon is enough (the anonymised id, the e-mail address).
+    """
+    if letter.event is not None and person in _fields.people(Source(letter.event), ""):
+        return True
+    return any(
+        person in (found, found.rpartition("/")[2], found.rpartition(":")[2])
+        for found in _agents(letter.documents)
+    )
+
+
+def _agents(value: Any) -> Iterator[str]:
+    """Give the ids of all agents of xAPI and persons of Caliper in *value*."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list):
+            waiting += item
+        elif isinstance(item, dict):
+            waiting += item.values()
+            account = item.get("account")
+            named = [item.get(key) for key in ("mbox", "mbox_sha1sum", "openid")]
+            named.append(account.get("name") if isinstance(account, dict) else None)
+            # Caliper may give an actor as its IRI alone.
+            named.append(item.get("actor"))
+            named.append(item.get("id") if item.get("type") == "Person" else None)
+            yield from (text for text in named if isinstance(text, str))
