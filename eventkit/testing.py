@@ -1,5 +1,5 @@
 """
-Checks for those who add events: golden cases.
+Checks for those who add events (golden cases), and for those who write a store.
 
 A golden case is a JSON file named after its event: ``<event name>.json``, or
 ``<event name>.<form>.json`` where one event has several forms. It holds an event, and what becomes
@@ -18,6 +18,8 @@ and read it: it is the documentation of the translation. In a package with event
 
     def test_every_event_has_a_case():
         assert events_without_case(EVENTS, CASES) == []
+
+`check_store` tells whether a `eventkit.store.Store` keeps its promises.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from eventkit._store_checks import check_store
 from eventkit._translator import Translator
 from eventkit.caliper import CaliperTranslator
 from eventkit.caliper_validation import event_errors
@@ -37,6 +40,17 @@ from eventkit.source import Source, username
 from eventkit.typing import Json
 from eventkit.validation import statement_errors
 from eventkit.xapi import XAPITranslator
+
+__all__ = [
+    "COURSES",
+    "LMS_ROOT",
+    "check_case",
+    "check_store",
+    "events_without_case",
+    "golden_cases",
+    "translate_case",
+    "write_case",
+]
 
 LMS_ROOT = "https://lms.lakeside.example.org"
 """The LMS that golden cases come from."""
