@@ -1,0 +1,1 @@
+"""How fast eventkit is, beside its peers and beside the floor."""

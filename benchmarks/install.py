@@ -1,0 +1,92 @@
+"""
+Install what is measured, each candidate in an environment of its own.
+
+    python -m benchmarks.install [eventkit] [erb] [ralph]
+
+What is installed already stays. The folders are ``.venv-bench``, ``.venv-bench-erb`` and
+``.venv-bench-ralph`` in the root of the project.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One environment: where it is, what is in it, and what must be importable from it."""
+
+    folder: Path
+    requirements: tuple[str, ...]
+    check: str
+
+    @property
+    def python(self) -> Path:
+        """The interpreter."""
+        return self.folder / "bin" / "python"
+
+    @property
+    def mark(self) -> Path:
+        """The file that tells that the environment is complete."""
+        return self.folder / "installed.txt"
+
+    def is_complete(self) -> bool:
+        """Tell whether this very environment is there."""
+        wanted = "\n".join(self.requirements)
+        return self.mark.is_file() and self.mark.read_text(encoding="utf-8") == wanted
+
+
+ENVIRONMENTS = {
+    "eventkit": Environment(
+        ROOT / ".venv-bench",
+        (f"--editable={ROOT}", "orjson>=3.10", "jsonschema-rs>=0.36", "matplotlib>=3.9,<4"),
+        "import eventkit, orjson, matplotlib",
+    ),
+    "erb": Environment(
+        ROOT / ".venv-bench-erb",
+        ("edx-event-routing-backends==9.3.8",),
+        "import event_routing_backends, tincan, requests",
+    ),
+    "ralph": Environment(
+        ROOT / ".venv-bench-ralph",
+        # Ralph's models import requests and its command's libraries; its extras do not name all.
+        ("ralph-malph[cli]==5.1.0", "requests"),
+        "import ralph.models.converter, ralph.models.edx.converters.xapi",
+    ),
+}
+
+
+def install(environment: Environment) -> None:
+    """Make the environment, unless this very one is there and complete."""
+    if environment.is_complete():
+        return
+    venv.create(environment.folder, clear=True, with_pip=True)
+    python = str(environment.python)
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "-qq"]
+    subprocess.run([*pip, "install", *environment.requirements], check=True)
+    subprocess.run([python, "-c", environment.check], check=True, cwd=environment.folder)
+    # Last: an environment that is half done must not pass for a whole one.
+    environment.mark.write_text("\n".join(environment.requirements), encoding="utf-8")
+
+
+def main(names: list[str]) -> None:
+    """Install the environments of these *names*, or all."""
+    for name in names or list(ENVIRONMENTS):
+        if not ENVIRONMENTS[name].is_complete():
+            print(f"Installing {name} into {ENVIRONMENTS[name].folder.name}", file=sys.stderr)
+        install(ENVIRONMENTS[name])
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (subprocess.CalledProcessError, OSError) as error:
+        sys.exit(f"could not be installed: {error}")
+    except KeyError as error:
+        sys.exit(f"{error} is none of {', '.join(ENVIRONMENTS)}")
