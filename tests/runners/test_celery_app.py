@@ -1,0 +1,114 @@
+"""examples/celery_app.py in real workers, which are killed."""
+
+from __future__ import annotations
+
+import json
+
+import psutil
+import pytest
+from fault_routes import until
+from fault_server import hang, respond, serving
+from redis_server import redis_server
+from runner_processes import events, ids, runners
+
+WORKER = ("-m", "celery", "-A", "site_celery", "worker", "--concurrency=1", "--loglevel=INFO")
+
+SITE = """
+from celery_app import app
+
+app.conf.broker_url = {broker!r}
+app.conf.broker_transport_options = {options!r}
+# How long a killed process of the pool may still turn out to have finished its task.
+app.conf.worker_lost_wait = 1
+"""
+
+
+@pytest.fixture
+def site(tmp_path):
+    with serving() as server, runners(tmp_path, server.url) as processes:
+        yield server, processes
+
+
+def use_folder(folder):
+    """Have a folder for a broker: one that needs no server, and loses what a worker holds."""
+    queue, control = folder / "queue", folder / "control"
+    queue.mkdir()
+    options = {
+        "data_folder_in": str(queue),
+        "data_folder_out": str(queue),
+        "control_folder": str(control),
+    }
+    (folder / "site_celery.py").write_text(SITE.format(broker="filesystem://", options=options))
+
+
+def use_redis(folder, redis):
+    """Have Redis for a broker that looks for what dead workers hold at once, not in minutes."""
+    options = {
+        "visibility_timeout": 2,
+        "unacked_restore_interval": 1,
+        "unacked_restore_throttle": 1,
+    }
+    (folder / "site_celery.py").write_text(SITE.format(broker=redis.url, options=options))
+
+
+def share(processes, given):
+    """Hand *given* events to Celery, as the LMS does."""
+    program = "import json, sys, site_celery, celery_app\n"
+    program += "for event in json.load(sys.stdin): celery_app.share_event.delay(event)"
+    process = processes.start("-c", program)
+    process.stdin.write(json.dumps(given).encode())
+    process.stdin.close()
+    processes.done(process)
+
+
+def test_a_task_whose_process_is_killed_is_done_by_the_next(site, tmp_path):
+    server, processes = site
+    given = events(0)
+    use_folder(tmp_path)
+    server.script.append(hang)
+    share(processes, given)
+
+    worker = processes.start(*WORKER)
+    until(lambda: server.requests)
+    [child] = psutil.Process(worker.pid).children()
+    child.kill()
+    server.wait_for(lambda: server.stored)
+    processes.stop(worker)
+
+    assert set(server.stored) == ids(given)
+    assert len(server.requests) == 2
+
+
+def test_what_a_killed_worker_held_another_one_delivers(site, tmp_path):
+    """One task was under way, and the others waited in the worker for their next attempt."""
+    server, processes = site
+    given = events(*range(3))
+    with redis_server(tmp_path) as redis:
+        use_redis(tmp_path, redis)
+        server.script += [respond(503, Retry_After="1"), respond(503, Retry_After="1"), hang]
+        share(processes, given)
+        killed = processes.start(*WORKER)
+        until(lambda: len(server.requests) == 3)
+        processes.kill(killed)
+        assert not server.stored
+
+        worker = processes.start(*WORKER)
+        server.wait_for(lambda: len(server.stored) == len(given))
+        processes.stop(worker)
+
+    assert set(server.stored) == ids(given)
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [({"CONSUMERS": "elsewhere.json"}, "elsewhere.json"), ({"IDENTITY_SECRET": ""}, "secret")],
+)
+def test_a_worker_does_not_start_with_settings_that_are_wrong(site, tmp_path, settings, why):
+    _, processes = site
+    use_folder(tmp_path)
+
+    worker = processes.start(*WORKER, **settings)
+
+    assert worker.wait(20) != 0
+    assert "celery_app: " in processes.log()
+    assert why in processes.log()
