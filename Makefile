@@ -2,6 +2,7 @@
 #
 #   make demo    see the whole path work on this machine
 #   make test    lint, type checks and all tests
+#   make bench   measure everything, side by side with the peers
 #
 # A Python of your choice: make demo PYTHON=/path/to/python3.12 (then `make clean` first, if it ran before).
 
@@ -12,13 +13,15 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint format bench bench-quick guard clean
 
 help:
 	@echo 'make demo     see the whole path work on this machine'
 	@echo 'make test     lint, type checks and all tests'
 	@echo 'make lint     lint and type checks only'
 	@echo 'make format   format the code'
+	@echo 'make bench    measure everything beside the peers, half an hour; bench-quick: a few minutes'
+	@echo 'make guard    see whether translating has come to cost more'
 	@echo 'make clean    remove what the other targets made'
 
 demo: $(VENV)/.installed
@@ -37,8 +40,26 @@ format: $(VENV)/.test-installed
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
+# Everything measured beside the peers, which are installed first. Only a full run is worth being
+# written into the documentation.
+bench: .bench-installed
+	@.venv-bench/bin/python -m benchmarks.run --size full
+	@.venv-bench/bin/python -m benchmarks.report benchmarks/results/full.json
+	@.venv-bench/bin/python -m benchmarks.targets benchmarks/results/full.json
+
+bench-quick: .bench-installed
+	@.venv-bench/bin/python -m benchmarks.run --size quick
+	@.venv-bench/bin/python -m benchmarks.targets --show benchmarks/results/quick.json
+
+.PHONY: .bench-installed
+.bench-installed: $(VENV)/.created
+	@$(BIN)/python -m benchmarks.install
+
+guard: $(VENV)/.installed
+	@$(BIN)/python benchmarks/guard.py
+
 clean:
-	rm -rf $(VENV) .venv-lrs build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lrs .venv-bench .venv-bench-erb .venv-bench-ralph .bench build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first Python that is new enough, unless PYTHON says which.

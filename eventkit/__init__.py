@@ -5,20 +5,30 @@ from __future__ import annotations
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
 from eventkit.caliper import CaliperTranslator
 from eventkit.consumers import Consumer
-from eventkit.dead_letters import DeadLetter, FileDeadLetters
+from eventkit.dead_letters import (
+    DeadLetter,
+    FileDeadLetters,
+    TranslationLetters,
+    open_dead_letters,
+)
 from eventkit.exceptions import (
     ConfigurationError,
     DeliveryError,
     DropEvent,
     EventkitError,
     EventParseError,
+    StoreError,
+    StoreFull,
     TranslationError,
     UnsupportedEvent,
 )
 from eventkit.filters import Filter
 from eventkit.identity import CachedCourses, CachedIdentity, HMACIdentity, MappingIdentity
 from eventkit.parsing import parse_line
+from eventkit.relay import Relay
+from eventkit.replaying import replay
 from eventkit.router import Router
+from eventkit.sqlite_store import SQLiteStore
 from eventkit.xapi import XAPITranslator
 
 __all__ = [
@@ -38,9 +48,16 @@ __all__ = [
     "HMACIdentity",
     "MappingIdentity",
     "RealTimeBackend",
+    "Relay",
     "Router",
+    "SQLiteStore",
+    "StoreError",
+    "StoreFull",
     "TranslationError",
+    "TranslationLetters",
     "UnsupportedEvent",
     "XAPITranslator",
+    "open_dead_letters",
     "parse_line",
+    "replay",
 ]

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
+
+import attrs
 
 from eventkit._clock import Clock
-from eventkit._throttle import describe
+from eventkit._jsonable import from_json, to_json
+from eventkit._throttle import SafeLogger, describe
 from eventkit.consumers import Consumer
-from eventkit.dead_letters import DeadLetter, DeadLetterBox
+from eventkit.dead_letters import DeadLetter
+from eventkit.instrumentation import Details, What, is_on, tell
 from eventkit.transports import Answer, Document, Transport, Verdict
-from eventkit.typing import Json
+from eventkit.typing import Event, Json
 
-_log = logging.getLogger(__name__)
+_log = SafeLogger(__name__)
 
+MAX_REFUSALS = 20
+"""
+Documents in a row that a consumer may refuse for good without taking any. Then it is not the
+documents: it is paused, so that a wrong setting does not empty its queue into the dead letters.
+"""
+_OPEN_AFTER = 5
+"""Failed requests in a row after which a consumer counts as down."""
+_STEADY = 20
+"""Requests of a reduced size that must arrive before a larger one is tried."""
+_TOO_LARGE = 413
 
-def encode(document: Json) -> bytes:
-    """
-    Write *document* out, once for all requests: the same id must mean the same bytes.
+Way = Literal["delivered", "dead", "dropped", "returned"]
+"""How documents leave."""
 
-    Raises:
-        ValueError, TypeError, RecursionError: it is not JSON.
-    """
-    return json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
+Bury = Callable[[Document, DeadLetter], object]
+"""Keeps the dead letter of a document. It must not raise."""
 
 
 def size_of(document: Document) -> int:
@@ -42,24 +52,37 @@ class Lane:
     """
     The way of documents to one consumer, whoever drives it.
 
-    Every document that enters leaves in one of three ways, and all are counted together, so that
-    ``enqueued == delivered + dead + returned + pending`` holds at any moment. ``returned`` are
+    Every document that enters leaves in one way, and all are counted together, so that ``enqueued
+    == delivered + dead + dropped + returned + pending`` holds at any moment. ``returned`` are
     documents given back to a caller who drives the lane himself and was told to try again.
     """
 
     def __init__(
-        self, consumer: Consumer, transport: Transport, box: DeadLetterBox, clock: Clock
+        self, consumer: Consumer, transport: Transport, *, bury: Bury, clock: Clock
     ) -> None:
         self.consumer = consumer
         self.changed = threading.Condition()
         """Guards all counts, and whatever queue the lane's driver keeps."""
         self.pending = 0
         self._transport = transport
-        self._box = box
+        self._bury = bury
         self._clock = clock
         self._counts: Counter[str] = Counter()
         self._trouble: Answer | None = None
         self._trouble_since = 0.0
+        self._failures = 0
+        self._refusals = 0
+        self._bound: int | None = None
+        self._steady = 0
+
+    def change(self, consumer: Consumer, transport: Transport) -> None:
+        """Go on with other settings; a request that is under way is not disturbed."""
+        with self.changed:
+            before, self._transport = self._transport, transport
+            self.consumer = consumer
+            self._trouble = self._bound = None
+            self._failures = self._refusals = 0
+        before.close()
 
     @property
     def room(self) -> int:
@@ -69,11 +92,23 @@ class Lane:
             limit = min(limit, self._transport.max_bytes)
         return limit - self._transport.overhead
 
-    def cut(self, queue: deque[Document]) -> list[Document]:
-        """Take one request's worth from the front of *queue*; what is too large goes alone."""
+    def cut(self, queue: deque[Document], most: int | None = None) -> list[Document]:
+        """
+        Take one request's worth from the front of *queue*; what is too large goes alone.
+
+        At most *most* documents, if fewer than the consumer's setting allows, and no more bytes
+        than it has not found too large lately.
+        """
+        room = self.room if self._bound is None else min(self.room, self._bound)
+        return self._cut(queue, room, most)
+
+    def _cut(self, queue: deque[Document], room: int, most: int | None = None) -> list[Document]:
         taken = [queue.popleft()]
-        room = self.room - size_of(taken[0])
-        while queue and len(taken) < self.consumer.batch.max_size:
+        room -= size_of(taken[0])
+        limit = self.consumer.batch.max_size
+        if most is not None:
+            limit = min(limit, most)
+        while queue and len(taken) < limit:
             room -= size_of(queue[0])
             if room < 0:
                 break
@@ -99,28 +134,32 @@ class Lane:
         Returns:
             What is left to be tried again, and the answer that stopped it (None: *may_go_on* did).
         """
-        waiting = [documents]
+        waiting = [self._entitled(documents)]
         while waiting:
-            if not may_go_on():
-                return _unsettled(waiting), None
             batch = waiting.pop()
+            if not batch:
+                continue
+            if not may_go_on():
+                return _open([*waiting, batch]), None
             answer = self._prepare(batch)
             if answer is None:
                 # What a request may hold may have changed since the batch was made.
                 queue = deque(batch)
-                batch = self.cut(queue)
+                batch = self._cut(queue, self.room)
                 if queue:
                     waiting.append(list(queue))
                 answer = self._request(batch)
+            if answer.verdict is Verdict.REFUSED:
+                answer = self._doubt(batch, answer)
+            if answer.verdict in (Verdict.RETRY, Verdict.PAUSE):
+                self._report(answer)
+                return _open([*waiting, batch]), answer
             if answer.verdict is Verdict.DELIVERED:
                 self._deliver(batch)
-                self._report(None)
-            elif answer.verdict is not Verdict.REFUSED:
-                self._report(answer)
-                return _unsettled([*waiting, batch]), answer
             else:
-                self._report(None)
                 waiting += self._split(batch, answer)
+            if self._refusals < MAX_REFUSALS:
+                self._report(None)
         return [], None
 
     def deliver(self, documents: Iterable[Document]) -> Answer | None:
@@ -137,39 +176,33 @@ class Lane:
                 _, answer = self.push(self.cut(queue))
         finally:
             # Also when the caller's thread is interrupted.
-            self._hand_back(everything)
+            self.give_back(everything)
         return answer
 
     def bury(self, documents: Sequence[Document], reason: str, answer: Answer | None = None) -> int:
         """Give *documents* to the dead letters; tell how many of them nobody had settled before."""
-        mine = self._claim(documents)
+        mine = self._claim(documents, f"dead:{reason}")
         for document in mine:
-            self._box.put(
-                DeadLetter(
-                    consumer=self.consumer.id,
-                    reason=reason,
-                    documents=[json.loads(document.body)],
-                    name=document.name,
-                    status=answer.status if answer else None,
-                    response=answer.response if answer else "",
-                    attempts=document.attempts,
-                )
+            letter = DeadLetter(
+                consumer=self.consumer.id,
+                protocol=self.consumer.protocol,
+                reason=reason,
+                documents=[json.loads(document.body)],
+                name=document.name,
+                status=answer.status if answer else None,
+                response=answer.response if answer else "",
+                detail=answer.detail if answer else "",
+                attempts=document.attempts,
+                event=plain(document.event),
             )
+            self._bury(document, letter)
             self._leave("dead", 1, reason)
+            self.tell("dead", 1, reason)
         return len(mine)
 
-    def bury_unwritten(self, name: str, document: Json) -> None:
-        """Give *document*, which is not JSON, to the dead letters as it is."""
-        self.enter(1)
-        self._box.put(
-            DeadLetter(
-                consumer=self.consumer.id,
-                reason="not_json",
-                documents=[document],
-                name=name,
-            )
-        )
-        self._leave("dead", 1, "not_json")
+    def give_back(self, documents: Sequence[Document]) -> None:
+        """Let go of *documents* that somebody else will bring to the consumer."""
+        self._settle(documents, "returned")
 
     def stats(self) -> dict[str, int]:
         """Copy the counts of one moment."""
@@ -178,14 +211,22 @@ class Lane:
             counts["pending"] = self.pending
             return dict(sorted(counts.items()))
 
+    @property
+    def state(self) -> str:
+        """``ok``, ``retrying``, ``open`` (down: it is only probed) or ``paused``."""
+        if self._trouble is None:
+            return "ok"
+        if self._trouble.verdict is Verdict.PAUSE:
+            return "paused"
+        return "open" if self._failures >= _OPEN_AFTER else "retrying"
+
     def health(self) -> dict[str, Any]:
         """Say how the consumer is doing, in JSON."""
         with self.changed:
-            health: dict[str, Any] = {"state": "ok", "pending": self.pending}
+            health: dict[str, Any] = {"state": self.state, "pending": self.pending}
             trouble = self._trouble
             if trouble is not None:
                 health |= {
-                    "state": "paused" if trouble.verdict is Verdict.PAUSE else "retrying",
                     "reason": trouble.reason,
                     "status": trouble.status,
                     "detail": trouble.detail,
@@ -197,6 +238,25 @@ class Lane:
     def close(self) -> None:
         """Let go of the transport's connections."""
         self._transport.close()
+
+    def _entitled(self, documents: list[Document]) -> list[Document]:
+        """Leave out what the consumer may not have by the rules that it has now."""
+        rules = self.consumer.rules
+        return [each for each in documents if each.rules == rules or self._may_have(each)]
+
+    def _may_have(self, document: Document) -> bool:
+        if document.event is None:
+            if not document.rules and not document.position:
+                # Whoever delivers it without its event has routed it.
+                return True
+            self.bury([document], "rules_changed")
+            return False
+        event = document.event
+        if not self.consumer.accepts(from_json(event) if isinstance(event, bytes) else event):
+            self._settle([document], "dropped", "denied")
+            return False
+        document.rules = self.consumer.rules
+        return True
 
     def _prepare(self, batch: list[Document]) -> Answer | None:
         try:
@@ -211,14 +271,32 @@ class Lane:
             answer = self._transport.send(batch)
         except Exception as error:  # noqa: BLE001 - a transport of any make
             answer = _unexpected(error)
+        failed = answer.verdict is Verdict.RETRY
         with self.changed:
             self._counts["requests"] += 1
-            if answer.verdict is Verdict.RETRY:
-                self._counts["retries"] += 1
+            self._counts["retries"] += failed
+        if failed:
+            self.tell("retried", len(batch), answer.reason)
         return answer
+
+    def _doubt(self, batch: list[Document], answer: Answer) -> Answer:
+        """Take a refusal for a wrong setting when everything is refused."""
+        if self._refusals < MAX_REFUSALS or len(batch) > 1:
+            return answer
+        if self._trouble is not None and self._trouble.reason == _REFUSES_ALL:
+            # One a visit, so that documents which are bad indeed do not block for ever.
+            self.bury(batch, answer.reason, answer)
+        detail = (
+            f"{answer.detail}: it has refused {MAX_REFUSALS} documents in a row and taken none; "
+            "check url and the receiver's settings, then replay the dead letters"
+        )
+        return attrs.evolve(answer, verdict=Verdict.PAUSE, reason=_REFUSES_ALL, detail=detail)
 
     def _split(self, batch: list[Document], answer: Answer) -> list[list[Document]]:
         """Give the parts of a refused *batch* to send next, the last one first."""
+        if answer.status == _TOO_LARGE and len(batch) > 1:
+            self._steady = 0
+            self._bound = sum(map(size_of, batch)) // 2
         accepted = [document for document in batch if document.id in answer.accepted]
         if accepted:
             self._deliver(accepted)
@@ -226,27 +304,43 @@ class Lane:
             return [rest] if rest else []
         if len(batch) == 1:
             self.bury(batch, answer.reason, answer)
+            self._refusals += 1
             return []
         middle = len(batch) // 2
         return [batch[middle:], batch[:middle]]
 
     def _deliver(self, documents: list[Document]) -> None:
-        with self.changed:
-            self._leave("delivered", len(self._claim(documents)))
+        self._refusals = 0
+        if self._bound is not None:
+            self._widen(sum(map(size_of, documents)))
+        self._settle(documents, "delivered")
 
-    def _hand_back(self, documents: list[Document]) -> None:
-        with self.changed:
-            self._leave("returned", len(self._claim(documents)))
+    def _widen(self, arrived: int) -> None:
+        """Let requests grow again after one was too large; *arrived* bytes were not."""
+        self._bound = max(self._bound or 0, arrived)
+        self._steady += 1
+        if self._steady >= _STEADY:
+            self._steady = 0
+            doubled = 2 * self._bound
+            self._bound = doubled if doubled < self.room else None
 
-    def _claim(self, documents: Sequence[Document]) -> list[Document]:
+    def _settle(self, documents: Sequence[Document], how: Way, reason: str = "") -> None:
+        with self.changed:
+            mine = self._claim(documents, f"{how}:{reason}" if reason else how)
+            self._leave(how, len(mine), reason)
+        if mine and how != "returned" and is_on():
+            oldest = min(document.since for document in mine)
+            self.tell(how, len(mine), reason, since=oldest if how == "delivered" else 0)
+
+    def _claim(self, documents: Sequence[Document], outcome: str) -> list[Document]:
         """Settle *documents*, but for those that somebody else has settled."""
         with self.changed:
-            mine = [document for document in documents if not document.is_settled]
+            mine = [document for document in documents if not document.outcome]
             for document in mine:
-                document.is_settled = True
+                document.outcome = outcome
             return mine
 
-    def _leave(self, how: str, number: int, reason: str = "") -> None:
+    def _leave(self, how: Way, number: int, reason: str = "") -> None:
         with self.changed:
             self._counts[how] += number
             if reason:
@@ -258,10 +352,15 @@ class Lane:
     def _report(self, answer: Answer | None) -> None:
         """Keep the state, and log when it changes; None: the consumer has answered as it should."""
         with self.changed:
-            before = self._trouble
+            before, state = self._trouble, self.state
             self._trouble = answer
+            failed = answer is not None and answer.verdict is Verdict.RETRY
+            self._failures = self._failures + 1 if failed else 0
             if answer is not None and (before is None or before.verdict is not answer.verdict):
                 self._trouble_since = self._clock.now()
+            now = self.state
+        if now != state:
+            self.tell("state", 1, now)
         who = self.consumer.id
         if answer is None:
             if before is not None:
@@ -272,15 +371,43 @@ class Lane:
         elif before is None:
             _log.warning("Consumer %s cannot be reached, will be retried: %s", who, answer.detail)
 
+    def tell(self, what: What, number: int, reason: str = "", *, since: float = 0) -> None:
+        """Tell the hooks, if there are any. Not under the lock: they may take their time."""
+        if is_on():
+            tell(
+                Details(
+                    what,
+                    number=number,
+                    component="Router",
+                    consumer=self.consumer.id,
+                    protocol=self.consumer.protocol,
+                    reason=reason,
+                    seconds=self._clock.now() - since if since else None,
+                )
+            )
 
-COUNTS = ("enqueued", "delivered", "dead", "returned", "requests", "retries")
-"""What is always counted; ``dead:<reason>`` comes with the first of its kind."""
+
+COUNTS = ("enqueued", "delivered", "dead", "dropped", "returned", "requests", "retries")
+"""What is always counted; ``dead:<reason>`` and the like come with the first of their kind."""
+
+_REFUSES_ALL = "refuses_everything"
+
+
+def plain(event: Event | bytes | None) -> Json | None:
+    """Give an event as JSON knows it; None when it cannot be."""
+    if event is None:
+        return None
+    try:
+        found = from_json(event if isinstance(event, bytes) else to_json(event))
+    except Exception:  # noqa: BLE001 - whatever an event holds
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _unexpected(error: Exception) -> Answer:
     return Answer(Verdict.RETRY, "transport_error", f"unexpected: {describe(error)}")
 
 
-def _unsettled(parts: list[list[Document]]) -> list[Document]:
+def _open(parts: list[list[Document]]) -> list[Document]:
     """Put the *parts* that wait, the next one last, back in order."""
-    return [document for part in reversed(parts) for document in part if not document.is_settled]
+    return [document for part in reversed(parts) for document in part if not document.outcome]

@@ -1,9 +1,9 @@
-"""Buffered delivery: a bounded queue and a thread for each consumer."""
+"""Delivery in the background: a queue and a thread for each consumer."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
+import itertools
 import threading
 import time
 from collections import deque
@@ -13,15 +13,25 @@ from typing import Any
 import attrs
 
 from eventkit._clock import Clock
+from eventkit._feed import RETRY, Feed
 from eventkit._lane import Lane, size_of
-from eventkit._throttle import describe
+from eventkit._suspicion import Suspicion, may_be_poison
+from eventkit._throttle import SafeLogger, describe
 from eventkit.transports import Answer, Document, Verdict
 
-_log = logging.getLogger(__name__)
+_log = SafeLogger(__name__)
 
 _IDLE = 30.0
 """Seconds without work after which a thread ends; the next document starts another."""
 _MAX_DOUBLINGS = 30
+_GROWTH = 4
+"""After trouble requests begin with one document; with each that arrives they grow by this."""
+_SUSPECT_AFTER = 3
+"""Failures of one document on its own after which it is put on trial."""
+_LOOK_AGAIN = 0.05
+"""Seconds between two looks at whether a shared store is empty."""
+_READ_AHEAD = 2
+"""Requests' worth of documents that are read from the store at a time."""
 
 
 @attrs.frozen
@@ -34,6 +44,7 @@ class Pace:
     backoff_cap: float
     retry_after_cap: float
     pause: float
+    max_age: float | None
 
 
 class Sender:
@@ -41,21 +52,32 @@ class Sender:
     Drive a lane from a thread of its own, so that no consumer waits for another.
 
     Documents leave in the order in which they came. What is to be tried again goes back to the
-    front and is tried for as long as the sender is open.
+    front and is tried for as long as the sender is open: one document at a time, until the consumer
+    takes it.
+
+    With a *feed* the queue is a window on a store, and only the thread puts documents in it.
     """
 
-    def __init__(self, lane: Lane, pace: Pace, clock: Clock) -> None:
+    def __init__(self, lane: Lane, pace: Pace, clock: Clock, feed: Feed | None = None) -> None:
+        self.feed = feed
         self._lane = lane
         self._pace = pace
         self._clock = clock
         self._changed = lane.changed
         self._queue: deque[Document] = deque()
         self._queued_bytes = 0
+        self._held_bytes = 0
+        self._arrivals = itertools.count(1)
         self._in_flight: list[Document] = []
-        self._bytes_in_flight = 0
         self._not_before = -float("inf")
         self._failures = 0
+        self._most: int | None = None
+        self._alone = 0
+        self._suspicion: Suspicion | None = None
+        self._suspect_after = _SUSPECT_AFTER
         self._flushing = 0
+        self._parked = False
+        self._is_other_protocol = False
         self._closed = False
         self._deadline = 0.0
         self._thread: threading.Thread | None = None
@@ -66,23 +88,56 @@ class Sender:
 
         Never waits for the consumer.
         """
-        size = sum(map(size_of, documents))
         with self._changed:
             self._lane.enter(len(documents))
-            refusal = self._refusal(size)
+            refusal = self._refusal(sum(map(_weight, documents)))
             if not refusal:
                 now = self._clock.now()
                 for document in documents:
                     document.since = now
                 was_empty = not self._queue
-                self._queue.extend(documents)
-                self._queued_bytes += size
+                self._append(documents)
                 self._ensure_thread()
                 # Not for every document: the thread need not wake up before a batch is due.
                 if was_empty or self._is_full():
                     self._changed.notify_all()
+        self._lane.tell("enqueued", len(documents))
         if refusal:
             self._lane.bury(documents, refusal)
+
+    def wake(self, number: int = 0) -> None:
+        """Learn that there are *number* more documents in the store; 0: perhaps."""
+        with self._changed:
+            if self.feed is None or self._parked or self._closed:
+                return
+            self.feed.has_more = True
+            self.feed.announced += number
+            self._ensure_thread()
+            if not self._queue or self._is_full():
+                self._changed.notify_all()
+
+    def park(self) -> None:
+        """Send nothing until told to `go_on`; what is queued stays."""
+        with self._changed:
+            self._parked = True
+            self._changed.notify_all()
+
+    def go_on(self, *, is_other_protocol: bool = False) -> None:
+        """
+        Send again, and at once: the settings have changed.
+
+        With another protocol what is queued can no longer be sent: it goes to the dead letters.
+        """
+        with self._changed:
+            self._parked = False
+            self._is_other_protocol |= is_other_protocol
+            self._not_before = -float("inf")
+            self._failures = 0
+            if self.feed is not None:
+                self.feed.has_more = True
+            if self._queue or self.feed is not None:
+                self._ensure_thread()
+            self._changed.notify_all()
 
     @contextlib.contextmanager
     def hurried(self) -> Iterator[None]:
@@ -98,10 +153,18 @@ class Sender:
 
     def wait_until_empty(self, until: float) -> bool:
         """Tell whether nothing is left, as soon as that is so or it is *until*."""
-        with self._changed:
-            return self._changed.wait_for(
-                lambda: not self._lane.pending, max(0.0, until - time.monotonic())
-            )
+        if self.feed is None:
+            with self._changed:
+                return self._changed.wait_for(
+                    lambda: not self._lane.pending, max(0.0, until - time.monotonic())
+                )
+        while not self.feed.is_empty:
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            # Somebody else may be sending it, in another process.
+            time.sleep(min(left, _LOOK_AGAIN))
+        return True
 
     def stop(self, timeout: float) -> None:
         """Take no more documents; use up to *timeout* seconds for those in the queue."""
@@ -111,7 +174,11 @@ class Sender:
             self._changed.notify_all()
 
     def finish(self, until: float) -> bool:
-        """Wait for the end, but not beyond *until*; what is left then goes to the dead letters."""
+        """
+        Wait for the end, but not beyond *until*.
+
+        What is left then goes to the dead letters; what is in a store stays there.
+        """
         thread = self._thread
         if thread is None or not thread.is_alive():
             # Where no thread can be had any more, as at the end of an interpreter, it is ours to
@@ -120,9 +187,11 @@ class Sender:
         elif thread is not threading.current_thread():
             thread.join(max(0.0, until - time.monotonic()))
         with self._changed:
-            left = [*self._in_flight, *self._queue]
-            self._queue.clear()
-            self._queued_bytes = 0
+            left = [*self._in_flight, *self._clear()]
+        if self.feed is not None:
+            self._lane.give_back(left)
+            self._lane.close()
+            return self.feed.is_empty
         # A request that hangs may still succeed. Then it is in both places; ids make that harmless.
         lost = self._lane.bury(left, "closed")
         self._lane.close()
@@ -141,13 +210,13 @@ class Sender:
     def _refusal(self, size: int) -> str:
         if self._closed:
             return "closed"
-        held = self._bytes_in_flight + self._queued_bytes + size
-        if self._lane.pending > self._pace.queue_size or held > self._pace.queue_bytes:
+        is_large = self._held_bytes + size > self._pace.queue_bytes
+        if self._lane.pending > self._pace.queue_size or is_large:
             return "queue_full"
         return ""
 
     def _ensure_thread(self) -> None:
-        if self._thread is not None and self._thread.is_alive():
+        if self._parked or (self._thread is not None and self._thread.is_alive()):
             return
         thread = threading.Thread(
             target=self._run, name=f"eventkit-{self._lane.consumer.id}", daemon=True
@@ -163,64 +232,213 @@ class Sender:
 
     def _run(self) -> None:
         while (batch := self._next()) is not None:
+            if not batch:
+                continue
             answer: Answer | None
             try:
                 left, answer = self._lane.push(batch, self._may_go_on)
             except Exception as error:  # noqa: BLE001 - the thread must live, nothing may be lost
-                left = [document for document in batch if not document.is_settled]
+                left = [document for document in batch if not document.outcome]
                 answer = Answer(Verdict.RETRY, "error", describe(error))
                 _log.warning("Delivery to %s failed: %s", self._lane.consumer.id, answer.detail)
-            self._put_back(left, answer, had_progress=len(left) < len(batch))
+            self._learn(batch, left, answer)
+            self._put_back(batch, left, answer)
+            if self.feed is not None:
+                self.feed.settle(batch)
 
     def _next(self) -> list[Document] | None:
-        """Wait for the next batch that is due; None when the thread is to end."""
+        """Wait for the next batch that is due; None when the thread is to end, [] to look again."""
+        self._refill()
         with self._changed:
-            while True:
-                now = self._clock.now()
-                if self._queue:
-                    wait = self._wait(now)
-                    if self._closed and now + wait > self._deadline:
-                        break
-                    if wait <= 0:
-                        self._in_flight = self._lane.cut(self._queue)
-                        self._bytes_in_flight = sum(map(size_of, self._in_flight))
-                        self._queued_bytes -= self._bytes_in_flight
-                        return self._in_flight
-                    self._clock.wait(self._changed, wait)
-                elif self._closed or not (self._changed.wait(_IDLE) or self._queue or self._closed):
-                    break
-            # Under the lock, so that whoever queues next sees that there is no thread.
-            self._thread = None
-            return None
+            wait = self._wait(self._clock.now())
+            may_read = self.feed is not None and self.feed.is_due
+            is_ending = self._closed and self._clock.now() + wait > self._deadline
+            is_done = self._closed and not self._queue and not may_read
+            if self._parked or is_ending or is_done:
+                self._end()
+                return None
+            if self._has_lost_lease() or self._has_other_protocol():
+                return []
+            if self._queue and wait <= 0:
+                return self._take()
+            if self._queue:
+                self._clock.wait(self._changed, wait)
+            elif self.feed is not None and self.feed.is_failing:
+                self._changed.wait(RETRY)
+            elif not may_read and not (self._changed.wait(_IDLE) or self._queue or self._closed):
+                self._end()
+                return None
+        return []
+
+    def _end(self) -> None:
+        # Under the lock, so that whoever queues next sees that there is no thread.
+        self._thread = None
+        if self.feed is not None:
+            self._drop_window()
+
+    def _refill(self) -> None:
+        """Read on in the store when less than a request's worth is here."""
+        feed = self.feed
+        if feed is None:
+            return
+        with self._changed:
+            size = self._lane.consumer.batch.max_size
+            if self._parked or not feed.is_due or not self._may_go_on():
+                return
+            if len(self._queue) >= size or self._queued_bytes >= self._lane.room:
+                return
+        documents = feed.read(_READ_AHEAD * size, max(1, _READ_AHEAD * self._lane.room))
+        with self._changed:
+            self._append(documents)
+
+    def _has_lost_lease(self) -> bool:
+        """Forget what was read under a lease that has run out: somebody else sends it."""
+        if self.feed is None or self.feed.is_held or not self._queue:
+            return False
+        self._drop_window()
+        return True
+
+    def _has_other_protocol(self) -> bool:
+        """Give up what the consumer does not speak any more."""
+        if not self._is_other_protocol:
+            return False
+        self._is_other_protocol = False
+        unfit = self._clear()
+        self._lane.bury(unfit, "wrong_protocol")
+        if self.feed is not None:
+            self.feed.settle(unfit)
+        return True
+
+    def _drop_window(self) -> None:
+        self._suspicion = None
+        self._lane.give_back(self._clear())
+        if self.feed is not None:
+            self.feed.forget()
+
+    def _append(self, documents: list[Document]) -> None:
+        for document in documents:
+            document.order = next(self._arrivals)
+        self._queue.extend(documents)
+        self._queued_bytes += sum(map(size_of, documents))
+        self._held_bytes += sum(map(_weight, documents))
+
+    def _clear(self) -> list[Document]:
+        """Empty the queue; give what was in it."""
+        left = list(self._queue)
+        self._queue.clear()
+        self._queued_bytes = 0
+        self._held_bytes = sum(map(_weight, self._in_flight))
+        return left
+
+    def _take(self) -> list[Document]:
+        """Take the next batch from the queue."""
+        if self._suspicion is not None:
+            place = self._suspicion.pick(self._queue)
+            if place is not None:
+                batch = [self._queue[place]]
+                del self._queue[place]
+            else:
+                # There is nothing to compare it with.
+                self._suspicion = None
+        if self._suspicion is None:
+            batch = self._lane.cut(self._queue, self._most)
+        self._in_flight = batch
+        self._queued_bytes -= sum(map(size_of, batch))
+        return batch
 
     def _wait(self, now: float) -> float:
         """Give the seconds until the next batch is due."""
         wait = self._not_before - now
-        if not (self._is_full() or self._flushing or self._closed):
+        if self._queue and not (self._is_full() or self._flushing or self._closed):
             wait = max(wait, self._queue[0].since + self._lane.consumer.batch.max_wait - now)
         return max(0.0, wait)
 
     def _is_full(self) -> bool:
-        return (
-            len(self._queue) >= self._lane.consumer.batch.max_size
-            or self._queued_bytes >= self._lane.room
-        )
+        known = len(self._queue) + (self.feed.announced if self.feed is not None else 0)
+        return known >= self._lane.consumer.batch.max_size or self._queued_bytes >= self._lane.room
 
     def _may_go_on(self) -> bool:
+        if self._parked or (self.feed is not None and not self.feed.is_held):
+            return False
         return not self._closed or self._clock.now() < self._deadline
 
-    def _put_back(self, left: list[Document], answer: Answer | None, *, had_progress: bool) -> None:
+    def _learn(self, batch: list[Document], left: list[Document], answer: Answer | None) -> None:
+        """Find out whether it is the consumer that fails, or one document that makes it fail."""
+        if answer is None and left:
+            # It was not sent at all: we are closing.
+            return
+        if answer is None or len(left) < len(batch):
+            self._suspect_after = _SUSPECT_AFTER
+        blamed = answer if answer is not None and len(batch) == len(left) == 1 else None
+        self._alone = self._alone + 1 if blamed is not None else 0
+        if blamed is not None and not may_be_poison(blamed):
+            self._suspicion = None
+        elif self._suspicion is not None:
+            self._judge(self._suspicion, batch[0], blamed)
+        elif blamed is not None and self._alone >= self._suspect_after:
+            self._suspicion = Suspicion(batch[0])
+
+    def _judge(self, trial: Suspicion, document: Document, blamed: Answer | None) -> None:
+        trial.note(document, arrived=blamed is None)
+        if trial.is_over:
+            # It is the consumer. Should it go on, look again, but not as soon.
+            self._suspicion = None
+            self._suspect_after = 2 * self._suspect_after
+            self._alone = 0
+        elif document is trial.suspect and (blamed is None or trial.is_proven):
+            self._suspicion = None
+            if blamed is not None:
+                self._lane.bury([document], blamed.reason, blamed)
+
+    def _put_back(self, batch: list[Document], left: list[Document], answer: Answer | None) -> None:
         with self._changed:
             self._in_flight = []
-            self._bytes_in_flight = 0
             # What closing has given up in the meantime stays given up.
-            left = [document for document in left if not document.is_settled]
-            self._queue.extendleft(reversed(left))
-            self._queued_bytes += sum(map(size_of, left))
-            self._failures = 0 if had_progress or answer is None else self._failures
+            left = [document for document in left if not document.outcome]
+            self._restore(left)
+            gone = len(batch) - len(left)
+            self._held_bytes -= sum(_weight(each) for each in batch if each.outcome)
+            if gone:
+                self._failures = 0
+                self._most = self._grown()
             if answer is not None:
+                self._most = 1
                 self._not_before = self._clock.now() + self._delay(answer)
             self._changed.notify_all()
+        if answer is not None and answer.verdict is Verdict.RETRY:
+            self._give_up_old()
+
+    def _restore(self, documents: list[Document]) -> None:
+        """Put *documents* back where they were: in the order in which they came."""
+        self._queued_bytes += sum(map(size_of, documents))
+        if len(documents) != 1:
+            self._queue.extendleft(reversed(documents))
+            return
+        order = documents[0].order
+        place = next((i for i, each in enumerate(self._queue) if each.order > order), None)
+        self._queue.insert(len(self._queue) if place is None else place, documents[0])
+
+    def _grown(self) -> int | None:
+        if self._most is None:
+            return None
+        grown = self._most * _GROWTH
+        return grown if grown < self._lane.consumer.batch.max_size else None
+
+    def _give_up_old(self) -> None:
+        """Give the dead letters what has been tried for longer than it may."""
+        limit = self._pace.max_age
+        if limit is None:
+            return
+        with self._changed:
+            oldest = self._clock.now() - limit
+            old = []
+            while self._queue and self._queue[0].since < oldest:
+                old.append(self._queue.popleft())
+            self._queued_bytes -= sum(map(size_of, old))
+            self._held_bytes -= sum(map(_weight, old))
+        self._lane.bury(old, "expired")
+        if self.feed is not None:
+            self.feed.settle(old)
 
     def _delay(self, answer: Answer) -> float:
         """Give the seconds to leave the consumer alone."""
@@ -231,3 +449,9 @@ class Sender:
         self._failures += 1
         delay = self._clock.random() * min(self._pace.backoff_cap, doubled)
         return max(delay, min(answer.retry_after or 0.0, self._pace.retry_after_cap))
+
+
+def _weight(document: Document) -> int:
+    """Count the bytes that *document* takes in memory, its event with it."""
+    event = document.event
+    return size_of(document) + (len(event) if isinstance(event, bytes) else 0)

@@ -7,11 +7,25 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
+from typing import Any
 
 from eventkit.exceptions import ConfigurationError, DeliveryError
 
 INTERVAL = 60.0
 """Seconds between two messages about the same thing."""
+
+
+class SafeLogger(logging.LoggerAdapter[logging.Logger]):
+    """A logger whose handlers may fail: what cannot be logged must not stop what is logged."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(logging.getLogger(name))
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log, or do nothing."""
+        with suppress(Exception):
+            # The place to name is that of the caller, not this one.
+            super().log(level, msg, *args, **{"stacklevel": 2, **kwargs})
 
 
 class Throttle:

@@ -9,6 +9,7 @@ Its secrets stay where they are configured: they are read when a request needs t
 from __future__ import annotations
 
 import copy
+import hashlib
 import importlib
 import json
 import math
@@ -177,6 +178,8 @@ class Consumer:
     override: Json = attrs.field(factory=dict, converter=copy.deepcopy, repr=False)
     sensor: str | None = None
     filter: Filter = attrs.field(init=False, eq=False, repr=False)
+    rules: str = attrs.field(init=False, eq=False, repr=False)
+    """A digest of the access rules. What was accepted under others is looked at anew."""
 
     def __attrs_pre_init__(self, **settings: Any) -> None:
         # Before the converters, so that they only ever see what is right.
@@ -185,6 +188,7 @@ class Consumer:
     def __attrs_post_init__(self) -> None:
         try:
             object.__setattr__(self, "filter", Filter(allow=self.allow, deny=self.deny))
+            object.__setattr__(self, "rules", _digest(self.allow, self.deny))
             _check_url(self)
             _check_sensor(self.sensor)
             for name in self.headers:
@@ -320,6 +324,11 @@ def _check_url(consumer: Consumer) -> None:
         raise ConfigurationError(
             "url: an LRS endpoint has no query or fragment; put keys in auth or headers"
         )
+
+
+def _digest(allow: list[Json] | None, deny: list[Json] | None) -> str:
+    written = json.dumps([allow, deny or []], sort_keys=True, default=list)
+    return hashlib.sha256(written.encode()).hexdigest()[:16]
 
 
 def _check_sensor(sensor: str | None) -> None:

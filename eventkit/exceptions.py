@@ -99,3 +99,18 @@ class DeliveryError(EventkitError):
         self.retryable = retryable
         self.retry_after = retry_after
         self.consumer = consumer
+
+
+class StoreError(DeliveryError):
+    """
+    The store cannot do it now; nothing has changed, and trying again may help.
+
+    Its disk is full or read-only, or another process holds it for too long.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message, retryable=True, retry_after=retry_after)
+
+
+class StoreFull(StoreError):
+    """The store has reached its budget, or its disk is full."""

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from eventkit import _fields
 from eventkit._counting import Tally
+from eventkit._rule_index import Index
 from eventkit._rules import Facts, Rule, Rules, Test, parse_rules
 from eventkit._throttle import Throttle, describe
 from eventkit.exceptions import DropEvent
-from eventkit.typing import Event
+from eventkit.typing import Event, Processor
 
 if TYPE_CHECKING:
     from eventkit.consumers import Consumer
@@ -52,7 +53,7 @@ class Filter:
     False
     """
 
-    __slots__ = ("_any_of", "_tally")
+    __slots__ = ("_any_of", "_index", "_tally")
 
     def __init__(
         self,
@@ -62,15 +63,18 @@ class Filter:
     ) -> None:
         allowed = None if allow is None else parse_rules(allow, "allow", _fields.ALLOW)
         denied = () if deny is None else parse_rules(deny, "deny", _fields.DENY)
-        self._any_of: tuple[Rules, ...] = (Rules(allowed, denied),)
-        self._tally = Tally()
+        self._begin((Rules(allowed, denied),))
 
     @classmethod
     def _of(cls, any_of: Iterable[Rules]) -> Filter:
         made = cls.__new__(cls)
-        made._any_of = tuple(any_of)  # noqa: SLF001 - it is one of us
-        made._tally = Tally()  # noqa: SLF001 - it is one of us
+        made._begin(tuple(any_of))  # noqa: SLF001 - it is one of us
         return made
+
+    def _begin(self, any_of: tuple[Rules, ...]) -> None:
+        self._any_of = any_of
+        self._index = Index((any_of,))
+        self._tally = Tally()
 
     @classmethod
     def from_match_params(cls, params: Mapping[str, Any]) -> Filter:
@@ -103,19 +107,12 @@ class Filter:
             consumers: consumers, or whatever `eventkit.consumers.load_consumers` reads. Those that
                 are enabled now count; none enabled, and nothing passes.
         """
-        rules: list[Rules] = []
-        open_rules: list[Rule] = []
-        for consumer in _load(consumers):
-            if not consumer.enabled:
-                continue
-            for one in consumer.filter._any_of:  # noqa: SLF001 - our own kind
-                if one.denied:
-                    rules.append(one)
-                else:  # Without exceptions, one list of rules is as good as several.
-                    open_rules += (Rule(None, ()),) if one.allowed is None else one.allowed
-        if open_rules:
-            rules.insert(0, Rules(tuple(open_rules), ()))
-        return cls._of(rules)
+        return cls._of(
+            rules
+            for consumer in _load(consumers)
+            if consumer.enabled
+            for rules in consumer.filter._any_of  # noqa: SLF001 - our own kind
+        )
 
     def accepts(self, event: Event) -> bool:
         """
@@ -144,30 +141,43 @@ class Filter:
         return self._tally.snapshot()
 
     def _judge(self, event: Any) -> bool:
-        if not isinstance(event, Mapping):
+        facts = Facts.of(event)
+        if facts is None:
             return False
-        if "documents" in event and "protocol" in event and isinstance(event["event"], Mapping):
-            event = event["event"]
-        facts = Facts(event)
-        for rules in self._any_of:  # noqa: SIM110 - a generator costs more than the test
-            if rules.permit(facts):
-                return True
-        return False
+        try:
+            return bool(self._index.find(facts))
+        except Exception:  # noqa: BLE001 - in order, rules may not come to what cannot be read
+            return any(rules.permit(facts) for rules in self._any_of)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {sum(len(one) for one in self._any_of)} rules>"
+        count = sum(len(allowed or ()) + len(denied) for allowed, denied in self._any_of)
+        return f"<{type(self).__name__} of {count} rules>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpickle, (type(self), self._any_of)
 
 
-def early_filter(*, consumers: Any) -> Filter:
+def early_filter(*, consumers: Any, reload: float | None = 2.0) -> Processor:
     """
-    Make the early filter, as `Filter.for_consumers` does.
+    Make the early filter, as `Filter.for_consumers` does, and keep it up to date.
 
     A settings file can name a function as ``ENGINE``, but no method of a class.
+
+    Args:
+        consumers: as for `eventkit.Router`. A file, or an object with a method ``consumers()``, is
+            looked at again every *reload* seconds, not in the thread that sends.
+
+        reload: None: never.
+
+    Raises:
+        ConfigurationError: they cannot be read, or *reload* is no number above 0.
     """
-    return Filter.for_consumers(consumers)
+    # It reads consumers, and they have filters.
+    from eventkit._early import EarlyFilter  # noqa: PLC0415
+
+    return (
+        Filter.for_consumers(consumers) if reload is None else EarlyFilter(consumers, reload=reload)
+    )
 
 
 def _unpickle(cls: type[Filter], any_of: tuple[Rules, ...]) -> Filter:

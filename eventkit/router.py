@@ -9,35 +9,43 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import copy
 import math
 import os
 import time
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast, get_args
 
+from eventkit._book import ConsumerBook
 from eventkit._clock import Clock
 from eventkit._counting import Tally
+from eventkit._fleet import Fleet
 from eventkit._forking import renew_after_fork
-from eventkit._lane import COUNTS, Lane, encode
-from eventkit._sender import Pace, Sender
-from eventkit.consumers import Consumer, ConsumerSource, load_consumers
-from eventkit.dead_letters import (
-    DeadLetter,
-    DeadLetterBox,
-    MemoryDeadLetters,
-    Sink,
-)
+from eventkit._json import dumps
+from eventkit._jsonable import to_json
+from eventkit._keeper import Keeper
+from eventkit._lane import COUNTS, plain
+from eventkit._routing import check_delivery, check_translation, own_documents
+from eventkit._sender import Pace
+from eventkit._throttle import SafeLogger, Throttle, describe
+from eventkit.consumers import Consumer, ConsumerSource
+from eventkit.dead_letters import DeadLetter, DeadLetterBox, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError
-from eventkit.transports import Answer, Document, Verdict, make_transport
-from eventkit.typing import Delivery, Json, ProtocolName, Translation
+from eventkit.store import DeadLetters, Parcel, Store
+from eventkit.transports import Answer, Document, Verdict
+from eventkit.typing import Delivery, Event, Json, Translation
 
-Mode = Literal["direct", "buffered"]
+_log = SafeLogger(__name__)
+_throttle = Throttle(_log.logger)
+
+Mode = Literal["direct", "buffered", "durable"]
 
 EXIT_GRACE = 5.0
 """Seconds that all routers of a process together get when it ends without closing them."""
+
+_GLANCE = 0.05
+"""Seconds between two looks at what other processes have put in the store."""
 
 
 class Router:
@@ -48,27 +56,29 @@ class Router:
     `eventkit.DeliveryError` when a consumer cannot take its documents now: whoever runs it tries
     again. ``mode="buffered"``: `send` queues and returns; a thread per consumer batches, delivers,
     and retries for as long as the router is open. Queues live in memory; call `close` before the
-    process ends.
+    process ends. With a *store* the mode is ``"durable"``: the same with queues on disk. What
+    `send` has returned for is delivered, also after a kill -9, and by any process that has a router
+    on the same store.
 
-    In both modes a consumer that refuses credentials, address or protocol (401, 403, 404, 405, a
-    redirect; for Caliper also 415, 422, and a configuration that rules out our version) is paused,
-    not flooded: nothing is lost, one warning is logged, and it is tried again every *pause*
-    seconds. A document that a consumer refuses goes to the dead letters; its neighbours arrive. All
-    numbers are per consumer.
+    In all modes a consumer that refuses credentials, address or protocol (401, 403, 404, 405, a
+    redirect; for Caliper also 415, 422, and a configuration that rules out our version), or one
+    document after the other, is paused, not flooded: nothing is lost, one warning is logged, and it
+    is tried again every *pause* seconds. A document that a consumer refuses goes to the dead
+    letters; its neighbours arrive. All numbers are per consumer.
 
     Args:
         consumers: `eventkit.Consumer` objects or their settings, the path of a JSON or YAML file,
             or an object with a method ``consumers()``.
 
-        store: must be None; the on-disk store comes with a later version.
+        store: an `eventkit.store.Store`, or the path of an `eventkit.SQLiteStore`.
 
-        mode: ``"direct"`` or ``"buffered"``.
+        mode: ``"direct"`` or ``"buffered"``; None: direct, or durable with a store.
 
         dead_letters: a callable that takes each `eventkit.DeadLetter`, the path of a file that they
-            are appended to, or None: the latest 1,000 stay in `dead_letters`.
+            are appended to, or None: they are in the store, or the latest 1,000 in `dead_letters`.
 
-        queue_size, queue_bytes: documents and bytes that may wait. What finds no room goes to the
-            dead letters (``queue_full``).
+        queue_size, queue_bytes: documents and bytes that may wait in memory. What finds no room
+            goes to the dead letters (``queue_full``).
 
         backoff, backoff_cap: seconds before the first retry at most, doubled each time up to the
             cap; the actual wait is drawn at random below that.
@@ -76,6 +86,19 @@ class Router:
         retry_after_cap: seconds that a receiver's Retry-After is heeded at most.
 
         pause: seconds between attempts while a consumer is paused.
+
+        max_age: seconds after which a document that is still retried goes to the dead letters
+            (``expired``); None: never.
+
+        reload: seconds between two looks at the file or the object that *consumers* is, so that
+            changes take effect while it runs; None: never.
+
+        lease: seconds after which another process takes over the queues in the store of one that
+            has died.
+
+        keep_events: keep the original event with its documents until they are delivered, so that
+            dead letters have it, and so that rules that change are applied to what waits. Without
+            it what waits under rules that have changed goes to the dead letters.
 
         trust_env: take proxies and certificate bundles from the environment, as `requests` does.
 
@@ -87,8 +110,8 @@ class Router:
         self,
         consumers: ConsumerSource,
         *,
-        store: object = None,
-        mode: Mode = "direct",
+        store: Store | str | os.PathLike[str] | None = None,
+        mode: Mode | None = None,
         dead_letters: Sink | str | os.PathLike[str] | None = None,
         queue_size: int = 10_000,
         queue_bytes: int = 64_000_000,
@@ -96,19 +119,17 @@ class Router:
         backoff_cap: float = 60.0,
         retry_after_cap: float = 300.0,
         pause: float = 60.0,
+        max_age: float | None = None,
+        reload: float | None = 2.0,
+        lease: float = 10.0,
+        keep_events: bool = True,
         trust_env: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        if store is not None:
-            raise ConfigurationError(
-                "store: the on-disk store comes with a later version; use mode='buffered'"
-            )
-        if mode not in ("direct", "buffered"):
-            raise ConfigurationError(f"mode: expected 'direct' or 'buffered', got {mode!r}")
-        if not isinstance(trust_env, bool):
-            raise ConfigurationError(f"trust_env: expected true or false, got {trust_env!r}")
-        self.consumers: tuple[Consumer, ...] = load_consumers(consumers)
-        self.mode: Mode = mode
+        self.mode: Mode = _mode(mode, has_store=store is not None)
+        for key, value in (("trust_env", trust_env), ("keep_events", keep_events)):
+            if not isinstance(value, bool):
+                raise ConfigurationError(f"{key}: expected true or false, got {value!r}")
         self._pace = Pace(
             queue_size=int(_positive("queue_size", queue_size, whole=True)),
             queue_bytes=int(_positive("queue_bytes", queue_bytes, whole=True)),
@@ -116,72 +137,73 @@ class Router:
             backoff_cap=_positive("backoff_cap", backoff_cap),
             retry_after_cap=_positive("retry_after_cap", retry_after_cap),
             pause=_positive("pause", pause),
+            max_age=None if max_age is None else _positive("max_age", max_age),
         )
+        self._lease = _positive("lease", lease)
+        self._keep_events = keep_events
         self._trust_env = trust_env
         self._clock = clock or Clock()
+        self._book = ConsumerBook(consumers)
+        self._reload = None if reload is None else _positive("reload", reload)
         self._box = DeadLetterBox(dead_letters)
-        self._by_id = {consumer.id: consumer for consumer in self.consumers}
-        self._by_protocol: dict[str, list[Consumer]] = {
-            protocol: [
-                consumer
-                for consumer in self.consumers
-                if consumer.enabled and consumer.protocol == protocol
-            ]
-            for protocol in get_args(ProtocolName)
-        }
-        self._begin()
+        self._has_sink = dead_letters is not None
+        self.store: Store | None = _open_store(store)
+        self._begin(self._book.read())
         renew_after_fork(self)
         _open.add(self)
+        if self.store is not None:
+            self._keeper.ensure()
 
     def __repr__(self) -> str:
         return f"Router({[consumer.id for consumer in self.consumers]}, mode={self.mode!r})"
 
     @property
-    def dead_letters(self) -> MemoryDeadLetters:
-        """The dead letters in memory: all, or with a sink those that it failed to take."""
+    def consumers(self) -> tuple[Consumer, ...]:
+        """The consumers as they are now."""
+        return self._fleet.plan.consumers
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The dead letters in the store or, without one, in memory."""
+        if self.store is not None and not self._has_sink:
+            return self.store.dead_letters
         return self._box.kept
 
     def renew(self) -> None:
         """Begin again in a forked child: what is queued, and the connections, are the parent's."""
         self._box.renew()
-        self._begin()
+        self._begin(self.consumers)
 
-    def route(self, translation: Translation) -> list[Delivery]:
+    def route(self, translation: Translation, *, with_event: bool = False) -> list[Delivery]:
         """
-        Give the deliveries of *translation*, one for each consumer that may have it. No I/O.
+        Give the deliveries of *translation*, one for each consumer that may have it.
 
-        Each fits a task queue of its own, so that consumers do not wait for each other.
+        Nothing is sent, counted or changed; now and then it is looked whether the consumers have
+        changed. Each fits a task queue of its own, so that consumers do not wait for each other.
+
+        Args:
+            translation: what a translator made.
+
+            with_event: put the original event in each delivery. `deliver` then looks at the access
+                rules once more, should they have changed meanwhile, and dead letters have the
+                event. It holds personal data, so the queue has to be as safe as the event log.
 
         Raises:
             TypeError: it is no translation, such as an event that no translator has seen.
         """
-        _check_translation(translation)
-        if not translation["documents"]:
-            return []
-        event = translation["event"]
-        return [
-            {
-                "consumer": consumer.id,
-                "protocol": translation["protocol"],
-                "name": translation["name"],
-                "documents": [
-                    merged(document, consumer.override) for document in translation["documents"]
-                ]
-                if consumer.override
-                else translation["documents"],
-            }
-            for consumer in self._by_protocol[translation["protocol"]]
-            if consumer.accepts(event)
-        ]
+        check_translation(translation)
+        self._reload_if_due()
+        return self._route(translation, with_event=with_event)
 
     def deliver(self, deliveries: Delivery | Iterable[Delivery]) -> None:
         """
         Deliver in the caller's thread, one attempt for each request.
 
         Every consumer gets its turn before an error is raised, and what a consumer will never take
-        goes to the dead letters without one. After an error deliver the same again: what has
-        arrived before arrives once more, and its id makes that harmless. (A file has no ids; one
-        task per delivery, as `route` gives them, repeats the least.)
+        goes to the dead letters without one. Rules that have become stricter since `route` count.
+        After an error deliver the same again: what has arrived before arrives once more, and its id
+        makes that harmless. (A file has no ids; one task per delivery, as `route` gives them,
+        repeats the least.)
 
         Raises:
             DeliveryError: a consumer cannot take its documents now. It names the consumer and says
@@ -190,21 +212,9 @@ class Router:
         """
         listed = [deliveries] if isinstance(deliveries, Mapping) else list(deliveries)
         for delivery in listed:
-            _check_delivery(delivery)
-        admitted: dict[str, list[Document]] = {}
-        written: dict[int, bytes] = {}
-        for delivery in cast("list[Delivery]", listed):
-            if self._is_deliverable(delivery):
-                documents = self._write(delivery, written)
-                admitted.setdefault(delivery["consumer"], []).extend(documents)
-        failures = {}
-        for name, documents in admitted.items():
-            self._lanes[name].enter(len(documents))
-            answer = self._lanes[name].deliver(documents)
-            if answer is not None:
-                failures[name] = answer
-        if failures:
-            raise self._error(failures)
+            check_delivery(delivery)
+        self._reload_if_due()
+        self._deliver(cast("list[Delivery]", listed), are_fresh=False)
 
     def send(self, translation: Translation) -> None:
         """
@@ -213,6 +223,7 @@ class Router:
         Raises:
             TypeError: it is no translation; nothing untranslated ever leaves.
             DeliveryError: in direct mode, as `deliver` does.
+            StoreError: in durable mode; the store could not take it.
         """
         self.send_many((translation,))
 
@@ -223,64 +234,84 @@ class Router:
         Raises:
             TypeError: one is no translation. Then nothing of the call has been sent.
             DeliveryError: in direct mode, as `deliver` does.
+            StoreError: in durable mode; the store could not take them. None of the call is in it.
         """
-        routed = [self.route(translation) for translation in translations]
-        for found in routed:
-            self._tally.add("routed" if found else "unwanted")
-        deliveries = [delivery for found in routed for delivery in found]
-        if self.mode == "direct":
-            self.deliver(deliveries)
+        listed = list(translations)
+        for translation in listed:
+            check_translation(translation)
+        if not self._keeper.is_running:
+            self._reload_if_due()
+        if self.mode != "direct" and (self.store is not None or self._reloads):
+            self._keeper.ensure()
+        if self.store is not None:
+            self._store(listed, self.store)
             return
         written: dict[int, bytes] = {}
-        for delivery in deliveries:
-            self._senders[delivery["consumer"]].offer(self._write(delivery, written))
+        fresh: list[Delivery] = []
+        for translation in listed:
+            found = self._route(translation, with_event=self._keep_events)
+            self._tally.add("routed" if found else "unwanted")
+            fresh += found
+        if self.mode == "direct":
+            self._deliver(fresh, are_fresh=True)
+            return
+        for delivery in fresh:
+            documents = self._write(delivery, written, is_fresh=True, keep=True)
+            self._fleet.senders[delivery["consumer"]].offer(documents)
+
+    def reload(self) -> None:
+        """
+        Read the consumers again, and go on with them as they are now.
+
+        What is queued for a consumer that is disabled or gone stays where it is, and is sent should
+        it come back; it never goes anywhere else. What its new rules deny is not sent.
+
+        Raises:
+            ConfigurationError: they cannot be read. Everything goes on as before.
+        """
+        self._fleet.apply(self._book.read())
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until nothing is queued; False when it still is after *timeout* seconds."""
         until = time.monotonic() + timeout
         with contextlib.ExitStack() as stack:
-            for sender in self._senders.values():
+            senders = list(self._fleet.senders.values())
+            for sender in senders:
                 stack.enter_context(sender.hurried())
-            return all(sender.wait_until_empty(until) for sender in self._senders.values())
+            return all(sender.wait_until_empty(until) for sender in senders)
 
     def close(self, timeout: float = 10.0) -> bool:
         """
         Take nothing more, deliver what is queued, and end the threads.
 
         Consumers in trouble are retried while *timeout* lasts, and no longer waited for when the
-        next attempt would come after it. What is left goes to the dead letters (``closed``), and
-        the result is False.
+        next attempt would come after it. What is left stays in the store or, without one, goes to
+        the dead letters (``closed``), and the result is False.
         """
-        until = time.monotonic() + timeout
-        # Those who still deliver go on doing it while the others are told.
-        for sender in self._senders.values():
-            sender.stop(timeout)
-        done = [sender.finish(until) for sender in self._senders.values()]
-        for lane in self._lanes.values():
-            lane.close()
-        return all(done)
+        return self._close(timeout, time.monotonic() + timeout)
 
     def stats(self, consumer: str | None = None) -> dict[str, int]:
         """
         Count documents, of one *consumer* or of all.
 
-        ``enqueued == delivered + dead + returned + pending`` at any moment. ``dead:<reason>`` tells
-        the reasons; ``returned`` are those that direct delivery gave back with its error.
-        ``routed`` and ``unwanted`` count translations that some consumer, or none, may have.
+        ``enqueued == delivered + dead + dropped + returned + pending`` at any moment.
+        ``dead:<reason>`` and ``dropped:<reason>`` tell the reasons; ``returned`` are those that
+        direct delivery gave back with its error. ``routed`` and ``unwanted`` count translations
+        that some consumer, or none, may have.
+
+        In durable mode documents are counted over the life of the store, by all its processes.
         """
         if consumer is not None:
-            if consumer in self._lanes:
-                return self._lanes[consumer].stats()
-            if consumer in self._by_id:
-                return dict.fromkeys((*sorted(COUNTS), "pending"), 0)
+            if consumer in self._fleet.lanes or consumer in self._fleet.plan.by_id:
+                return self._fleet.count(consumer)
             raise KeyError(consumer)
         total: Counter[str] = Counter(dict.fromkeys((*COUNTS, "pending", "routed", "unwanted"), 0))
-        for lane in self._lanes.values():
-            total.update(lane.stats())
+        for name in self._fleet.lanes:
+            total.update(self._fleet.count(name))
         for name, number in self._tally.snapshot().items():
             total[name] += number
             if name.startswith("dead:"):
-                # What `deliver` could assign to no lane is taken and given up in one.
+                # What could be assigned to no lane is taken and given up in one.
                 total["enqueued"] += number
                 total["dead"] += number
         total.update(self._box.stats())
@@ -290,58 +321,187 @@ class Router:
         """
         Say how each consumer is doing, in JSON.
 
-        ``state`` is ``ok``, ``retrying``, ``paused`` or ``disabled``; with trouble come ``reason``,
-        ``status``, ``detail``, ``response`` and its ``seconds``.
+        ``state`` is ``ok``, ``retrying``, ``open`` (down: now and then one document is tried),
+        ``paused``, ``disabled`` or, while something waits for it, ``removed``; with trouble come
+        ``reason``, ``status``, ``detail``, ``response`` and its ``seconds``.
         """
-        return {
-            consumer.id: {
-                **self._lanes[consumer.id].health(),
-                **(self._senders[consumer.id].health() if consumer.id in self._senders else {}),
-            }
-            if consumer.id in self._lanes
-            else {"state": "disabled", "pending": 0}
-            for consumer in self.consumers
-        }
+        names = dict.fromkeys((*self._fleet.plan.by_id, *self._fleet.lanes))
+        found = {name: self._fleet.health(name) for name in names}
+        return {name: health for name, health in found.items() if health is not None}
 
-    def _begin(self) -> None:
-        """Make what belongs to one process: locks, connections, queues, counts."""
+    def _begin(self, consumers: tuple[Consumer, ...]) -> None:
+        """Make what belongs to one process: locks, connections, queues, counts, threads."""
         self._tally = Tally()
-        self._lanes = {
-            consumer.id: Lane(
-                consumer,
-                make_transport(consumer, trust_env=self._trust_env),
-                self._box,
-                self._clock,
-            )
-            for consumer in self.consumers
-            if consumer.enabled
-        }
-        self._senders = (
-            {name: Sender(lane, self._pace, self._clock) for name, lane in self._lanes.items()}
-            if self.mode == "buffered"
-            else {}
+        self._fleet = Fleet(
+            has_senders=self.mode != "direct",
+            store=self.store,
+            lease=self._lease,
+            pace=self._pace,
+            # Not a method of the fleet's own: letters are the business of the whole router.
+            bury=self._bury,
+            trust_env=self._trust_env,
+            clock=self._clock,
         )
+        self._fleet.apply(consumers)
+        self._reload_at = time.monotonic() + (self._reload or math.inf)
+        self._keeper = Keeper(self._look_after, self._interval)
 
-    def _write(self, delivery: Delivery, written: dict[int, bytes]) -> list[Document]:
-        """Write the documents out, each once for all consumers; one that is not JSON is buried."""
-        name = delivery["name"]
+    @property
+    def _reloads(self) -> bool:
+        return self._reload is not None and self._book.is_live
+
+    @property
+    def _interval(self) -> float:
+        return _GLANCE if self.store is not None else min(self._reload or 1.0, 1.0)
+
+    def _look_after(self) -> None:
+        """Do what is due; the keeper's thread calls it now and then."""
+        self._fleet.keep_leases()
+        self._reload_if_due()
+
+    def _close(self, timeout: float, until: float) -> bool:
+        """Deliver for *timeout* seconds more, and wait *until* then for what is under way."""
+        done = self._fleet.stop(timeout, until)
+        self._keeper.stop(until - time.monotonic())
+        self._fleet.release()
+        return done
+
+    def _reload_if_due(self) -> None:
+        now = time.monotonic()
+        if now < self._reload_at or self._reload is None or not self._book.is_live:
+            return
+        self._reload_at = now + self._reload
+        try:
+            found = self._book.news()
+            if found is not None and found != self.consumers:
+                self._fleet.apply(found)
+                self._tally.add("reloaded")
+                _log.info("The consumers have changed; there are %d now.", len(found))
+        except ConfigurationError as error:
+            self._tally.add("reload_failed")
+            _log.error("The consumers cannot be reloaded, all goes on as before: %s", error)
+        except Exception as error:  # noqa: BLE001 - a registry is not ours
+            self._tally.add("reload_failed")
+            _throttle.warning("reload", "The consumers cannot be reloaded: %s", describe(error))
+
+    def _route(self, translation: Translation, *, with_event: bool) -> list[Delivery]:
+        if not translation["documents"]:
+            return []
+        event = translation["event"]
+        deliveries: list[Delivery] = []
+        for consumer in self._fleet.plan.entitled(translation["protocol"], event):
+            delivery: Delivery = {
+                "consumer": consumer.id,
+                "protocol": translation["protocol"],
+                "name": translation["name"],
+                "documents": own_documents(translation["documents"], consumer),
+            }
+            if with_event:
+                delivery["event"] = event
+            deliveries.append(delivery)
+        return deliveries
+
+    def _deliver(self, deliveries: list[Delivery], *, are_fresh: bool) -> None:
+        admitted: dict[str, list[Document]] = {}
+        written: dict[int, bytes] = {}
+        for delivery in deliveries:
+            if self._is_deliverable(delivery):
+                documents = self._write(delivery, written, is_fresh=are_fresh, keep=False)
+                admitted.setdefault(delivery["consumer"], []).extend(documents)
+        failures = {}
+        for name, documents in admitted.items():
+            self._fleet.lanes[name].enter(len(documents))
+            self._fleet.lanes[name].tell("enqueued", len(documents))
+            answer = self._fleet.lanes[name].deliver(documents)
+            if answer is not None:
+                failures[name] = answer
+        if failures:
+            raise self._error(failures)
+
+    def _store(self, translations: list[Translation], store: Store) -> None:
+        """Put translations in the store, all or none, and tell the senders."""
+        plan = self._fleet.plan
+        parcels: list[Parcel] = []
+        announced: Counter[str] = Counter()
+        for translation in translations:
+            entitled = (
+                plan.entitled(translation["protocol"], translation["event"])
+                if translation["documents"]
+                else []
+            )
+            self._tally.add("routed" if entitled else "unwanted")
+            parcels += self._parcels(translation, entitled)
+        if not parcels:
+            return
+        store.put(parcels)
+        for parcel in parcels:
+            for name in parcel.consumers:
+                announced[name] += len(parcel.bodies)
+        for name, number in announced.items():
+            self._fleet.senders[name].wake(number)
+            self._fleet.lanes[name].tell("enqueued", number)
+
+    def _parcels(self, translation: Translation, entitled: Sequence[Consumer]) -> Iterator[Parcel]:
+        """Pack a translation: once for all consumers that get the same, once for each other."""
+        if not entitled:
+            return
+        event = _written(translation["event"]) if self._keep_events else b""
+        alike = [consumer for consumer in entitled if not consumer.override]
+        others = [[consumer] for consumer in entitled if consumer.override]
+        for group in [alike, *others] if alike else others:
+            bodies = []
+            for document in own_documents(translation["documents"], group[0]):
+                try:
+                    bodies.append(dumps(document))
+                except (ValueError, TypeError, RecursionError):
+                    for consumer in group:
+                        self._bury_unwritten(consumer.id, translation, document)
+            if bodies:
+                yield Parcel(
+                    consumers={consumer.id: consumer.rules for consumer in group},
+                    name=translation["name"],
+                    protocol=translation["protocol"],
+                    bodies=tuple(bodies),
+                    event=event,
+                )
+
+    def _write(
+        self, delivery: Delivery, written: dict[int, bytes], *, is_fresh: bool, keep: bool
+    ) -> list[Document]:
+        """
+        Write the documents out, each once for all consumers; one that is not JSON is buried.
+
+        *written* has what was written before, by the identity of what it was written from.
+        *is_fresh*: the access rules have just been looked at. *keep*: the documents will wait, so
+        the event has to be written out as well.
+        """
+        event: Event | bytes | None = delivery.get("event")
+        if keep and event is not None and not isinstance(event, bytes):
+            known = written.get(id(event))
+            event = written[id(event)] = _written(event) if known is None else known
+        rules = self._fleet.lanes[delivery["consumer"]].consumer.rules if is_fresh else ""
         documents = []
         for document in delivery["documents"]:
             try:
                 body = written.get(id(document))
                 if body is None:
-                    body = written[id(document)] = encode(document)
+                    body = written[id(document)] = dumps(document)
             except (ValueError, TypeError, RecursionError):
-                self._lanes[delivery["consumer"]].bury_unwritten(name, document)
+                self._bury_unwritten(delivery["consumer"], delivery, document)
             else:
-                own_id = document.get("id")
-                own_id = own_id if isinstance(own_id, str) else ""
-                documents.append(Document(name=name, id=own_id, body=body))
+                documents.append(
+                    Document(
+                        name=delivery["name"],
+                        body=body,
+                        event=None if event == b"" else event,
+                        rules=rules,
+                    )
+                )
         return documents
 
     def _is_deliverable(self, delivery: Delivery) -> bool:
         """Tell whether *delivery* can go anywhere; when not, give it to the dead letters."""
-        consumer = self._by_id.get(delivery["consumer"])
+        consumer = self._fleet.plan.by_id.get(delivery["consumer"])
         if consumer is None:
             reason = "unknown_consumer"
         elif consumer.protocol != delivery["protocol"]:
@@ -350,16 +510,51 @@ class Router:
             reason = "disabled"
         else:
             return True
-        self._box.put(
-            DeadLetter(
-                consumer=delivery["consumer"],
-                reason=reason,
-                documents=delivery["documents"],
-                name=delivery["name"],
-            )
-        )
-        self._tally.add(f"dead:{reason}", len(delivery["documents"]))
+        self._bury_whole(delivery["consumer"], reason, delivery, delivery["documents"])
         return False
+
+    def _bury_unwritten(
+        self, consumer: str, source: Delivery | Translation, document: Json
+    ) -> None:
+        """Give a document that is not JSON to the dead letters as it is."""
+        self._bury_whole(consumer, "not_json", source, [document])
+
+    def _bury_whole(
+        self, consumer: str, reason: str, source: Delivery | Translation, documents: list[Json]
+    ) -> None:
+        """Give *documents* that never reach a lane to the dead letters."""
+        letter = DeadLetter(
+            consumer=consumer,
+            protocol=source["protocol"],
+            reason=reason,
+            documents=documents,
+            name=source["name"],
+            event=plain(source.get("event")),
+        )
+        self._tally.add(f"dead:{reason}", len(documents))
+        self._keep_letter(letter)
+
+    def _bury(self, document: Document, letter: DeadLetter) -> None:
+        """Keep a letter of a lane; with a store it goes there when the document leaves it."""
+        if self.store is None or not document.position:
+            self._keep_letter(letter)
+        elif not self._has_sink:
+            self._box.announce(letter)
+            document.letter = letter
+        elif not self._box.put(letter):
+            # The store outlives the memory that it is in now.
+            document.letter = letter
+
+    def _keep_letter(self, letter: DeadLetter) -> None:
+        if self.store is None or self._has_sink:
+            self._box.put(letter)
+            return
+        self._box.announce(letter)
+        try:
+            self.store.dead_letters(letter)
+        except Exception as error:  # noqa: BLE001 - a store of any make; the letter is kept
+            _throttle.warning("letter", "A dead letter stays in memory: %s", describe(error))
+            self._box.kept(letter)
 
     def _error(self, failures: Mapping[str, Answer]) -> DeliveryError:
         """Make one error of what stopped the deliveries."""
@@ -377,51 +572,40 @@ class Router:
         )
 
 
-def merged(document: Json, override: Mapping[str, Any]) -> Json:
-    """Copy *document* with *override* merged in: objects key by key, anything else replaced."""
-    result = {key: copy.deepcopy(value) for key, value in document.items() if key not in override}
-    for key, value in override.items():
-        before = document.get(key)
-        if isinstance(value, Mapping) and isinstance(before, Mapping):
-            result[key] = merged(dict(before), value)
-        else:
-            result[key] = copy.deepcopy(value)
-    return result
+def _written(event: Event) -> bytes:
+    """Write *event* out; of one that is no JSON only the documents can be kept."""
+    try:
+        return to_json(event)
+    except Exception:  # noqa: BLE001 - whatever an event holds
+        return b""
 
 
-def _check_translation(translation: object) -> None:
-    """Refuse whatever no translator made; the message says what it is, never what it holds."""
-    problem = _problem(translation, ("name", "protocol", "documents", "event"))
-    if problem is None and not isinstance(cast("Any", translation)["event"], Mapping):
-        problem = "its 'event' is no object"
-    if problem is not None:
-        raise TypeError(
-            f"the router takes translations only: {problem}; put a translator before it"
+def _mode(mode: object, *, has_store: bool) -> Mode:
+    expected = ("durable",) if has_store else ("direct", "buffered")
+    if mode is None:
+        return "durable" if has_store else "direct"
+    if mode not in get_args(Mode):
+        raise ConfigurationError(f"mode: expected 'direct' or 'buffered', got {mode!r}")
+    if mode not in expected:
+        what = "with a store it is 'durable'" if has_store else "'durable' needs a store"
+        raise ConfigurationError(f"mode: {what}; got {mode!r}")
+    return cast("Mode", mode)
+
+
+def _open_store(store: Store | str | os.PathLike[str] | None) -> Store | None:
+    if isinstance(store, (str, os.PathLike)):
+        # Not at the top: most processes of a site have no store.
+        from eventkit.sqlite_store import SQLiteStore  # noqa: PLC0415
+
+        return SQLiteStore(store)
+    if store is not None and not all(
+        callable(getattr(store, name, None)) for name in ("put", "take", "settle", "lease")
+    ):
+        raise ConfigurationError(
+            "store: expected the path of a file, or a store such as eventkit.SQLiteStore, "
+            f"got {type(store).__name__}"
         )
-
-
-def _check_delivery(delivery: object) -> None:
-    problem = _problem(delivery, ("name", "protocol", "documents", "consumer"))
-    if problem is None and not isinstance(cast("Any", delivery)["consumer"], str):
-        problem = "its 'consumer' is no text"
-    if problem is not None:
-        raise TypeError(f"deliver takes what route gives: {problem}")
-
-
-def _problem(thing: object, keys: tuple[str, ...]) -> str | None:
-    if not isinstance(thing, Mapping):
-        return f"this is of type {type(thing).__name__}"
-    missing = [key for key in keys if key not in thing]
-    if missing:
-        return f"this lacks {', '.join(map(repr, missing))}"
-    if thing["protocol"] not in get_args(ProtocolName):
-        return f"its 'protocol' is none of {', '.join(map(repr, get_args(ProtocolName)))}"
-    documents = thing["documents"]
-    if not isinstance(documents, list) or not all(isinstance(item, dict) for item in documents):
-        return "its 'documents' are no list of objects"
-    if not isinstance(thing["name"], str):
-        return "its 'name' is no text"
-    return None
+    return store
 
 
 def _positive(key: str, value: object, *, whole: bool = False) -> float:
@@ -446,6 +630,9 @@ def _close_all() -> None:
     for router in list(_open):
         if router.mode == "buffered":
             router.close(max(0.0, until - time.monotonic()))
+        elif router.mode == "durable":
+            # Nothing is lost; only what is under way is waited for.
+            router._close(0.0, until)  # noqa: SLF001 - our own
 
 
 # Registered at import, before whatever fills routers registers its own: the last one in is the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol, TypedDict
+from typing import Any, Literal, NotRequired, Protocol, TypedDict
 
 Json = dict[str, Any]
 """A JSON object as Python has it."""
@@ -43,6 +43,11 @@ class Delivery(TypedDict):
     protocol: ProtocolName
     name: str
     documents: list[Json]
+    event: NotRequired[Event]
+    """
+    The original event. Access rules are checked against it once more, and a dead letter keeps it;
+    it is never delivered. Leave it out where a task queue must not hold personal data.
+    """
 
 
 Processor = Callable[[Any], Any]

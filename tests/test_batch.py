@@ -1,6 +1,7 @@
 """Lines in, outcomes out: nothing is lost and nothing is raised, whatever the input."""
 
 import gzip
+import itertools
 import json
 import os
 import pickle
@@ -10,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from eventkit import XAPITranslator, batch
-from eventkit.batch import Line, expand_inputs, read_log, translate_lines
+from eventkit.batch import (
+    Line,
+    expand_inputs,
+    read_blocks,
+    read_log,
+    size_if_plain,
+    translate_lines,
+)
 from eventkit.demo import sample_log
 from eventkit.exceptions import ConfigurationError, DropEvent
 
@@ -276,6 +284,74 @@ class TestReadLog:
         ]
 
         assert outcomes(lines, translator) == [("rejected", "too_long"), ("skipped", "blank")]
+
+
+class TestParts:
+    """Reading a plain file in parts, as several processes do."""
+
+    CONTENTS = (
+        b"",
+        b"\n",
+        b"one",
+        b"one\ntwo\n\nthree\n",
+        b"\n\n\n",
+        b"one\n" + b"long " * 9 + b"\nthree\nfour",
+        b"no end " * 9,
+    )
+
+    def parts(self, path, cuts):
+        """Give the lines of each part of a file that is cut at some bytes."""
+        bounds = [0, *cuts, None]
+        found = []
+        for start, stop in itertools.pairwise(bounds):
+            lines = []
+            for piece in read_blocks(str(path), start, stop):
+                if isinstance(piece, Line):
+                    lines.append((piece.number, piece.raw, piece.fault))
+                else:
+                    raw = piece.data.split(b"\n")
+                    lines += [(piece.first + index, line, "") for index, line in enumerate(raw)]
+            found.append(lines)
+        return found
+
+    @pytest.mark.parametrize("content", CONTENTS)
+    @pytest.mark.parametrize("step", [1, 2, 3, 5, 7, 100])
+    def test_each_line_is_in_one_part(self, tmp_path, content, step):
+        """Wherever the file is cut, the parts have its lines, each once, in order and numbered."""
+        path = tmp_path / "x.log"
+        path.write_bytes(content)
+
+        found = self.parts(path, range(step, len(content), step))
+
+        expected = [line.raw for line in read_log(str(path))]
+        assert [raw for lines in found for _, raw, _ in lines] == expected
+        for lines in found:
+            assert [number for number, _, _ in lines] == [*range(1, len(lines) + 1)]
+
+    def test_a_long_line_over_many_parts(self, tmp_path, monkeypatch):
+        """It belongs to the part where it begins, in parts of its own; the others do not see it."""
+        monkeypatch.setattr(batch, "MAX_LINE", 1_000_000)
+        path = tmp_path / "x.log"
+        path.write_bytes(b"a\n" + b"x" * 3_000_000 + b"\nb\n")
+
+        first, *others, last = self.parts(path, range(500_000, 3_000_000, 500_000))
+
+        assert [raw for _, raw, fault in first if not fault] == [b"a"]
+        assert b"".join(raw for _, raw, fault in first if fault) == b"x" * 3_000_000
+        assert {number for number, _, fault in first if fault} == {2}
+        assert not any(others)
+        assert last == [(1, b"b", "")]
+
+    def test_which_files_have_parts(self, tmp_path):
+        """Standard input, compressed files and what cannot be read have none."""
+        plain, packed = tmp_path / "x.log", tmp_path / "y.log"
+        plain.write_bytes(b"abc\n")
+        packed.write_bytes(gzip.compress(b"abc\n"))
+
+        sizes = [size_if_plain(str(each)) for each in (plain, packed, tmp_path, tmp_path / "gone")]
+
+        assert sizes == [4, None, None, None]
+        assert size_if_plain("-") is None
 
 
 class TestExpandInputs:

@@ -14,7 +14,7 @@ from caliper_events import CONTEXT, entity, event
 from fault_server import PATIENCE, FastClock, caliper, respond, serving, unused_port
 
 from eventkit import Router
-from eventkit._lane import encode
+from eventkit._json import dumps as encode
 from eventkit.caliper_validation import envelope_errors
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError, DeliveryError
@@ -44,7 +44,7 @@ def opened(number, **members):
 
 def documents(*numbers, **members):
     made = [opened(number, **members) for number in numbers]
-    return [Document("page", each["id"], encode(each)) for each in made]
+    return [Document("page", encode(each)) for each in made]
 
 
 def settings(server, name="university", **more):

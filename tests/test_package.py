@@ -15,7 +15,17 @@ import pytest
 
 import eventkit
 
-HEAVY = ("celery", "django", "pymongo", "yaml", "re2", "jsonschema_rs")
+HEAVY = (
+    "celery",
+    "cryptography",
+    "django",
+    "jsonschema_rs",
+    "opentelemetry",
+    "prometheus_client",
+    "pymongo",
+    "re2",
+    "yaml",
+)
 
 
 def python(code: str) -> str:

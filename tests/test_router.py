@@ -62,8 +62,7 @@ class TestConstructor:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"store": "queue.db"}, "store: the on-disk store comes with a later version"),
-            ({"mode": "durable"}, "mode: expected 'direct' or 'buffered', got 'durable'"),
+            ({"mode": "durable"}, "mode: 'durable' needs a store"),
             ({"queue_size": 0}, "queue_size: expected a whole number above 0, got 0"),
             ({"queue_size": 2.5}, "queue_size"),
             ({"queue_bytes": True}, "queue_bytes"),
@@ -495,7 +494,7 @@ class TestDeliver:
         def send(documents):
             raise Interrupt
 
-        monkeypatch.setattr(router._lanes["lrs"]._transport, "send", send)
+        monkeypatch.setattr(router._fleet.lanes["lrs"]._transport, "send", send)
         with pytest.raises(Interrupt):
             router.send(translation(1))
 
@@ -535,7 +534,7 @@ class TestDeliver:
         def send(documents):
             raise RuntimeError("learner-17")
 
-        monkeypatch.setattr(router._lanes["lrs"]._transport, "send", send)
+        monkeypatch.setattr(router._fleet.lanes["lrs"]._transport, "send", send)
         with pytest.raises(DeliveryError, match="RuntimeError at") as caught:
             router.send(translation(1))
 

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eventkit.source import Source, course_of_usage_key, utc
 
@@ -189,3 +191,37 @@ class TestTime:
     def test_nonsense_is_no_time(self, value):
         """What cannot be read is no time, and no exception."""
         assert utc(value) is None
+
+
+TIMES = st.sampled_from(
+    [
+        "2025-02-09T10:05:35.665515+00:00",
+        "2025-02-09T10:05:35.000000+00:00",
+        "2025-02-09T24:00:00.000000+00:00",
+        "2025-W06-7T10:05:35.665515+00:00",
+        "2025-02-09 10:05:35.665515+00:00",
+        "2025-02-09T10:05:35,665515+00:00",
+        "2025-02-09T10:05:35.665515+02:00",
+        "2025-02-30T10:05:35.665515+00:00",
+        "0001-01-01T00:00:00.000001+00:00",
+    ]
+)
+
+
+@given(TIMES, st.integers(0, 31), st.characters() | st.sampled_from("0123456789:-+.,TW "))
+def test_the_stamp_is_the_time(time, where, character):
+    """However a time is written, the quick reading and the slow one agree."""
+    for written in (time, time[:where] + character + time[where + 1 :]):
+        source = Source({"name": "x", "time": written})
+        expected = source.time and source.time.isoformat(timespec="microseconds")[:26]
+
+        assert source.stamp == (expected or "")
+
+
+@pytest.mark.parametrize("given_time", [datetime(2025, 2, 3, tzinfo=UTC), 0, 1.5, None, ""])
+def test_the_stamp_of_other_times(given_time):
+    """So do they of times that are no text."""
+    source = Source({"name": "x", "timestamp": given_time})
+    expected = source.time and source.time.isoformat(timespec="microseconds")[:26]
+
+    assert source.stamp == (expected or "")

@@ -21,7 +21,7 @@ import pytest
 from fault_server import respond, serving, unused_port
 
 from eventkit import _appending
-from eventkit._lane import encode
+from eventkit._json import dumps as encode
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.probe import check_consumer
@@ -37,7 +37,7 @@ def statement(number=0):
 
 
 def documents(count):
-    return [Document("e", f"id-{n}", encode(statement(n))) for n in range(count)]
+    return [Document("e", encode(statement(n))) for n in range(count)]
 
 
 def consumer(url, **settings):

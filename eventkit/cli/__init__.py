@@ -24,6 +24,7 @@ _COMMANDS = {
     "translate": "translate tracking logs to xAPI or Caliper, as JSON lines",
     "send": "translate tracking logs and deliver them to consumers",
     "check": "check a consumers file: schema, reachability, credentials",
+    "dead-letters": "look at dead letters, deliver them again, or drop them",
     "events": "list every event and what it becomes in each protocol",
     "demo": "see the whole path work on this machine",
 }
@@ -84,7 +85,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == named:
-            module = import_module(f"eventkit.cli.{name}")
+            module = import_module(f"eventkit.cli.{name.replace('-', '_')}")
             module.configure(command)
             command.set_defaults(run=module.run)
     return parser

@@ -78,6 +78,10 @@ class Dispatch:
             finally:
                 self.progress.clear()
 
+    def end(self) -> None:
+        """Have consumers in trouble no longer waited for; the run is to be interrupted."""
+        self._ending.set()
+
     def _send_file(self, path: str, pool: ThreadPoolExecutor) -> None:
         names = [recipient.name for recipient in self.recipients]
         starts = dict.fromkeys(names, 0) if path == STDIN else self.checkpoint.starts(path, names)
@@ -92,7 +96,7 @@ class Dispatch:
             try:
                 wait(jobs.values())
             except KeyboardInterrupt:
-                self._ending.set()
+                self.end()
                 wait(jobs.values())
                 raise
             finally:

@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from eventkit.cli import DONE, REJECTED
+from eventkit.cli import DONE, REJECTED, complain
 from eventkit.consumers import Consumer, load_consumers
-from eventkit.probe import CheckResult, check_consumer
+from eventkit.exceptions import ConfigurationError, StoreError
+from eventkit.probe import TRIAL_ACTOR, TRIAL_VERB, CheckResult, check_consumer, try_consumer
+from eventkit.store import INBOX
+
+if TYPE_CHECKING:
+    from eventkit.sqlite_store import SQLiteStore
 
 _AT_ONCE = 16
+_SQLITE = b"SQLite format 3\x00"
 
-_EPILOG = """\
-Nothing is sent but questions. One line per consumer tells whether it can be reached with its
-credentials.
+_EPILOG = f"""\
+Without --live nothing is sent but questions, and one line per consumer tells whether it can be
+reached with its credentials.
 
-Exit codes: 0 all enabled consumers can be reached; 1 some cannot; 2 the file is wrong.
+With --live ONE TEST DOCUMENT IS WRITTEN to every enabled consumer, the way events go: same
+transport, credentials, override and limits. It is by the account "{TRIAL_ACTOR}", which is no
+person, with the verb {TRIAL_VERB} (in Caliper: an
+Event "Used"). Its id depends on the consumer's id alone, so a receiver that knows ids keeps one of
+it, however often this runs. A file: or log: consumer gets a line each time.
+
+With --store each line also says what waits in that on-disk store for the consumer, for how long,
+and how many dead letters it has. Nothing in the store is changed.
+
+Exit codes: 0 all enabled consumers can be reached (--live: took the document); 1 some cannot;
+2 the file is wrong.
 """
 
 
@@ -25,22 +48,53 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("file", metavar="FILE", help="the consumers, as JSON or YAML")
     parser.add_argument(
+        "--live",
+        action="store_true",
+        help="write one harmless test document to each consumer (see below)",
+    )
+    parser.add_argument(
+        "--store", metavar="PATH", help="the on-disk store of the router, to look at its queues"
+    )
+    for option, metavar, kind, text in (
+        ("--key-env", "NAME", "env", "the store's key is in this environment variable"),
+        ("--key-file", "FILE", "file", "the store's key is in this file"),
+    ):
+        parser.add_argument(
+            option,
+            metavar=metavar,
+            dest="key",
+            action="append",
+            default=[],
+            type=_place(kind),
+            help=text,
+        )
+    parser.add_argument(
         "--trust-env", action="store_true", help="take HTTP proxies from the environment"
     )
 
 
+def _place(kind: str) -> Callable[[str], dict[str, str]]:
+    return lambda text: {kind: text}
+
+
 def run(options: argparse.Namespace) -> int:
     """Check the consumers; give the exit code."""
+    # The line of a consumer says it all, and nothing is retried here.
+    logging.getLogger("eventkit").addHandler(logging.NullHandler())
     consumers = load_consumers(options.file)
+    try:
+        queues = _queues(options, consumers)
+    except StoreError as error:
+        return complain(f"--store: {error}")
     if not consumers:
         print("no consumers", file=sys.stderr)
-        return DONE
 
     def look(consumer: Consumer) -> CheckResult | None:
-        return check_consumer(consumer, trust_env=options.trust_env) if consumer.enabled else None
+        check = try_consumer if options.live else check_consumer
+        return check(consumer, trust_env=options.trust_env) if consumer.enabled else None
 
     code = DONE
-    width = max(len(consumer.id) for consumer in consumers)
+    width = max((len(name) for name in (*queues, *(each.id for each in consumers))), default=0)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for consumer, result in zip(consumers, pool.map(look, consumers), strict=True):
             if result is None:
@@ -48,6 +102,46 @@ def run(options: argparse.Namespace) -> int:
             else:
                 state, detail = ("ok" if result.ok else "FAILED"), result.detail
                 code = code if result.ok else REJECTED
+            if consumer.id in queues:
+                detail = f"{queues.pop(consumer.id)}; {detail}"
             text = " ".join(detail.split())
             print(f"{consumer.id:<{width}}  {consumer.protocol:<7}  {state:<8}  {text}", flush=True)
+    for name, told in queues.items():
+        print(f"{name:<{width}}  {'-':<7}  {'-':<8}  {told}")
     return code
+
+
+def _queues(options: argparse.Namespace, consumers: Iterable[Consumer]) -> dict[str, str]:
+    """Say what waits in the store, by consumer, also for those that are not in the file."""
+    if options.store is None:
+        if options.key:
+            raise ConfigurationError("--key-env, --key-file: name the store too, with --store")
+        return {}
+    path = Path(options.store)
+    if not path.is_file():
+        # Opening one that is not there would make it.
+        raise ConfigurationError(f"--store: there is no file {path}; give the path of the store")
+    with path.open("rb") as file:
+        if file.read(len(_SQLITE)) != _SQLITE:
+            # Opening it would take it for a damaged store and move it out of the way.
+            raise ConfigurationError(f"--store: {path} is no store; give the path of the store")
+    from eventkit.sqlite_store import SQLiteStore  # noqa: PLC0415 - only here is it needed
+
+    with closing(SQLiteStore(path, key=options.key or None)) as store:
+        return _told(store, [each.id for each in consumers])
+
+
+def _told(store: SQLiteStore, ids: list[str]) -> dict[str, str]:
+    letters = Counter(letter.consumer for letter in store.dead_letters)
+    now = time.time()
+    strangers = (store.waiting() | letters.keys()) - {*ids, INBOX}
+    told = {}
+    for name in (*ids, *sorted(strangers), INBOX):
+        pending = store.counts(name).get("pending", 0)
+        oldest = store.oldest(name)
+        if name == INBOX and not (pending or letters[name]):
+            continue
+        age = f", the oldest for {max(0.0, now - oldest):.1f} s" if oldest is not None else ""
+        note = " (not in the file)" if name in strangers else ""
+        told[name or "(inbox)"] = f"{pending} waiting{age}, {letters[name]} dead letters{note}"
+    return told

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from eventkit.batch import expand_inputs
@@ -33,6 +36,8 @@ hundred lines may be sent again, with the same ids, so that a record store has t
 
 A line that is translated to one protocol and rejected for another counts as translated; the summary
 has it under "in part", and the rejects have it with the protocol before the reason.
+
+Ctrl-C and SIGTERM end it after the requests that are under way, with the checkpoint written.
 
 A consumer that cannot take its documents is tried again for a while; when it is given up, the
 others go on. What a consumer refuses for good is kept in the file of dead letters.
@@ -103,21 +108,53 @@ def run(options: argparse.Namespace) -> int:
     translators = {
         protocol: translator_options(options, protocol).build() for protocol in protocols
     }
-    with ExitStack() as stack:
-        stack.enter_context(locked(checkpoint_path))
-        stack.callback(router.close)
-        dispatch = Dispatch(
-            router=router,
-            translators=translators,
-            checkpoint=Checkpoint.load(checkpoint_path, restart=options.restart),
-            summary=Summary(files=len(inputs)),
-            patience=options.patience,
-        )
-        if options.rejects:
-            dispatch.rejects = stack.enter_context(output(options.rejects))
-        dispatch.progress = Progress(quiet=options.quiet)
-        dispatch.send(inputs)
+    endings: list[Callable[[], None]] = []
+    try:
+        with _terminable(endings), ExitStack() as stack:
+            stack.enter_context(locked(checkpoint_path))
+            stack.callback(router.close)
+            dispatch = Dispatch(
+                router=router,
+                translators=translators,
+                checkpoint=Checkpoint.load(checkpoint_path, restart=options.restart),
+                summary=Summary(files=len(inputs)),
+                patience=options.patience,
+            )
+            if options.rejects:
+                dispatch.rejects = stack.enter_context(output(options.rejects))
+            dispatch.progress = Progress(quiet=options.quiet)
+            endings.append(dispatch.end)
+            dispatch.send(inputs)
+    except _Terminated:
+        print("eventkit: terminated", file=sys.stderr)
+        return 128 + signal.SIGTERM
     return _conclude(dispatch, letters, options)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM has come; it ends the command as Ctrl-C does."""
+
+
+@contextmanager
+def _terminable(endings: Sequence[Callable[[], None]]) -> Iterator[None]:
+    """Have SIGTERM call *endings* and raise, the first time it comes."""
+    if threading.current_thread() is not threading.main_thread():
+        # Signals are the business of the program that runs the command there.
+        yield
+        return
+
+    def terminate(_number: int, _frame: object) -> None:
+        # A second one must not interrupt the writing of the checkpoint.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for end in endings:
+            end()
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _conclude(dispatch: Dispatch, letters: str, options: argparse.Namespace) -> int:

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import enum
 import importlib
+import json
 from collections.abc import Sequence
 from typing import Protocol, cast
 
 import attrs
 
 from eventkit.consumers import Consumer
+from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError
+from eventkit.typing import Event
 
 TRANSPORTS = {
     ("xapi", "https"): "eventkit.transports.http:XAPITransport",
@@ -40,16 +43,33 @@ class Document:
 
     name: str
     """The name of the event that it comes from."""
-    id: str
-    """Its own id; ``""`` when it has none."""
     body: bytes
-    """It, as JSON in ASCII, in exactly these bytes every time it is sent."""
+    """It, as JSON in UTF-8, in exactly these bytes every time it is sent."""
+    event: Event | bytes | None = attrs.field(default=None, repr=False)
+    """The original event, as it is or as JSON; None: not known. It is never sent."""
+    rules: str = ""
+    """The digest of the access rules by which the consumer may have it; ``""``: not looked at."""
+    position: int = 0
+    """Its entry in the store, if there is one."""
+    order: int = 0
+    """Its place among all that came to the same queue."""
     attempts: int = 0
     """The requests that it was part of."""
     since: float = 0.0
     """When it was accepted, by the router's clock."""
-    is_settled: bool = False
-    """Whether somebody has taken it over: the receiver, or the dead letters."""
+    outcome: str = ""
+    """
+    ``""`` while nobody has taken it over, then what `Router.stats` counts it under: ``delivered``,
+    ``dead:<reason>``, ``dropped:<reason>`` or ``returned``.
+    """
+    letter: DeadLetter | None = attrs.field(default=None, repr=False)
+    """The dead letter that is to be kept in the store together with the outcome."""
+
+    @property
+    def id(self) -> str:
+        """Its own id; ``""`` when it has none."""
+        found = json.loads(self.body).get("id")
+        return found if isinstance(found, str) else ""
 
 
 class Verdict(enum.Enum):

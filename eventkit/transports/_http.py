@@ -231,7 +231,9 @@ def _read(response: requests.Response, *, whole: bool) -> str:
 def _explain(error: Exception, url: str) -> tuple[str, str]:
     """Give reason and detail of a request without answer; messages of libraries are not quoted."""
     place = _shown(url)
-    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)):
+    timeouts = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
+    # While a request is being sent it comes wrapped, as a connection that broke.
+    if isinstance(error, timeouts) or "TimeoutError(" in repr(error):
         return "timeout", f"no answer in time from {place}"
     if isinstance(error, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)):
         return "tls", f"no secure connection to {place}"

@@ -12,7 +12,6 @@ from typing import Any
 
 import attrs
 
-from eventkit.caliper import milliseconds
 from eventkit.consumers import Consumer
 from eventkit.events._caliper import CONTEXT
 from eventkit.exceptions import ConfigurationError
@@ -179,7 +178,7 @@ def _start(sensor: str) -> bytes:
     """Write the envelope up to its first event."""
     members = {
         "sensor": sensor,
-        "sendTime": milliseconds(datetime.now(UTC)),
+        "sendTime": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "dataVersion": CONTEXT,
     }
     return json.dumps(members, separators=(",", ":")).encode("ascii")[:-1] + b',"data":['

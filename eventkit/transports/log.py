@@ -43,7 +43,7 @@ class LogTransport:
                 "give it the level INFO and a handler in the logging configuration",
             )
         for document in documents:
-            self._logger.info("%s", document.body.decode("ascii"))
+            self._logger.info("%s", document.body.decode())
         return DELIVERED
 
     def check(self) -> CheckResult:

@@ -27,11 +27,18 @@ from eventkit import (
     HMACIdentity,
     MappingIdentity,
     RealTimeBackend,
+    Relay,
     Router,
+    SQLiteStore,
+    StoreError,
+    StoreFull,
     TranslationError,
+    TranslationLetters,
     UnsupportedEvent,
     XAPITranslator,
+    open_dead_letters,
     parse_line,
+    replay,
 )
 from eventkit.batch import read_log, translate_lines
 from eventkit.receiver import Receiver
@@ -148,6 +155,36 @@ def keep(letter: DeadLetter) -> None:
 
 by_hand = Router([consumer], dead_letters=keep)
 letters: list[DeadLetter] = list(by_hand.dead_letters)
+
+# Dead letters are looked at, sent again, and forgotten.
+kept = open_dead_letters("dead-letters.jsonl", key={"env": "LETTERS_KEY"})
+replayed = replay(kept, "consumers.yaml", lambda letter: letter.consumer == "engine")
+sent_again: bool = replayed.is_done
+forgotten: int = kept.remove([letter.id for letter in kept])
+careful = XAPITranslator(
+    lms_root="https://lms.example.org",
+    identity=my_identity,
+    on_error=TranslationLetters("untranslated.jsonl"),
+)
+
+# A store on disk.
+store = SQLiteStore(Path("store.db"), key={"env": "STORE_KEY"}, max_bytes=10_000_000)
+durable = Router("consumers.yaml", store=store, max_age=86_400, reload=1.0)
+stored_by_path = Router([consumer], store="store.db", mode="durable")
+durable.reload()
+relay = Relay(store, EventRoutingBackend(backends={"router": durable}))
+stored_first = RealTimeBackend(enqueue=store, threaded=True)
+
+
+def accept(router: Router, translation: Translation) -> float | None:
+    try:
+        router.send(translation)
+    except StoreFull:
+        return 60.0
+    except StoreError as error:
+        return error.retry_after
+    return None
+
 
 routing = EventRoutingBackend(processors=processors, backends={"router": router})
 enqueue: Enqueue = print

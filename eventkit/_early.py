@@ -1,0 +1,85 @@
+"""The early filter, kept up to date."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from eventkit._book import ConsumerBook
+from eventkit._forking import renew_after_fork
+from eventkit._throttle import Throttle, describe
+from eventkit.consumers import ConsumerSource
+from eventkit.exceptions import ConfigurationError
+from eventkit.filters import Filter
+from eventkit.typing import Event
+
+_throttle = Throttle(logging.getLogger(__name__))
+
+
+class EarlyFilter:
+    """
+    Let through what some consumer may have by the rules that are in force.
+
+    It stands in the request, so it is another thread that looks, now and then, whether the
+    consumers have changed. Until that is done the rules of before hold.
+    """
+
+    def __init__(self, consumers: ConsumerSource, *, reload: float) -> None:
+        if isinstance(reload, bool) or not isinstance(reload, (int, float)) or not reload > 0:
+            raise ConfigurationError(
+                f"reload: expected a number of seconds above 0, got {reload!r}"
+            )
+        self._book = ConsumerBook(consumers)
+        self._reload = reload
+        self._filter = Filter.for_consumers(self._book.read())
+        self.renew()
+        renew_after_fork(self)
+
+    def __repr__(self) -> str:
+        return f"EarlyFilter({self._filter!r})"
+
+    def renew(self) -> None:
+        """Begin again in a forked child, which does not have the thread of its parent."""
+        self._looking = threading.Lock()
+        self._look_at = time.monotonic() + self._reload
+
+    def accepts(self, event: Event) -> bool:
+        """Tell whether *event* may pass. Never raises."""
+        if time.monotonic() >= self._look_at:
+            self._look()
+        return self._filter.accepts(event)
+
+    def __call__(self, event: Event) -> Event:
+        """Hand *event* on as it is, or raise `eventkit.DropEvent`."""
+        if time.monotonic() >= self._look_at:
+            self._look()
+        return self._filter(event)
+
+    def stats(self) -> dict[str, int]:
+        """Count what the rules that are in force now have ``accepted`` and ``filtered``."""
+        return self._filter.stats()
+
+    def _look(self) -> None:
+        """Have somebody look who may take their time."""
+        if not self._looking.acquire(blocking=False):
+            return
+        self._look_at = time.monotonic() + self._reload
+        try:
+            threading.Thread(target=self._renew_rules, name="eventkit-rules", daemon=True).start()
+        except RuntimeError:
+            # No more threads; the next event tries again.
+            self._looking.release()
+
+    def _renew_rules(self) -> None:
+        try:
+            found = self._book.news()
+            if found is not None:
+                self._filter = Filter.for_consumers(found)
+        except Exception as error:  # noqa: BLE001 - the rules of before hold
+            detail = str(error) if isinstance(error, ConfigurationError) else describe(error)
+            _throttle.warning(
+                "reload", "The consumers cannot be reloaded, their rules stay: %s", detail
+            )
+        finally:
+            self._looking.release()

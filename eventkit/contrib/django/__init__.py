@@ -1,0 +1,1 @@
+"""What needs Django and nothing of the platform."""
