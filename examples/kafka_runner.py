@@ -45,17 +45,21 @@ log = logging.getLogger("kafka_runner")
 
 
 @cache
-def producer(_process: int) -> Producer:
-    """Make the producer, once per process, for it does not survive a fork."""
+def producer() -> Producer:
+    """Make the producer, once per process."""
     # An event that is sent twice does no harm, one that overtakes another may.
     return Producer({"max.in.flight": 1, **json.loads(os.environ["KAFKA"])})
+
+
+# A producer does not survive a fork, and cannot even be thrown away after one.
+os.register_at_fork(before=producer.cache_clear)
 
 
 def publish(event: dict[str, Any]) -> None:
     """Put *event* on the topic, behind the earlier ones of its learner; return when it is there."""
     learner = event.get("context", {}).get("user_id")
     failures: list[KafkaError] = []
-    kafka = producer(os.getpid())
+    kafka = producer()
     kafka.produce(
         TOPIC,
         json.dumps(event),
