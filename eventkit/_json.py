@@ -114,12 +114,16 @@ def has_long_integer(data: bytes) -> bool:
 
 def is_deep(data: bytes) -> bool:
     """Tell whether *data* may be nested so deeply that the parsers disagree."""
-    return len(data) >= 2 * _DEPTH and data.count(b"[") + data.count(b"{") > _DEPTH
+    return data.count(b"[") + data.count(b"{") > _DEPTH
 
 
 def try_loads(data: bytes) -> Any:
     """Read JSON; None where the standard library has to say what it is."""
-    if quick_loads is None or has_long_integer(data) or is_deep(data):
+    if (
+        quick_loads is None
+        or data.translate(_DIGITS_AS_ZEROS).find(_LONG_INTEGER) >= 0
+        or (len(data) >= 2 * _DEPTH and is_deep(data))
+    ):
         return None
     try:
         return quick_loads(data)

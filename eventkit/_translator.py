@@ -20,7 +20,8 @@ from eventkit._options import (
 )
 from eventkit._throttle import SafeLogger
 from eventkit.events import Event as Row
-from eventkit.events._view import Site, View
+from eventkit.events._site import Site
+from eventkit.events._view import View
 from eventkit.exceptions import DropEvent, TranslationError, UnsupportedEvent
 from eventkit.instrumentation import Details, What, is_on, tell
 from eventkit.source import Source

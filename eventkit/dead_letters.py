@@ -16,9 +16,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, overload
 
 from eventkit._counting import Tally
-from eventkit._letter import DeadLetter, Sink, as_json
-from eventkit._letter_file import FileDeadLetters
-from eventkit._sealing import Key
+from eventkit._letters.file import FileDeadLetters
+from eventkit._letters.letter import DeadLetter, Sink, as_json
+from eventkit._letters.sealing import Key
 from eventkit._throttle import Throttle, describe
 from eventkit.exceptions import ConfigurationError, TranslationError
 from eventkit.typing import Event

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eventkit import _fields
 from eventkit._counting import Tally
-from eventkit._rule_index import Index
-from eventkit._rules import Facts, Rule, Rules, Test, parse_rules
+from eventkit._filtering import fields as _fields
+from eventkit._filtering.index import Index
+from eventkit._filtering.rules import Facts, Rule, Rules, Test, parse_rules
 from eventkit._throttle import Throttle, describe
 from eventkit.exceptions import DropEvent
 from eventkit.typing import Event, Processor
@@ -90,7 +90,7 @@ class Filter:
             ConfigurationError: an expression is invalid, or has no equal that runs in linear time.
         """
         # It reads parse trees of the standard library, which nobody else need depend on.
-        from eventkit import _match_params  # noqa: PLC0415
+        from eventkit._filtering import match_params as _match_params  # noqa: PLC0415
 
         tests = [
             Test(_fields.peer, path, patterns)
@@ -173,7 +173,7 @@ def early_filter(*, consumers: Any, reload: float | None = 2.0) -> Processor:
         ConfigurationError: they cannot be read, or *reload* is no number above 0.
     """
     # It reads consumers, and they have filters.
-    from eventkit._early import EarlyFilter  # noqa: PLC0415
+    from eventkit._filtering.early import EarlyFilter  # noqa: PLC0415
 
     return (
         Filter.for_consumers(consumers) if reload is None else EarlyFilter(consumers, reload=reload)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 
-from eventkit._routing import merged
+from eventkit._delivery.routing import merged
 from eventkit.consumers import Consumer
 from eventkit.dead_letters import DeadLetter
 from eventkit.events._caliper import CONTEXT

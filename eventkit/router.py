@@ -17,17 +17,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast, get_args
 
-from eventkit._book import ConsumerBook
 from eventkit._clock import Clock
 from eventkit._counting import Tally
-from eventkit._fleet import Fleet
+from eventkit._delivery.book import ConsumerBook
+from eventkit._delivery.fleet import Fleet
+from eventkit._delivery.keeper import Keeper
+from eventkit._delivery.lane import COUNTS, plain
+from eventkit._delivery.routing import check_delivery, check_translation, own_documents
+from eventkit._delivery.sender import Pace
 from eventkit._forking import renew_after_fork
 from eventkit._json import dumps
 from eventkit._jsonable import to_json
-from eventkit._keeper import Keeper
-from eventkit._lane import COUNTS, plain
-from eventkit._routing import check_delivery, check_translation, own_documents
-from eventkit._sender import Pace
 from eventkit._throttle import SafeLogger, Throttle, describe
 from eventkit.consumers import Consumer, ConsumerSource
 from eventkit.dead_letters import DeadLetter, DeadLetterBox, Sink

@@ -69,14 +69,11 @@ class Source:
     def payload(self) -> Any:
         """The payload: ``data``, else ``event``; JSON text is parsed, other text stays text."""
         if self._payload is _UNREAD:
-            self._payload = self._find_payload()
+            payload = self.event.get("data")
+            if payload is None:
+                payload = self.event.get("event")
+            self._payload = parse_payload(payload) if isinstance(payload, str) else payload
         return self._payload
-
-    def _find_payload(self) -> Any:
-        payload = self.event.get("data")
-        if payload is None:
-            payload = self.event.get("event")
-        return _parse_payload(payload) if isinstance(payload, str) else payload
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -257,7 +254,7 @@ def as_object(value: Any) -> Mapping[str, Any]:
     return value if is_object(value) else _NOTHING
 
 
-def _parse_payload(text: str) -> Any:
+def parse_payload(text: str) -> Any:
     """Parse JSON text, once more if the result is JSON text again; other text stays as it is."""
     if text.startswith("{") and text.isascii():
         value = try_loads(text.encode())

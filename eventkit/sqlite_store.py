@@ -12,14 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from eventkit import _sqlite_queue as queue
 from eventkit._jsonable import to_json
-from eventkit._sealing import Key, make_sealer
-from eventkit._sqlite_access import Access
-from eventkit._sqlite_file import Sync
-from eventkit._sqlite_letters import SQLiteDeadLetters, forget_before, keep, letter_row
-from eventkit._sqlite_queue import Budget, Writer
-from eventkit._sqlite_schema import is_empty, write_check
+from eventkit._letters.sealing import Key, make_sealer
+from eventkit._sqlite import queue
+from eventkit._sqlite.access import Access
+from eventkit._sqlite.file import Sync
+from eventkit._sqlite.letters import SQLiteDeadLetters, forget_before, keep, letter_row
+from eventkit._sqlite.queue import Budget, Writer
+from eventkit._sqlite.schema import is_empty, write_check
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.store import INBOX, DeadLetters, Entry, Parcel, Settled
 

@@ -17,7 +17,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from eventkit import XAPITranslator, dead_letters
-from eventkit._sealing import make_sealer
+from eventkit._letters.sealing import make_sealer
 from eventkit._throttle import Throttle
 from eventkit.dead_letters import (
     DeadLetter,
@@ -347,7 +347,7 @@ class TestRetention:
 
         assert len(sink) == 2
         now = time.monotonic()
-        monkeypatch.setattr("eventkit._letter_file.time.monotonic", lambda: now + 251)
+        monkeypatch.setattr("eventkit._letters.file.time.monotonic", lambda: now + 251)
         sink(letter(2))
         assert ["0", "2"] == numbers(sink)
 
@@ -395,7 +395,7 @@ class TestRetention:
         def fail(*_, **__):
             raise PermissionError("the folder is read-only")
 
-        monkeypatch.setattr("eventkit._letter_file.rewriting", fail)
+        monkeypatch.setattr("eventkit._letters.file.rewriting", fail)
         sink(letter(1))
 
         assert ["1"] == numbers(sink)

@@ -19,8 +19,8 @@ from eventtracking.django.django_tracker import DjangoTracker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventkit import _rules
-from eventkit._patterns import Glob, encoded
+from eventkit._filtering import rules as _rules
+from eventkit._filtering.patterns import Glob, encoded
 from eventkit.events import CATALOGUE
 from eventkit.exceptions import ConfigurationError, DropEvent
 from eventkit.filters import Filter, early_filter

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from eventkit import _rule_index
-from eventkit._patterns import Glob
-from eventkit._rule_index import Index, RuleIndex
-from eventkit._rules import Facts, Rule, Rules
+from eventkit._filtering import index as _rule_index
+from eventkit._filtering.index import Index, RuleIndex
+from eventkit._filtering.patterns import Glob
+from eventkit._filtering.rules import Facts, Rule, Rules
 from eventkit.consumers import Consumer
 from eventkit.filters import Filter
 

@@ -8,9 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from isodate import duration_isoformat
 
-from eventkit.events import _view, navigation
+from eventkit.events import _site, _view, navigation
 from eventkit.events._caliper import duration
-from eventkit.events._view import Site, View, clean, encode_iri
+from eventkit.events._site import Site, encode_iri
+from eventkit.events._view import View, clean
 
 texts = st.text(st.characters(), max_size=30)
 
@@ -34,7 +35,7 @@ def test_durations(seconds):
 @example("\x7f")
 def test_plain_iris(text):
     """What is taken for plain has nothing to encode."""
-    encoded = _view._NOT_IN_IRI.sub("?", text)
+    encoded = _site._NOT_IN_IRI.sub("?", text)
 
     assert (encode_iri(text) == text) == (encoded == text)
 
@@ -75,7 +76,7 @@ class TestWhatASiteRemembers:
 
     def test_memory_is_bounded(self, monkeypatch):
         """However many blocks, learners and sessions there are."""
-        monkeypatch.setattr(_view, "_MOST_IRIS", 10)
+        monkeypatch.setattr(_site, "_MOST_IRIS", 10)
         here = site()
 
         for number in range(100):

@@ -21,7 +21,9 @@ from typing import Any
 
 import pytest
 
-from eventkit import _sqlite_access, _sqlite_file, _sqlite_schema
+from eventkit._sqlite import access as _sqlite_access
+from eventkit._sqlite import file as _sqlite_file
+from eventkit._sqlite import schema as _sqlite_schema
 from eventkit._store_checks import _balanced as check_balance
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError, StoreError, StoreFull
@@ -559,7 +561,7 @@ class TestProcesses:
         """Some servers tell Python afterwards only; the child closes what it has inherited."""
         output = run(
             """
-            from eventkit._sqlite_access import _Forks
+            from eventkit._sqlite.access import _Forks
             _Forks._before = lambda self: self._lock.acquire()
             store = SQLiteStore(path)
             store.put([parcel(1)])
@@ -1024,7 +1026,7 @@ class TestDamage:
         for moment in ("salvage", "set_aside", "sync_file"):
             killed = Process(
                 f"""
-                from eventkit import _sqlite_access
+                from eventkit._sqlite import access as _sqlite_access
                 real = _sqlite_access.{moment}
                 def die(*arguments):
                     result = real(*arguments)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from eventkit._mentions import mentions
+from eventkit._letters.mentions import mentions
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError
 

@@ -7,6 +7,8 @@ this process only has to append: whatever went through it would keep the others 
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import signal
 from collections import deque
@@ -261,5 +263,17 @@ def _work(task: _Task) -> Chunk:
 def _append(path: str, result: IO[bytes]) -> None:
     """Move the content of a file to the end of *result*."""
     with Path(path).open("rb") as file:
-        shutil.copyfileobj(file, result, 1 << 20)
+        try:
+            result.flush()
+            # The system does it in half the time, and does not need us for it.
+            while os.sendfile(result.fileno(), file.fileno(), None, 1 << 30):
+                pass
+        except (OSError, AttributeError) as error:
+            if isinstance(error, OSError) and error.errno not in _CANNOT_SEND:
+                raise
+            shutil.copyfileobj(file, result, 1 << 20)
     Path(path).unlink()
+
+
+_CANNOT_SEND = (None, errno.EINVAL, errno.ENOSYS, errno.ENOTSOCK, errno.EOPNOTSUPP)
+"""What systems say that cannot send from this file to that result; None: it is no file."""

@@ -15,7 +15,8 @@ from isodate import duration_isoformat
 
 from eventkit.erb._reading import Lost, Peer, as_replayed, key_in_course, submitted_key, user_of
 from eventkit.events._caliper import CONTEXT, duration
-from eventkit.events._view import Site, View
+from eventkit.events._site import Site
+from eventkit.events._view import View
 from eventkit.events.navigation import impersonal
 from eventkit.exceptions import TranslationError
 from eventkit.typing import Json

@@ -29,7 +29,8 @@ from eventkit.events._iris import (
 )
 from eventkit.events._rows import Action, Child, Statement
 from eventkit.events._scores import score
-from eventkit.events._view import View, activity, clean, encode_iri, json_text
+from eventkit.events._site import encode_iri
+from eventkit.events._view import View, activity, clean, json_text
 from eventkit.typing import Json
 
 # How xAPI says it.

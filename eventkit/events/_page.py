@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 from eventkit.events._iris import PAGE, VIEWED
 from eventkit.events._rows import Event, Statement
-from eventkit.events._view import View, activity, encode_iri
+from eventkit.events._site import encode_iri
+from eventkit.events._view import View, activity
 from eventkit.events.navigation import impersonal
 from eventkit.exceptions import UnsupportedEvent
 from eventkit.typing import Json

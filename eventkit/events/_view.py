@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
+from eventkit.events._site import Site, encode_iri
 from eventkit.exceptions import TranslationError, UnsupportedEvent
-from eventkit.source import Source, as_object, json_default, user_id, username
+from eventkit.source import Source, as_object, json_default, parse_payload, user_id, username
 from eventkit.typing import Event, Json
 
-# What an IRI cannot hold (RFC 3987), and what no text should: NUL and lone surrogates.
-_NOT_IN_IRI = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\ue000-\uf8ff<>\"{}|\\^`]")
+# What no text should hold: NUL and lone surrogates.
 _NOT_IN_TEXT = re.compile("[\x00\ud800-\udfff]")
-
-# What most are made of: nothing that `_NOT_IN_IRI` would find.
-_is_plain_iri = re.compile(r"[!#-;=?-\[\]_a-z~]*").fullmatch
 
 # The request of an XBlock's handler; old usage keys have their slashes escaped in it.
 _HANDLER = re.compile(r"/xblock/([^/?#]+)/handler(?:_noauth)?/")
@@ -30,56 +25,6 @@ _LARGEST = 2**63
 _LARGEST_FLOAT = 2.0**63  # comparing a float with an integer of that size takes long
 _MOST_TEXT = 100_000
 _MOST_ITEMS = 1_000
-
-# How many IRIs a site remembers, and how long the paths may be that they are found by.
-_MOST_IRIS = 10_000
-_LONGEST_PATH = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What shapes may know of the site: where it is, what its courses are called."""
-
-    lms_root: str
-    """Root URL of the LMS, without a trailing slash."""
-    course_name: Callable[[str], str | None]
-    anonymous: Callable[[int | str, Source], str]
-    """Gives the anonymised id of a user, or raises `TranslationError`."""
-    include_text: bool = False
-    """Whether text that learners wrote may leave."""
-    known: dict[str | tuple[str, str, str], str] = dataclasses.field(
-        default_factory=dict, repr=False, compare=False
-    )
-    """IRIs that were made before, by the path or by what the path was made from."""
-
-    def iri(self, path: str) -> str:
-        """Give the IRI of a *path* (with its leading slash) below the LMS root."""
-        found = self.known.get(path)
-        if found is None:
-            found = self.lms_root + encode_iri(path)
-            if len(path) <= _LONGEST_PATH:
-                self._remember(path, found)
-        return found
-
-    def block_in_course(self, course: str, kind: str, name: str) -> str | None:
-        """Give the IRI of the block of *kind* that browsers call *name*; None without a course."""
-        key = (course, kind, name)
-        found = self.known.get(key)
-        if found is None:
-            path = _path_in_course(course, kind, name)
-            if path is None:
-                return None
-            found = self.iri(path)
-            if len(path) <= _LONGEST_PATH:
-                self._remember(key, found)
-        return found
-
-    def _remember(self, key: str | tuple[str, str, str], iri: str) -> None:
-        # The same courses, blocks and learners come again and again; starting anew from time to
-        # time costs less than keeping track of which came last.
-        if len(self.known) >= _MOST_IRIS:
-            self.known.clear()
-        self.known[key] = iri
 
 
 class View(Source):
@@ -100,7 +45,11 @@ class View(Source):
         context = event.get("context")
         self.context = context = context if type(context) is dict else as_object(context)
         payload = event.get("data")
-        self.payload = payload = payload if type(payload) is dict else self._find_payload()
+        if payload is None:
+            payload = event.get("event")
+        if isinstance(payload, str):
+            payload = parse_payload(payload)
+        self.payload = payload
         self.data = payload if type(payload) is dict else as_object(payload)
         course = context.get("course_id")
         self.course_id = (course.strip() if isinstance(course, str) else "") or self._find_course()
@@ -327,28 +276,6 @@ def staff(view: View) -> int | str | None:
     """
     other, learner = view.doer, view.named()
     return other if type(other) is type(learner) and other != learner else None
-
-
-def _path_in_course(course: str, kind: str, name: str) -> str | None:
-    prefix, colon, rest = course.partition(":")
-    old = name.split("-", 4)
-    if len(old) == 5 and old[0] == "i4x" and old[3] == kind:
-        return f"/xblock/i4x://{old[1]}/{old[2]}/{kind}/{old[4]}"
-    if colon:
-        version = prefix.rpartition("-")[2]
-        space = "ccx-block" if prefix.startswith("ccx") else "block"
-        return f"/xblock/{space}-{version}:{rest}+type@{kind}+block@{name}"
-    if course.count("/") == 2:
-        org, number, _ = course.split("/")
-        return f"/xblock/i4x://{org}/{number}/{kind}/{name}"
-    return None
-
-
-def encode_iri(text: str) -> str:
-    """Percent-encode what an IRI may not hold; everything else, non-ASCII included, stays."""
-    if _is_plain_iri(text):
-        return text
-    return _NOT_IN_IRI.sub(lambda match: quote(match[0], safe="", errors="replace"), text)
 
 
 def clean(text: str) -> str:

@@ -23,7 +23,8 @@ from eventkit.events._iris import (
     WAS_REVOKED,
 )
 from eventkit.events._rows import Action, Event, Shape, Statement
-from eventkit.events._view import View, activity, encode_iri
+from eventkit.events._site import encode_iri
+from eventkit.events._view import View, activity
 from eventkit.events.navigation import impersonal
 from eventkit.typing import Json
 

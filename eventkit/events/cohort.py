@@ -7,7 +7,8 @@ from functools import partial
 from eventkit.events._caliper import GENERAL, entity, membership
 from eventkit.events._iris import GROUP, WAS_ASSIGNED, WAS_UNASSIGNED, Verb
 from eventkit.events._rows import Action, Event, Statement
-from eventkit.events._view import View, activity, doer, encode_iri, staff
+from eventkit.events._site import encode_iri
+from eventkit.events._view import View, activity, doer, staff
 from eventkit.typing import Json
 
 # What the platform told us.

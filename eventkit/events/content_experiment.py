@@ -5,7 +5,8 @@ from __future__ import annotations
 from eventkit.events._caliper import GENERAL, READING, course_part, entity, membership
 from eventkit.events._iris import EXPERIENCED, GROUP, MODULE, PARTITION_NAME, WAS_ASSIGNED
 from eventkit.events._rows import Action, Event, Statement
-from eventkit.events._view import View, activity, encode_iri
+from eventkit.events._site import encode_iri
+from eventkit.events._view import View, activity
 from eventkit.typing import Json
 
 # What the platform told us.

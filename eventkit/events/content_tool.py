@@ -9,7 +9,8 @@ from urllib.parse import urljoin
 from eventkit.events._caliper import READING, course_part, entity
 from eventkit.events._iris import ACCESSED, DISPLAYED_IN, EXPERIENCED, FILE, LINK, SECTION
 from eventkit.events._rows import Action, Event, Statement
-from eventkit.events._view import View, activity, encode_iri
+from eventkit.events._site import encode_iri
+from eventkit.events._view import View, activity
 from eventkit.events.navigation import impersonal
 from eventkit.typing import Json
 

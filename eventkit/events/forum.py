@@ -54,7 +54,8 @@ from eventkit.events._iris import (
     Verb,
 )
 from eventkit.events._rows import Action, Event, OneOf, Shape, Statement
-from eventkit.events._view import View, activity, encode_iri
+from eventkit.events._site import encode_iri
+from eventkit.events._view import View, activity
 from eventkit.typing import Json
 
 _API = "/api/discussion/v1"

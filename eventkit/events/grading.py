@@ -32,7 +32,8 @@ from eventkit.events._iris import (
 )
 from eventkit.events._rows import Action, Event, Statement
 from eventkit.events._scores import graded, score
-from eventkit.events._view import View, activity, encode_iri, staff
+from eventkit.events._site import encode_iri
+from eventkit.events._view import View, activity, staff
 from eventkit.events.enrollment import course as enrolled_course
 from eventkit.source import user_id
 from eventkit.typing import Json

@@ -17,7 +17,8 @@ from eventkit.events._iris import (
     WIDGET_PLACEMENT,
 )
 from eventkit.events._rows import Action, Event, Statement
-from eventkit.events._view import View, activity, encode_iri
+from eventkit.events._site import encode_iri
+from eventkit.events._view import View, activity
 from eventkit.source import username
 from eventkit.typing import Json
 

@@ -34,7 +34,8 @@ from eventkit.events._iris import (
     WEB_PAGE,
 )
 from eventkit.events._rows import Action, Event, OneOf, Statement
-from eventkit.events._view import View, activity, encode_iri
+from eventkit.events._site import encode_iri
+from eventkit.events._view import View, activity
 from eventkit.events.navigation import impersonal
 from eventkit.typing import Json
 

@@ -52,7 +52,8 @@ from eventkit.events._rubrics import (
     rubric_hash,
     texts,
 )
-from eventkit.events._view import View, activity, encode_iri
+from eventkit.events._site import encode_iri
+from eventkit.events._view import View, activity
 from eventkit.events.navigation import impersonal
 from eventkit.typing import Json
 

@@ -54,7 +54,8 @@ from eventkit.events._iris import (
 )
 from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._scores import graded, score
-from eventkit.events._view import View, activity, clean, doer, encode_iri
+from eventkit.events._site import encode_iri
+from eventkit.events._view import View, activity, clean, doer
 from eventkit.source import username
 from eventkit.typing import Json
 

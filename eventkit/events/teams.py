@@ -27,7 +27,8 @@ from eventkit.events._iris import (
     Verb,
 )
 from eventkit.events._rows import Action, Event, Statement
-from eventkit.events._view import View, activity, doer, encode_iri, staff
+from eventkit.events._site import encode_iri
+from eventkit.events._view import View, activity, doer, staff
 from eventkit.events.navigation import impersonal
 from eventkit.typing import Json
 

@@ -100,6 +100,48 @@ class TestResults:
         assert (one.returncode, one.stderr) == (three.returncode, three.stderr)
         assert json.loads(one.stderr)["read"] == 16 * len(sample_log().read_bytes().splitlines())
 
+    @pytest.mark.parametrize("mode", ["wb", "ab"])
+    def test_several_processes_write_to_any_output(self, environment, translating, tmp_path, mode):
+        """To a file that is appended to, as shells do it, as to any other."""
+        log = sample_log()
+        command = [sys.executable, "-m", "eventkit", "translate", "--to", "xapi", *translating]
+        one = subprocess.run(
+            [*command, log], env=environment, cwd=tmp_path, capture_output=True, check=False
+        )
+        path = tmp_path / "out"
+        path.write_bytes(b"" if mode == "wb" else b"before\n")
+
+        with path.open(mode) as stream:
+            subprocess.run(
+                [*command, "--workers", "2", log],
+                env=environment,
+                cwd=tmp_path,
+                stdout=stream,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
+        two = subprocess.run(
+            [*command, "--workers", "2", log],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            check=False,
+        )
+
+        assert len(one.stdout.splitlines()) > 100
+        assert path.read_bytes() == (b"" if mode == "wb" else b"before\n") + one.stdout
+        assert two.stdout == one.stdout
+
+    def test_nothing_is_left_in_the_temporary_folder(self, translate, tmp_path):
+        """What workers hand over lies there, but not for long."""
+        temporary = tmp_path / "tmp"
+        temporary.mkdir()
+
+        translate("--workers", "2", "-o", "out", sample_log(), env={"TMPDIR": str(temporary)})
+
+        assert (tmp_path / "out").stat().st_size > 0
+        assert list(temporary.iterdir()) == []
+
     def test_dialect_erb(self, translate, tmp_path):
         """The dialect goes through to the translator."""
         # What has no name event-routing-backends leaves out, so its dialect does not tell.

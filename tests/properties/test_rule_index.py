@@ -9,11 +9,11 @@ from event_strategies import COURSES, any_events, known_events, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventkit import _rule_index
-from eventkit._fields import KNOWN
-from eventkit._patterns import Patterns
-from eventkit._rule_index import Index, RuleIndex
-from eventkit._rules import Facts, Rule, Rules
+from eventkit._filtering import index as _rule_index
+from eventkit._filtering.fields import KNOWN
+from eventkit._filtering.index import Index, RuleIndex
+from eventkit._filtering.patterns import Patterns
+from eventkit._filtering.rules import Facts, Rule, Rules
 from eventkit.consumers import Consumer
 from eventkit.filters import Filter
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from fault_routes import translation
 
-from eventkit import _sqlite_queue
+from eventkit._sqlite import queue as _sqlite_queue
 from eventkit.exceptions import EventkitError
 from eventkit.router import Router
 

@@ -1,8 +1,8 @@
 """
 Access rules: what operators write, read once, and how an event is judged by them.
 
-How it is judged here, rule by rule, says what rules mean. `eventkit._rule_index` gives the same
-answers without asking every rule.
+How it is judged here, rule by rule, says what rules mean. `eventkit._filtering.index` gives the
+same answers without asking every rule.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
-from eventkit import _fields
-from eventkit._fields import Reader
-from eventkit._patterns import Patterns, parse_patterns
+from eventkit._filtering import fields as _fields
+from eventkit._filtering.fields import Reader
+from eventkit._filtering.patterns import Patterns, parse_patterns
 from eventkit.events import catalogue
 from eventkit.exceptions import ConfigurationError
 from eventkit.source import Source

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 
-from eventkit._book import ConsumerBook
+from eventkit._delivery.book import ConsumerBook
 from eventkit._forking import renew_after_fork
 from eventkit._throttle import Throttle, describe
 from eventkit.consumers import ConsumerSource

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from eventkit._fields import Reader
-from eventkit._patterns import Pattern, Patterns
-from eventkit._rules import Facts, Rule, Rules, Test, names_of
+from eventkit._filtering.fields import Reader
+from eventkit._filtering.patterns import Pattern, Patterns
+from eventkit._filtering.rules import Facts, Rule, Rules, Test, names_of
 from eventkit.source import Source
 from eventkit.typing import Event
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from eventkit._patterns import MAX_LENGTH, Patterns, Regex
+from eventkit._filtering.patterns import MAX_LENGTH, Patterns, Regex
 from eventkit.exceptions import ConfigurationError
 
 # The parse tree of an expression, in the standard library's own words.

@@ -17,9 +17,9 @@ import attrs
 
 from eventkit._counting import Tally
 from eventkit._forking import renew_after_fork
-from eventkit._sealing import Sealer
-from eventkit._sqlite_commits import GroupCommit, Job
-from eventkit._sqlite_file import (
+from eventkit._letters.sealing import Sealer
+from eventkit._sqlite.commits import GroupCommit, Job
+from eventkit._sqlite.file import (
     PATIENCE,
     SIDES,
     Identity,
@@ -34,9 +34,9 @@ from eventkit._sqlite_file import (
     sync_file,
     trouble,
 )
-from eventkit._sqlite_queue import Writer
-from eventkit._sqlite_salvage import Report, open_damaged, salvage
-from eventkit._sqlite_schema import STEPS, check_key, set_up, version, write_check
+from eventkit._sqlite.queue import Writer
+from eventkit._sqlite.salvage import Report, open_damaged, salvage
+from eventkit._sqlite.schema import STEPS, check_key, set_up, version, write_check
 from eventkit.exceptions import ConfigurationError, StoreError, StoreFull
 
 T = TypeVar("T")

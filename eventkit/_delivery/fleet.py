@@ -11,10 +11,10 @@ from typing import Any
 from uuid import uuid4
 
 from eventkit._clock import Clock
-from eventkit._feed import Feed
-from eventkit._lane import COUNTS, Bury, Lane
-from eventkit._routing import Plan
-from eventkit._sender import Pace, Sender
+from eventkit._delivery.feed import Feed
+from eventkit._delivery.lane import COUNTS, Bury, Lane
+from eventkit._delivery.routing import Plan
+from eventkit._delivery.sender import Pace, Sender
 from eventkit._throttle import Throttle, describe
 from eventkit.consumers import Consumer
 from eventkit.exceptions import StoreError

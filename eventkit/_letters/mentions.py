@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from eventkit import _fields
-from eventkit._letter import DeadLetter
+from eventkit._filtering import fields as _fields
+from eventkit._letters.letter import DeadLetter
 from eventkit.source import Source
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from eventkit._sealing import Sealer
+from eventkit._letters.sealing import Sealer
 from eventkit.exceptions import ConfigurationError
 
 APPLICATION = 0x45764B74

@@ -12,10 +12,10 @@ from typing import Any
 import attrs
 
 from eventkit._jsonable import from_json
-from eventkit._sealing import Sealer
-from eventkit._sqlite_letters import keep, letter_row
-from eventkit._sqlite_queue import Writer, last_position
-from eventkit._sqlite_schema import start_positions
+from eventkit._letters.sealing import Sealer
+from eventkit._sqlite.letters import keep, letter_row
+from eventkit._sqlite.queue import Writer, last_position
+from eventkit._sqlite.schema import start_positions
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError
 from eventkit.store import INBOX

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from eventkit._clock import Clock
-from eventkit._lane import Lane
+from eventkit._delivery.lane import Lane
 from eventkit._throttle import Throttle, describe
 from eventkit.exceptions import StoreError
 from eventkit.store import Entry, Settled, Store

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from eventkit._sealing import Sealer
+from eventkit._letters.sealing import Sealer
 from eventkit.exceptions import StoreFull
 from eventkit.store import INBOX, Entry, Parcel, Settled
 

@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, Protocol, TypeVar
 
-from eventkit._sealing import Sealer
-from eventkit._sqlite_queue import Writer, storable
+from eventkit._letters.sealing import Sealer
+from eventkit._sqlite.queue import Writer, storable
 from eventkit.dead_letters import DeadLetter
 
 _PAGE = 200
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Access(Protocol):
-    """What is needed of `eventkit._sqlite_access.Access`, which needs this module itself."""
+    """What is needed of `eventkit._sqlite.access.Access`, which needs this module itself."""
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run *query* on the connection for reading."""

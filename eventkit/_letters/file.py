@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from eventkit._appending import append, reading, rewriting
-from eventkit._letter import DeadLetter
-from eventkit._sealing import Key, make_sealer
+from eventkit._letters.letter import DeadLetter
+from eventkit._letters.sealing import Key, make_sealer
 from eventkit._throttle import Throttle, describe
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json

@@ -13,9 +13,9 @@ from typing import Any
 import attrs
 
 from eventkit._clock import Clock
-from eventkit._feed import RETRY, Feed
-from eventkit._lane import Lane, size_of
-from eventkit._suspicion import Suspicion, may_be_poison
+from eventkit._delivery.feed import RETRY, Feed
+from eventkit._delivery.lane import Lane, size_of
+from eventkit._delivery.suspicion import Suspicion, may_be_poison
 from eventkit._throttle import SafeLogger, describe
 from eventkit.transports import Answer, Document, Verdict
 

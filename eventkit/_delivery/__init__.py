@@ -1,0 +1,1 @@
+"""What stands between the router and the transports: queues, threads, retries."""

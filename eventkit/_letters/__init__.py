@@ -1,0 +1,1 @@
+"""The parts of `eventkit.dead_letters`."""

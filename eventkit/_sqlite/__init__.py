@@ -1,0 +1,1 @@
+"""The parts of `eventkit.sqlite_store`."""

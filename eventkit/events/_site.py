@@ -1,0 +1,89 @@
+"""The site that events come from: where it is, and the IRIs of what is there."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from eventkit.source import Source
+
+# What an IRI cannot hold (RFC 3987).
+_NOT_IN_IRI = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\ue000-\uf8ff<>\"{}|\\^`]")
+
+# What most IRIs are made of: nothing that `_NOT_IN_IRI` would find.
+_is_plain_iri = re.compile(r"[!#-;=?-\[\]_a-z~]*").fullmatch
+
+# How many IRIs a site remembers, and how long the paths may be that they are found by.
+_MOST_IRIS = 10_000
+_LONGEST_PATH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What shapes may know of the site: where it is, what its courses are called."""
+
+    lms_root: str
+    """Root URL of the LMS, without a trailing slash."""
+    course_name: Callable[[str], str | None]
+    anonymous: Callable[[int | str, Source], str]
+    """Gives the anonymised id of a user, or raises `TranslationError`."""
+    include_text: bool = False
+    """Whether text that learners wrote may leave."""
+    known: dict[str | tuple[str, str, str], str] = dataclasses.field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """IRIs that were made before, by the path or by what the path was made from."""
+
+    def iri(self, path: str) -> str:
+        """Give the IRI of a *path* (with its leading slash) below the LMS root."""
+        found = self.known.get(path)
+        if found is None:
+            found = self.lms_root + encode_iri(path)
+            if len(path) <= _LONGEST_PATH:
+                self._remember(path, found)
+        return found
+
+    def block_in_course(self, course: str, kind: str, name: str) -> str | None:
+        """Give the IRI of the block of *kind* that browsers call *name*; None without a course."""
+        key = (course, kind, name)
+        found = self.known.get(key)
+        if found is None:
+            path = _path_in_course(course, kind, name)
+            if path is None:
+                return None
+            found = self.iri(path)
+            if len(path) <= _LONGEST_PATH:
+                self._remember(key, found)
+        return found
+
+    def _remember(self, key: str | tuple[str, str, str], iri: str) -> None:
+        # The same courses, blocks and learners come again and again; starting anew from time to
+        # time costs less than keeping track of which came last.
+        if len(self.known) >= _MOST_IRIS:
+            self.known.clear()
+        self.known[key] = iri
+
+
+def _path_in_course(course: str, kind: str, name: str) -> str | None:
+    prefix, colon, rest = course.partition(":")
+    old = name.split("-", 4)
+    if len(old) == 5 and old[0] == "i4x" and old[3] == kind:
+        return f"/xblock/i4x://{old[1]}/{old[2]}/{kind}/{old[4]}"
+    if colon:
+        version = prefix.rpartition("-")[2]
+        space = "ccx-block" if prefix.startswith("ccx") else "block"
+        return f"/xblock/{space}-{version}:{rest}+type@{kind}+block@{name}"
+    if course.count("/") == 2:
+        org, number, _ = course.split("/")
+        return f"/xblock/i4x://{org}/{number}/{kind}/{name}"
+    return None
+
+
+def encode_iri(text: str) -> str:
+    """Percent-encode what an IRI may not hold; everything else, non-ASCII included, stays."""
+    if _is_plain_iri(text):
+        return text
+    return _NOT_IN_IRI.sub(lambda match: quote(match[0], safe="", errors="replace"), text)
