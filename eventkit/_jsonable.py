@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
+from eventkit._json import try_loads
 from eventkit.source import json_default
 
 
@@ -17,13 +19,19 @@ def to_json(event: Mapping[str, Any]) -> bytes:
     texts, UUIDs, decimals and whatever else there is becomes its text, also as the key of an
     object. Half a surrogate pair, which no UTF-8 queue can carry, becomes U+FFFD.
 
-    Not-a-number and the infinities stay as they are, and `from_json` reads them as null.
+    Not-a-number and the infinities are null when `from_json` has read them.
 
     Raises:
         TypeError: it holds an iterator, which could be read only once and need not end.
         ValueError: it holds itself, or a number of thousands of digits.
         RecursionError: it is nested too deeply.
     """
+    if _quick_encode is not None:
+        try:
+            return _quick_encode(event)
+        except TypeError:
+            # It holds something that only the standard library writes as it should be.
+            pass
     try:
         text = _encode(event)
     except TypeError:
@@ -37,7 +45,8 @@ def to_json(event: Mapping[str, Any]) -> bytes:
 
 def from_json(written: bytes) -> Any:
     """Read what `to_json` wrote."""
-    return _decode(written.decode())
+    found = try_loads(written)
+    return _decode(written.decode()) if found is None else found
 
 
 def _default(value: object) -> Any:
@@ -46,8 +55,32 @@ def _default(value: object) -> Any:
     return json_default(value)
 
 
+def _plain_default(value: object) -> Any:
+    # The rest takes a closer look, such as tuples with names, which are lists to `json`.
+    if isinstance(value, datetime):
+        return json_default(value)
+    raise TypeError(f"{type(value).__name__} is for json to write")
+
+
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_default).encode
 _decode = json.JSONDecoder(parse_constant=lambda _: None).decode
+
+
+_quick_encode: Callable[[Mapping[str, Any]], bytes] | None = None
+try:
+    import orjson
+except ImportError:
+    pass
+else:
+
+    def _quick_encode(event: Mapping[str, Any]) -> bytes:
+        return orjson.dumps(event, _plain_default, _OPTIONS)
+
+    _OPTIONS = (
+        orjson.OPT_PASSTHROUGH_SUBCLASS
+        | orjson.OPT_PASSTHROUGH_DATETIME
+        | orjson.OPT_PASSTHROUGH_DATACLASS
+    )
 
 
 def _with_text_keys(value: Any) -> Any:

@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
 from typing import Any, TypeGuard
 from urllib.parse import unquote
 
@@ -337,6 +338,8 @@ def json_default(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, (set, frozenset)):

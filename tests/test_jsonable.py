@@ -8,6 +8,7 @@ import uuid
 from collections import OrderedDict, namedtuple
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import Enum
 from itertools import count
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventkit import _jsonable
 from eventkit._jsonable import from_json, to_json
 
 TEXT = st.text(st.characters(exclude_categories=()))
@@ -144,3 +146,39 @@ def test_an_iterator_is_left_unread() -> None:
         to_json({"value": iterator})
 
     assert list(iterator) == [1, 2, 3]
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Word(str, Enum):  # noqa: UP042 - the platform has such
+    YES = "yes"
+
+
+Point = namedtuple("Point", "x y")  # noqa: PYI024 - as above
+
+ODD = (
+    st.sampled_from([Colour.RED, Word.YES, Point(1, 2), Lazy("text"), b"bytes", {1, 2}, deep()])
+    | st.timedeltas()
+    | st.dates()
+    | st.floats()
+    | st.sampled_from([1e16, 1e-7, 2**63, 2**64, -(2**63) - 1, "\ud800", "\x00\x7f\u2028"])
+)
+
+
+@given(st.dictionaries(TEXT, LIVE | ODD | st.lists(LIVE | ODD)))
+def test_the_fast_extra_changes_nothing(event: Any) -> None:
+    """With and without orjson what is read again is the same, and so is what cannot be written."""
+
+    def result() -> Any:
+        try:
+            return json.dumps(from_json(to_json(event)), sort_keys=True)
+        except (TypeError, ValueError, RecursionError) as error:
+            return type(error)
+
+    fast = result()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_jsonable, "_quick_encode", None)
+        patch.setattr(_jsonable, "try_loads", lambda _: None)
+        assert fast == result()
