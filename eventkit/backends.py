@@ -69,11 +69,13 @@ class RealTimeBackend:
         enqueue: hands an event, a JSON-safe dict, to what runs the site's background work. A
             callable, the dotted path of one, or either of a Celery task, whose ``delay`` is then
             called. A path is imported with the first event, because the tasks of a Django app
-            cannot be when settings are read.
+            cannot be when settings are read. Given a store, or anything else with a method
+            ``put_events``, the thread of *threaded* hands it all waiting events at once, as JSON.
 
-        backend: receives the events in a thread of this process instead, in order, one at a time,
-            and once: a router in it should be buffered, as that tries again what fails. What is
-            still queued when the process ends gets two seconds.
+        backend: receives the events in a thread of this process instead, in order and once: a
+            router in it should be buffered or have a store, as that tries again what fails. An
+            `EventRoutingBackend` gets all that wait at once. What is still queued when the process
+            ends gets two seconds.
 
         threaded: call *enqueue* in a thread of this process too. It should be on for everything
             that talks to a network: a broker that does not answer then fills the queue instead of

@@ -19,6 +19,7 @@ HEAVY = (
     "celery",
     "cryptography",
     "django",
+    "jsonschema",
     "jsonschema_rs",
     "opentelemetry",
     "prometheus_client",
