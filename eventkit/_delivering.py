@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -15,11 +14,11 @@ from eventtracking.processors.exceptions import (
 )
 
 from eventkit._chain import is_own
-from eventkit._throttle import describe, name_of
+from eventkit._throttle import SafeLogger, describe, name_of
 from eventkit.exceptions import DeliveryError, StoreError
 from eventkit.typing import Backend
 
-_log = logging.getLogger(__name__)
+_log = SafeLogger(__name__)
 
 Failure = tuple[int, DeliveryError]
 """The position of an event in a list, and why it was not delivered."""

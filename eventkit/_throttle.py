@@ -38,7 +38,9 @@ class Throttle:
 
     __slots__ = ("_clock", "_logger", "_seen")
 
-    def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, logger: logging.Logger | SafeLogger, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._logger = logger
         self._clock = clock
         # Written without a lock: two threads at once may log twice, and neither ever waits.

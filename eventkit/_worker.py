@@ -9,7 +9,6 @@ and holds up the end of the process for a bounded time only. What it loses it co
 from __future__ import annotations
 
 import atexit
-import logging
 import queue
 import sys
 import threading
@@ -20,7 +19,7 @@ from typing import Any, TypeAlias
 
 from eventkit._counting import Tally
 from eventkit._forking import renew_after_fork
-from eventkit._throttle import Throttle, describe
+from eventkit._throttle import SafeLogger, Throttle, describe
 from eventkit.exceptions import StoreError, StoreFull
 from eventkit.instrumentation import Details, is_on, tell
 
@@ -37,7 +36,7 @@ _WEIGHT_AT_ONCE = 10_000_000
 _PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 """Seconds until a store that could not take items is asked again: at first, and at most."""
 
-_log = logging.getLogger(__name__)
+_log = SafeLogger(__name__)
 
 
 class SomeFailed(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import time
@@ -20,6 +19,7 @@ from eventkit._sqlite.file import Sync
 from eventkit._sqlite.letters import SQLiteDeadLetters, forget_before, keep, letter_row
 from eventkit._sqlite.queue import Budget, Writer
 from eventkit._sqlite.schema import is_empty, write_check
+from eventkit._throttle import SafeLogger
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.store import INBOX, DeadLetters, Entry, Parcel, Settled
 
@@ -37,7 +37,7 @@ _SOON = 0.5
 _DROP_AT_ONCE = 5_000
 _SHRINK_AT_ONCE = 500
 
-_log = logging.getLogger(__name__)
+_log = SafeLogger(__name__)
 
 
 class SQLiteStore:

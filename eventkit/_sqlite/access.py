@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
 import threading
@@ -37,6 +36,7 @@ from eventkit._sqlite.file import (
 from eventkit._sqlite.queue import Writer
 from eventkit._sqlite.salvage import Report, open_damaged, salvage
 from eventkit._sqlite.schema import STEPS, check_key, set_up, version, write_check
+from eventkit._throttle import SafeLogger
 from eventkit.exceptions import ConfigurationError, StoreError, StoreFull
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ CHECKED_BYTES = 64_000_000
 MENDING_PATIENCE = 30.0
 """Seconds to wait for other processes before a damaged file is replaced, and between attempts."""
 
-_log = logging.getLogger("eventkit.sqlite_store")
+_log = SafeLogger("eventkit.sqlite_store")
 
 
 @attrs.define(eq=False)
