@@ -39,11 +39,6 @@ Bury = Callable[[Document, DeadLetter], object]
 """Keeps the dead letter of a document. It must not raise."""
 
 
-def size_of(document: Document) -> int:
-    """Count the bytes that *document* takes in a request: itself and what separates it."""
-    return len(document.body) + 1
-
-
 def _always() -> bool:
     return True
 
@@ -86,7 +81,7 @@ class Lane:
 
     @property
     def room(self) -> int:
-        """The bytes that documents, as `size_of` counts them, may take in one request."""
+        """The bytes that documents, by their sizes, may take in one request."""
         limit = self.consumer.batch.max_bytes
         if self._transport.max_bytes is not None:
             limit = min(limit, self._transport.max_bytes)
@@ -104,12 +99,12 @@ class Lane:
 
     def _cut(self, queue: deque[Document], room: int, most: int | None = None) -> list[Document]:
         taken = [queue.popleft()]
-        room -= size_of(taken[0])
+        room -= taken[0].size
         limit = self.consumer.batch.max_size
         if most is not None:
             limit = min(limit, most)
         while queue and len(taken) < limit:
-            room -= size_of(queue[0])
+            room -= queue[0].size
             if room < 0:
                 break
             taken.append(queue.popleft())
@@ -144,10 +139,7 @@ class Lane:
             answer = self._prepare(batch)
             if answer is None:
                 # What a request may hold may have changed since the batch was made.
-                queue = deque(batch)
-                batch = self._cut(queue, self.room)
-                if queue:
-                    waiting.append(list(queue))
+                batch = self._trim(batch, waiting)
                 answer = self._request(batch)
             if answer.verdict is Verdict.REFUSED:
                 answer = self._doubt(batch, answer)
@@ -279,6 +271,16 @@ class Lane:
             self.tell("retried", len(batch), answer.reason)
         return answer
 
+    def _trim(self, batch: list[Document], waiting: list[list[Document]]) -> list[Document]:
+        """Give as much of *batch* as a request may hold; the rest waits."""
+        if len(batch) <= self.consumer.batch.max_size and _total(batch) <= self.room:
+            return batch
+        queue = deque(batch)
+        batch = self._cut(queue, self.room)
+        if queue:
+            waiting.append(list(queue))
+        return batch
+
     def _doubt(self, batch: list[Document], answer: Answer) -> Answer:
         """Take a refusal for a wrong setting when everything is refused."""
         if self._refusals < MAX_REFUSALS or len(batch) > 1:
@@ -296,7 +298,7 @@ class Lane:
         """Give the parts of a refused *batch* to send next, the last one first."""
         if answer.status == _TOO_LARGE and len(batch) > 1:
             self._steady = 0
-            self._bound = sum(map(size_of, batch)) // 2
+            self._bound = _total(batch) // 2
         accepted = [document for document in batch if document.id in answer.accepted]
         if accepted:
             self._deliver(accepted)
@@ -312,7 +314,7 @@ class Lane:
     def _deliver(self, documents: list[Document]) -> None:
         self._refusals = 0
         if self._bound is not None:
-            self._widen(sum(map(size_of, documents)))
+            self._widen(_total(documents))
         self._settle(documents, "delivered")
 
     def _widen(self, arrived: int) -> None:
@@ -402,6 +404,10 @@ def plain(event: Event | bytes | None) -> Json | None:
     except Exception:  # noqa: BLE001 - whatever an event holds
         return None
     return found if isinstance(found, dict) else None
+
+
+def _total(documents: Iterable[Document]) -> int:
+    return sum([document.size for document in documents])
 
 
 def _unexpected(error: Exception) -> Answer:

@@ -14,7 +14,7 @@ import attrs
 
 from eventkit._clock import Clock
 from eventkit._delivery.feed import RETRY, Feed
-from eventkit._delivery.lane import Lane, size_of
+from eventkit._delivery.lane import Lane
 from eventkit._delivery.suspicion import Suspicion, may_be_poison
 from eventkit._throttle import SafeLogger, describe
 from eventkit.transports import Answer, Document, Verdict
@@ -90,7 +90,7 @@ class Sender:
         """
         with self._changed:
             self._lane.enter(len(documents))
-            refusal = self._refusal(sum(map(_weight, documents)))
+            refusal = self._refusal(_weight(documents))
             if not refusal:
                 now = self._clock.now()
                 for document in documents:
@@ -319,15 +319,15 @@ class Sender:
         for document in documents:
             document.order = next(self._arrivals)
         self._queue.extend(documents)
-        self._queued_bytes += sum(map(size_of, documents))
-        self._held_bytes += sum(map(_weight, documents))
+        self._queued_bytes += _size(documents)
+        self._held_bytes += _weight(documents)
 
     def _clear(self) -> list[Document]:
         """Empty the queue; give what was in it."""
         left = list(self._queue)
         self._queue.clear()
         self._queued_bytes = 0
-        self._held_bytes = sum(map(_weight, self._in_flight))
+        self._held_bytes = _weight(self._in_flight)
         return left
 
     def _take(self) -> list[Document]:
@@ -343,7 +343,7 @@ class Sender:
         if self._suspicion is None:
             batch = self._lane.cut(self._queue, self._most)
         self._in_flight = batch
-        self._queued_bytes -= sum(map(size_of, batch))
+        self._queued_bytes -= _size(batch)
         return batch
 
     def _wait(self, now: float) -> float:
@@ -397,7 +397,7 @@ class Sender:
             left = [document for document in left if not document.outcome]
             self._restore(left)
             gone = len(batch) - len(left)
-            self._held_bytes -= sum(_weight(each) for each in batch if each.outcome)
+            self._held_bytes -= _weight([each for each in batch if each.outcome])
             if gone:
                 self._failures = 0
                 self._most = self._grown()
@@ -410,7 +410,7 @@ class Sender:
 
     def _restore(self, documents: list[Document]) -> None:
         """Put *documents* back where they were: in the order in which they came."""
-        self._queued_bytes += sum(map(size_of, documents))
+        self._queued_bytes += _size(documents)
         if len(documents) != 1:
             self._queue.extendleft(reversed(documents))
             return
@@ -434,8 +434,8 @@ class Sender:
             old = []
             while self._queue and self._queue[0].since < oldest:
                 old.append(self._queue.popleft())
-            self._queued_bytes -= sum(map(size_of, old))
-            self._held_bytes -= sum(map(_weight, old))
+            self._queued_bytes -= _size(old)
+            self._held_bytes -= _weight(old)
         self._lane.bury(old, "expired")
         if self.feed is not None:
             self.feed.settle(old)
@@ -451,7 +451,9 @@ class Sender:
         return max(delay, min(answer.retry_after or 0.0, self._pace.retry_after_cap))
 
 
-def _weight(document: Document) -> int:
-    """Count the bytes that *document* takes in memory, its event with it."""
-    event = document.event
-    return size_of(document) + (len(event) if isinstance(event, bytes) else 0)
+def _size(documents: list[Document]) -> int:
+    return sum([document.size for document in documents])
+
+
+def _weight(documents: list[Document]) -> int:
+    return sum([document.weight for document in documents])

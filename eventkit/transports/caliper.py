@@ -15,7 +15,15 @@ import attrs
 from eventkit.consumers import Consumer
 from eventkit.events._caliper import CONTEXT
 from eventkit.exceptions import ConfigurationError
-from eventkit.transports import DELIVERED, Answer, CheckResult, Document, Verdict
+from eventkit.transports import (
+    DELIVERED,
+    Answer,
+    CheckResult,
+    Document,
+    Verdict,
+    distinct,
+    enclosed,
+)
 from eventkit.transports._http import REMEDIES, Client, NoReply, Reply, judge
 
 _HEADERS = {"Content-Type": "application/json"}
@@ -104,8 +112,7 @@ class CaliperTransport:
 
     def send(self, documents: Sequence[Document]) -> Answer:
         """Post *documents* in an envelope; one that stands there twice is sent once."""
-        bodies = dict.fromkeys(document.body for document in documents)
-        body = _start(self._sensor or "") + b",".join(bodies) + _END
+        body = enclosed(_start(self._sensor or ""), distinct(documents), _END)
         try:
             # Nobody reads the answer to a success, so it may break.
             reply = self._client.request(

@@ -13,6 +13,8 @@ from eventkit.transports import (
     CheckResult,
     Document,
     Verdict,
+    distinct,
+    enclosed,
 )
 from eventkit.transports._http import Client, NoReply, Reply, judge
 
@@ -42,13 +44,13 @@ class XAPITransport:
 
     def send(self, documents: Sequence[Document]) -> Answer:
         """Post *documents*; one that stands there twice is sent once, as an LRS demands."""
-        bodies = list(dict.fromkeys(document.body for document in documents))
+        bodies = distinct(documents)
         try:
             reply = self._client.request(
                 "POST",
                 self._url,
                 headers=_VERSION | _JSON,
-                body=b"[" + b",".join(bodies) + b"]",
+                body=enclosed(b"[", bodies, b"]"),
             )
         except NoReply as error:
             return Answer(Verdict.RETRY, error.reason, error.detail)
