@@ -17,7 +17,7 @@ _NOT_IN_IRI = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\ue000-\uf8ff<>\"{}|\
 _is_plain_iri = re.compile(r"[!#-;=?-\[\]_a-z~]*").fullmatch
 
 # How many IRIs a site remembers, and how long the paths may be that they are found by.
-_MOST_IRIS = 10_000
+_MOST_IRIS = 50_000
 _LONGEST_PATH = 300
 
 
@@ -35,16 +35,22 @@ class Site:
     known: dict[str | tuple[str, str, str], str] = dataclasses.field(
         default_factory=dict, repr=False, compare=False
     )
-    """IRIs that were made before, by the path or by what the path was made from."""
+    """
+    IRIs of courses and blocks that were made before, by the path or by what the path was made from.
+    """
 
     def iri(self, path: str) -> str:
         """Give the IRI of a *path* (with its leading slash) below the LMS root."""
         found = self.known.get(path)
         if found is None:
-            found = self.lms_root + encode_iri(path)
+            found = self.passing_iri(path)
             if len(path) <= _LONGEST_PATH:
                 self._remember(path, found)
         return found
+
+    def passing_iri(self, path: str) -> str:
+        """Give what `iri` gives, of something that need not be remembered: a person, a session."""
+        return self.lms_root + encode_iri(path)
 
     def block_in_course(self, course: str, kind: str, name: str) -> str | None:
         """Give the IRI of the block of *kind* that browsers call *name*; None without a course."""
@@ -54,7 +60,7 @@ class Site:
             path = _path_in_course(course, kind, name)
             if path is None:
                 return None
-            found = self.iri(path)
+            found = self.passing_iri(path)
             if len(path) <= _LONGEST_PATH:
                 self._remember(key, found)
         return found
