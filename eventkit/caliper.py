@@ -125,7 +125,10 @@ class CaliperTranslator(Translator):
         if view.course_id:
             event["group"] = _group(view)
         if session := view.session():
-            event["session"] = {"id": view.site.passing_iri(f"/sessions/{session}"), "type": "Session"}
+            event["session"] = {
+                "id": view.site.passing_iri(f"/sessions/{session}"),
+                "type": "Session",
+            }
         if plan.target and (made := plan.target(view)):
             event["target"] = made
         if plan.generated and (made := plan.generated(view)):
