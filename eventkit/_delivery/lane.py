@@ -273,7 +273,7 @@ class Lane:
 
     def _trim(self, batch: list[Document], waiting: list[list[Document]]) -> list[Document]:
         """Give as much of *batch* as a request may hold; the rest waits."""
-        if len(batch) <= self.consumer.batch.max_size and _total(batch) <= self.room:
+        if len(batch) <= self.consumer.batch.max_size and total_size(batch) <= self.room:
             return batch
         queue = deque(batch)
         batch = self._cut(queue, self.room)
@@ -298,7 +298,7 @@ class Lane:
         """Give the parts of a refused *batch* to send next, the last one first."""
         if answer.status == _TOO_LARGE and len(batch) > 1:
             self._steady = 0
-            self._bound = _total(batch) // 2
+            self._bound = total_size(batch) // 2
         accepted = [document for document in batch if document.id in answer.accepted]
         if accepted:
             self._deliver(accepted)
@@ -314,7 +314,7 @@ class Lane:
     def _deliver(self, documents: list[Document]) -> None:
         self._refusals = 0
         if self._bound is not None:
-            self._widen(_total(documents))
+            self._widen(total_size(documents))
         self._settle(documents, "delivered")
 
     def _widen(self, arrived: int) -> None:
@@ -406,7 +406,8 @@ def plain(event: Event | bytes | None) -> Json | None:
     return found if isinstance(found, dict) else None
 
 
-def _total(documents: Iterable[Document]) -> int:
+def total_size(documents: Iterable[Document]) -> int:
+    """Count the bytes that *documents* take in a request."""
     return sum([document.size for document in documents])
 
 

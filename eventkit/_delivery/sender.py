@@ -14,7 +14,7 @@ import attrs
 
 from eventkit._clock import Clock
 from eventkit._delivery.feed import RETRY, Feed
-from eventkit._delivery.lane import Lane
+from eventkit._delivery.lane import Lane, total_size
 from eventkit._delivery.suspicion import Suspicion, may_be_poison
 from eventkit._throttle import SafeLogger, describe
 from eventkit.transports import Answer, Document, Verdict
@@ -319,7 +319,7 @@ class Sender:
         for document in documents:
             document.order = next(self._arrivals)
         self._queue.extend(documents)
-        self._queued_bytes += _size(documents)
+        self._queued_bytes += total_size(documents)
         self._held_bytes += _weight(documents)
 
     def _clear(self) -> list[Document]:
@@ -343,7 +343,7 @@ class Sender:
         if self._suspicion is None:
             batch = self._lane.cut(self._queue, self._most)
         self._in_flight = batch
-        self._queued_bytes -= _size(batch)
+        self._queued_bytes -= total_size(batch)
         return batch
 
     def _wait(self, now: float) -> float:
@@ -410,7 +410,7 @@ class Sender:
 
     def _restore(self, documents: list[Document]) -> None:
         """Put *documents* back where they were: in the order in which they came."""
-        self._queued_bytes += _size(documents)
+        self._queued_bytes += total_size(documents)
         if len(documents) != 1:
             self._queue.extendleft(reversed(documents))
             return
@@ -434,7 +434,7 @@ class Sender:
             old = []
             while self._queue and self._queue[0].since < oldest:
                 old.append(self._queue.popleft())
-            self._queued_bytes -= _size(old)
+            self._queued_bytes -= total_size(old)
             self._held_bytes -= _weight(old)
         self._lane.bury(old, "expired")
         if self.feed is not None:
@@ -449,10 +449,6 @@ class Sender:
         self._failures += 1
         delay = self._clock.random() * min(self._pace.backoff_cap, doubled)
         return max(delay, min(answer.retry_after or 0.0, self._pace.retry_after_cap))
-
-
-def _size(documents: list[Document]) -> int:
-    return sum([document.size for document in documents])
 
 
 def _weight(documents: list[Document]) -> int:
