@@ -11,7 +11,7 @@ from fault_routes import balance, consumer, numbers, statement, translation, unt
 from fault_server import PATIENCE, FastClock, respond, serving, unused_port
 
 from eventkit import EventRoutingBackend
-from eventkit.exceptions import ConfigurationError, DeliveryError
+from eventkit.exceptions import ConfigurationError, DeliveryError, StoreError
 from eventkit.router import Router
 from eventkit.sqlite_store import SQLiteStore
 
@@ -323,7 +323,6 @@ class TestStoreInTrouble:
     def test_fails_for_a_moment(self, make, server, caplog, monkeypatch):
         """A store that cannot be read or written for a moment is asked again."""
         from eventkit._delivery import feed as _feed
-        from eventkit.exceptions import StoreError
 
         monkeypatch.setattr(_feed, "RETRY", 0.01)
         router = make(consumer("lrs", server.url))
@@ -344,3 +343,18 @@ class TestStoreInTrouble:
         assert numbers(server) == list(range(100))
         assert "the disk is away" in caplog.text
         balance(router)
+
+    def test_cannot_be_asked(self, make, server, monkeypatch):
+        """Closing and looking at the health do not fail with the store."""
+        router = make(consumer("lrs", server.url))
+
+        def away(*_):
+            raise StoreError("the disk is away")
+
+        for name in ("oldest", "counts"):
+            monkeypatch.setattr(router.store, name, away)
+
+        health = router.health()["lrs"]
+        assert (health["reason"], "the disk is away" in health["detail"]) == ("store", True)
+        assert not router.flush(0.05)
+        assert not router.close(0.05)

@@ -62,8 +62,12 @@ class Feed:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits in the store, for whoever has the lease."""
-        return self._store.oldest(self._lane.consumer.id) is None
+        """Whether nothing waits in the store, for whoever has the lease, as far as it can tell."""
+        try:
+            return self._store.oldest(self._lane.consumer.id) is None
+        except StoreError as error:
+            _throttle.warning("oldest", "The store cannot be read: %s", describe(error))
+            return False
 
     def hold(self, until: float) -> None:
         """Have the lease until then, by the monotonic clock."""

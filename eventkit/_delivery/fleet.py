@@ -150,7 +150,7 @@ class Fleet:
         if sender is not None:
             found |= sender.health()
         if self._store is not None:
-            found |= _waiting(self._store, name)
+            found |= _waiting(self._store, name, found)
         if known is None:
             found["state"] = "removed"
             return found if found["pending"] else None
@@ -176,10 +176,12 @@ class Fleet:
             self.senders = {**self.senders, name: sender}
 
 
-def _waiting(store: Store, name: str) -> dict[str, Any]:
-    """Say what waits in the store for a consumer."""
-    oldest = store.oldest(name)
-    return {
-        "pending": store.counts(name)["pending"],
-        "oldest_seconds": 0.0 if oldest is None else round(max(0.0, time.time() - oldest), 3),
-    }
+def _waiting(store: Store, name: str, found: dict[str, Any]) -> dict[str, Any]:
+    """Say what waits in the store for a consumer, or that it cannot tell."""
+    try:
+        oldest, pending = store.oldest(name), store.counts(name)["pending"]
+    except StoreError as error:
+        # What is known of this process stays; whoever watches must not be left without anything.
+        return {"reason": found.get("reason") or "store", "detail": describe(error)}
+    age = 0.0 if oldest is None else round(max(0.0, time.time() - oldest), 3)
+    return {"pending": pending, "oldest_seconds": age}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eventkit.cli import DONE, REJECTED, complain
+from eventkit.cli._keys import add_key_options
 from eventkit.consumers import Consumer, load_consumers
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.probe import TRIAL_ACTOR, TRIAL_VERB, CheckResult, check_consumer, try_consumer
@@ -55,19 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--store", metavar="PATH", help="the on-disk store of the router, to look at its queues"
     )
-    for option, metavar, kind, text in (
-        ("--key-env", "NAME", "env", "the store's key is in this environment variable"),
-        ("--key-file", "FILE", "file", "the store's key is in this file"),
-    ):
-        parser.add_argument(
-            option,
-            metavar=metavar,
-            dest="key",
-            action="append",
-            default=[],
-            type=_place(kind),
-            help=text,
-        )
+    add_key_options(parser)
     parser.add_argument(
         "--trust-env", action="store_true", help="take HTTP proxies from the environment"
     )

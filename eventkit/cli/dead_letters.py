@@ -10,9 +10,9 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from eventkit.cli import DONE, REJECTED, complain
+from eventkit.cli._keys import add_key_options
 from eventkit.cli._letters import (
     Selection,
     add_selection,
@@ -61,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         )
         action.add_argument("path", metavar="PATH", help="file of dead letters, or store")
         add(action)
-        _add_key(action)
+        add_key_options(action.add_argument_group("encryption"))
         action.set_defaults(run_action=run_action)
 
 
@@ -75,27 +75,6 @@ def run(options: argparse.Namespace) -> int:
     except StoreError as error:
         return complain(str(error))
     return code
-
-
-def _add_key(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("encryption")
-    for option, metavar, kind, text in (
-        ("--key-env", "NAME", "env", "the key is in this environment variable"),
-        ("--key-file", "FILE", "file", "the key is in this file"),
-    ):
-        group.add_argument(
-            option,
-            metavar=metavar,
-            dest="key",
-            action="append",
-            default=[],
-            type=_place(kind),
-            help=text,
-        )
-
-
-def _place(kind: str) -> Any:
-    return lambda text: {kind: text}
 
 
 def _configure_list(parser: argparse.ArgumentParser) -> None:
