@@ -23,8 +23,11 @@ _DIGITS_AS_ZEROS = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))
 # The standard library gives up where nesting fills the stack; orjson counts to 1,024.
 _DEPTH = 700
 
+LONG = 2 * _DEPTH
+"""Bytes from which on JSON can be nested too deeply: whatever opens must be closed."""
+
 # Not-a-number and the infinities are null to orjson.
-_find_null = re.compile(b"null").search
+_NULL = b"null"
 
 # How floats look where Python and orjson have ways of their own: as orjson writes them, except that
 # its releases differ, and one that writes others is not asked.
@@ -109,7 +112,8 @@ def _without_zeros(token: re.Match[str]) -> str:
 
 def has_long_integer(data: bytes) -> bool:
     """Tell whether *data* may hold an integer of more than 64 bits."""
-    return data.translate(_DIGITS_AS_ZEROS).find(_LONG_INTEGER) >= 0
+    # To look from the end takes half the time.
+    return data.translate(_DIGITS_AS_ZEROS).rfind(_LONG_INTEGER) >= 0
 
 
 def is_deep(data: bytes) -> bool:
@@ -121,8 +125,8 @@ def try_loads(data: bytes) -> Any:
     """Read JSON; None where the standard library has to say what it is."""
     if (
         quick_loads is None
-        or data.translate(_DIGITS_AS_ZEROS).find(_LONG_INTEGER) >= 0
-        or (len(data) >= 2 * _DEPTH and is_deep(data))
+        or data.translate(_DIGITS_AS_ZEROS).rfind(_LONG_INTEGER) >= 0
+        or (len(data) >= LONG and is_deep(data))
     ):
         return None
     try:
@@ -137,7 +141,7 @@ def _quick_dumps(write: Callable[[object, None, int], bytes], options: int) -> C
             data = write(document, None, options)
         except TypeError:
             return _dumps(document)
-        return _dumps(document) if _find_null(data) else data
+        return data if data.rfind(_NULL) < 0 else _dumps(document)
 
     dumps.__doc__ = _dumps.__doc__
     return dumps

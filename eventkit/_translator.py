@@ -8,6 +8,7 @@ that goes in is counted under what became of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from eventkit._counting import Tally
 from eventkit._options import (
@@ -24,7 +25,7 @@ from eventkit.events._site import Site
 from eventkit.events._view import View
 from eventkit.exceptions import DropEvent, TranslationError, UnsupportedEvent
 from eventkit.instrumentation import Details, What, is_on, tell
-from eventkit.source import Source
+from eventkit.source import Source, name_of
 from eventkit.typing import (
     Courses,
     ErrorHook,
@@ -38,6 +39,7 @@ from eventkit.typing import (
 logger = SafeLogger(__name__)
 
 _MOST_LOGGED = 1000
+_MOST_PEOPLE = 50_000
 
 
 class Translator:
@@ -71,8 +73,23 @@ class Translator:
             bool(include_text),
         )
         self._rows = {name: row for row in self._catalogue if self._plan(row) for name in row.names}
-        self._tally = Tally()
         self._logged: set[tuple[str, str]] = set()
+        self._is_lasting = getattr(identity, "lasting", False) is True
+        self._begin()
+
+    def _begin(self) -> None:
+        """Have nothing counted and nobody remembered, as in a new process."""
+        self._tally = Tally()
+        self._people: dict[int | str, str] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        del state["_tally"], state["_people"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._begin()
 
     def _documents(self, row: Row, view: View) -> list[Json]:
         """Give the documents of one event; *row* has a translation."""
@@ -107,10 +124,9 @@ class Translator:
         try:
             if type(event) is not dict and not isinstance(event, Mapping):
                 raise TranslationError("", "not_an_event", detail="expected a mapping")
-            given = event.get("name") or event.get("event_type")
-            name = given.strip() if isinstance(given, str) else ""
+            name = name_of(event)
             row = self._rows.get(name) or self._row(name)
-            documents = self._documents(row, View(event, self._site))
+            documents = self._documents(row, View(event, self._site, name))
         except UnsupportedEvent as error:
             self._tally.add(f"skipped:{error.reason}")
             self._tell("untranslated", name, error.reason)
@@ -169,12 +185,22 @@ class Translator:
 
     def _anonymous(self, user: int | str, source: Source) -> str:
         """Give the anonymised id of *user*; without one the event is dropped."""
+        kind = type(user)
+        memory = self._people if kind is int or kind is str else None
+        if memory is not None and (known := memory.get(user)):
+            return known
         name = self._identity(user, self.protocol)
         if not name:
             raise TranslationError(source.name, "unknown_user", "context.user_id")
         if not isinstance(name, str) or name == str(user):
             # An identity that hands back the user would make every document personal.
             raise TranslationError(source.name, "identity_not_anonymous", "context.user_id")
+        if memory is not None and self._is_lasting:
+            if len(memory) >= _MOST_PEOPLE:
+                # Learners come in bursts; starting anew costs less than keeping track of who was
+                # last.
+                memory.clear()
+            memory[user] = name
         return name
 
     def _course_name(self, course_id: str) -> str | None:

@@ -10,7 +10,7 @@ from eventkit.events import Action
 from eventkit.events import Event as Row
 from eventkit.events._caliper import CONTEXT
 from eventkit.events._iris import TRANSFORMER_VERSION
-from eventkit.events._view import View, add_filled
+from eventkit.events._view import View, filled
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.ids import stamped_id
 from eventkit.typing import Courses, Dialect, ErrorHook, Identity, Json
@@ -106,7 +106,7 @@ class CaliperTranslator(Translator):
         return [self._event(row.names[0], plan, view) for plan in row.caliper.pick(view)]
 
     def _event(self, name: str, plan: Action, view: View) -> Json:
-        stamp = view.stamp or view.stamped()
+        stamp = view.stamp() or view.stamped()
         actor = self._actor(plan, view)
         target = plan.object(view)
         if not target:
@@ -136,8 +136,8 @@ class CaliperTranslator(Translator):
         if plan.referrer and (made := plan.referrer(view)):
             event["referrer"] = made
         event["extensions"] = extensions = {TRANSFORMER_VERSION: self._version}
-        if plan.extensions:
-            add_filled(extensions, plan.extensions(view) or {})
+        if plan.extensions and (more := plan.extensions(view)):
+            extensions |= filled(more)
         return event
 
     def _actor(self, plan: Action, view: View) -> Json:
@@ -175,9 +175,10 @@ class CaliperTranslator(Translator):
 
 
 def _group(view: View) -> Json:
-    group = {"id": view.course_iri(), "type": "CourseOffering"}
-    if name := view.course_name():
-        group["name"] = name
+    course = view.site.course(view.course_id)
+    group = {"id": course.iri, "type": "CourseOffering"}
+    if course.name:
+        group["name"] = course.name
     return group
 
 

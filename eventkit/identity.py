@@ -4,6 +4,9 @@ Who a learner is to the outside: one UUID per user and protocol, as OEP-26 asks.
 An identity is any callable ``identity(user, system) -> str | None``, where *user* is a user id
 (int) or a username (str). None means that nobody knows this user; the event is then dropped,
 because an event without an actor says nothing and a username must not leave the site.
+
+An identity whose answers never change while the process lives may have an attribute
+``lasting = True``: translators then remember whom they have asked for.
 """
 
 from __future__ import annotations
@@ -32,8 +35,6 @@ SYSTEMS: tuple[ProtocolName, ...] = ("xapi", "caliper")
 _MAX_USER_ID = 1 << 63
 _KEYS = ("user_id", "username")
 
-_MOST_KNOWN = 50_000
-
 
 class HMACIdentity:
     """
@@ -58,7 +59,10 @@ class HMACIdentity:
         ConfigurationError: the secret cannot be read or is too short.
     """
 
-    __slots__ = ("_known", "_secret")
+    __slots__ = ("_secret",)
+
+    lasting = True
+    """The answers never change, so that translators may remember them."""
 
     def __init__(self, secret: str | Mapping[str, str]) -> None:
         self._secret = read_secret(secret, "secret")
@@ -69,8 +73,6 @@ class HMACIdentity:
                 "python -c 'import secrets; print(secrets.token_hex(32))' makes a good one"
             )
 
-        self._known: dict[ProtocolName, dict[int | str, str]] = {name: {} for name in SYSTEMS}
-
     def __repr__(self) -> str:
         return "HMACIdentity(secret=***)"
 
@@ -79,27 +81,14 @@ class HMACIdentity:
 
     def __setstate__(self, secret: Secret) -> None:
         self._secret = secret
-        self._known = {name: {} for name in SYSTEMS}
 
     def __call__(self, user: int | str, system: ProtocolName) -> str | None:
         """Derive the id of *user*; None for what can be neither a user id nor a username."""
-        known = self._known.get(system)
-        kind = type(user)
-        found = known.get(user) if known and (kind is int or kind is str) else None
-        if found is None:
-            key = _user_key(user)
-            if key is None:
-                return None
-            if known is None:
-                raise ValueError(f"system: {system!r} is not one of {', '.join(SYSTEMS)}")
-            found = self._derive(key, system)
-            # Learners come in bursts; starting anew costs less than keeping track of who was last.
-            if len(known) >= _MOST_KNOWN:
-                known.clear()
-            known[key] = found
-        return found
-
-    def _derive(self, key: int | str, system: ProtocolName) -> str:
+        key = _user_key(user)
+        if key is None:
+            return None
+        if system not in SYSTEMS:
+            raise ValueError(f"system: {system!r} is not one of {', '.join(SYSTEMS)}")
         kind = "id" if isinstance(key, int) else "name"
         message = f"eventkit/identity/1\n{system}\n{kind}\n{key}"
         digest = hmac.digest(
@@ -125,6 +114,8 @@ class MappingIdentity:
     """
 
     __slots__ = ("_ids",)
+
+    lasting = True
 
     def __init__(self, source: Mapping[int | str, Mapping[str, str]] | str | Path) -> None:
         if isinstance(source, Mapping):

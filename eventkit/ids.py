@@ -76,7 +76,7 @@ def stamped_id(  # noqa: PLR0917 - as above
 ) -> str:
     """Give the id as `document_id` does, of a time that is written: `Source.stamp`."""
     payload = digest() if stamp.endswith(".000000") else ""
-    text = "\n".join((protocol, name, actor, f"{stamp}Z", object_id, ordinal, payload))
+    text = f"{protocol}\n{name}\n{actor}\n{stamp}Z\n{object_id}\n{ordinal}\n{payload}"
     data = _NAMESPACE + text.encode("utf-8", "surrogatepass")
     text = sha1(data, usedforsecurity=False).hexdigest()
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventkit._json import decode_first, has_long_integer, is_deep, quick_loads
+from eventkit._json import LONG, decode_first, has_long_integer, is_deep, quick_loads
 from eventkit.exceptions import EventParseError
 from eventkit.typing import Json
 
@@ -10,9 +10,6 @@ MAX_LINE = 16_000_000
 """Characters of one line that are looked at; a longer one is no event of any platform."""
 
 _MAX_ATTEMPTS = 8
-
-# What is shorter is neither too long nor nested too deeply.
-_LONG = 1_000
 
 
 def parse_line(line: str | bytes) -> Json:
@@ -28,7 +25,8 @@ def parse_line(line: str | bytes) -> Json:
             no event).
     """
     if isinstance(line, bytes):
-        if quick_loads is not None and (event := parse_at_once(line)) is not None:
+        event = parse_at_once(line)
+        if event is not None:
             return event
         try:
             line = line.decode().removeprefix("\ufeff")
@@ -52,14 +50,14 @@ def parse_at_once(line: bytes, *, checked: bool = False) -> Json | None:
     """
     if quick_loads is None:
         return None
-    start = line.find(b"{")
-    if start:
+    if not line.startswith(b"{"):
+        start = line.find(b"{")
         if start < 0 or not line[:start].isascii():
             return None
         line = line[start:]
     if not checked and has_long_integer(line):
         return None
-    if len(line) >= _LONG and (len(line) > MAX_LINE or is_deep(line)):
+    if len(line) >= LONG and (len(line) > MAX_LINE or is_deep(line)):
         return None
     try:
         event: Json = quick_loads(line)

@@ -24,6 +24,10 @@ from eventkit.typing import Event, Json
 _NOTHING: Json = {}
 _MOST_USERS = 1 << 63
 
+# What no text should hold: NUL and lone surrogates.
+_NOT_IN_TEXT = re.compile("[\x00\ud800-\udfff]")
+_MOST_TEXT = 100_000
+
 # A usage key, and the parts of it that give its course: the namespace and the course's own parts.
 _USAGE_KEY = re.compile(r"(ccx-block|block|lib-block)-v\d+:(.+?)\+type@([^+@/\s]+)\+block@.+")
 _COURSE_URL = re.compile(
@@ -59,8 +63,7 @@ class Source:
 
     def __init__(self, event: Event) -> None:
         self.event = event
-        name = event.get("name") or event.get("event_type")
-        self.name = name.strip() if isinstance(name, str) else ""
+        self.name = name_of(event)
         self.context = as_object(event.get("context"))
         self._payload: Any = _UNREAD
         self._data: Mapping[str, Any] | None = None
@@ -175,9 +178,8 @@ class Source:
             found = user_id(self.event.get("user_id"))
         return username(self.get("username")) if found is None else found
 
-    @property
     def stamp(self) -> str:
-        """The time as ``YYYY-MM-DDTHH:MM:SS.ffffff``, in UTC; ``""`` where `time` is None."""
+        """Give the time as ``YYYY-MM-DDTHH:MM:SS.ffffff``, in UTC; ``""`` where `time` is None."""
         value = self.event.get("timestamp")
         if value is None or value == "":
             value = self.event.get("time")
@@ -186,11 +188,10 @@ class Source:
         if (
             type(value) is str
             and len(value) == 32
-            and value[10] == "T"
-            and value[19] == "."
-            and value[5] != "W"
             and value[26:] == "+00:00"
-            and (value[11] != "2" or value[12] != "4")
+            and value[10::9] == "T.0"
+            and value[5] != "W"
+            and value[11:13] != "24"
         ):
             try:
                 datetime.fromisoformat(value)
@@ -240,6 +241,12 @@ class Source:
 _UNREAD = object()
 
 
+def name_of(event: Event) -> str:
+    """Give the name of an event as it stands; ``""`` when it has none."""
+    name = event.get("name") or event.get("event_type")
+    return name.strip() if isinstance(name, str) else ""
+
+
 # To ask an abstract class costs ten times what it costs to look here first.
 _NO_OBJECTS = frozenset({str, int, float, bool, list, type(None)})
 
@@ -274,6 +281,13 @@ def parse_payload(text: str) -> Any:
             return value
         text = value
     return text
+
+
+def clean(text: str) -> str:
+    """Replace what JSON texts cannot carry to every receiver; cut what is longer than any use."""
+    if text.isascii() and "\0" not in text and len(text) <= _MOST_TEXT:
+        return text
+    return _NOT_IN_TEXT.sub("\ufffd", text[:_MOST_TEXT])
 
 
 def username(value: Any) -> str | None:

@@ -13,7 +13,7 @@ from eventkit.events import Child, Statement
 from eventkit.events import Event as Row
 from eventkit.events._iris import COURSE, ORIGINAL_BLOCK, SESSION_ID, TRANSFORMER_VERSION
 from eventkit.events._page import IMPLICIT
-from eventkit.events._view import View, add_filled, copied
+from eventkit.events._view import View, copied, filled
 from eventkit.exceptions import ConfigurationError, TranslationError
 from eventkit.ids import stamped_id
 from eventkit.source import as_object
@@ -133,7 +133,7 @@ class XAPITranslator(Translator):
         if row.xapi is None:  # pragma: no cover - the caller has looked
             return []
         plan = row.xapi if isinstance(row.xapi, Statement) else row.xapi.pick(view)
-        stamp = view.stamp or view.stamped()
+        stamp = view.stamp() or view.stamped()
         user = plan.user(view) if plan.user else view.learner()
         if user is None:
             raise view.lacks("no_actor")
@@ -154,7 +154,8 @@ class XAPITranslator(Translator):
         if plan.result and (result := plan.result(view)) and (result := _tidy(result)):
             first["result"] = result
         first["context"] = context
-        first["timestamp"] = f"{stamp.removesuffix('.000000')}+00:00"
+        whole = stamp.endswith(".000000")
+        first["timestamp"] = f"{stamp[:19]}+00:00" if whole else f"{stamp}+00:00"
         first["version"] = VERSION
         if plan.children is None:
             return [first]
@@ -167,17 +168,16 @@ class XAPITranslator(Translator):
         module = view.context.get("module")
         if module is not None and (original := _original_block(module, view)):
             extensions[ORIGINAL_BLOCK] = original
-        if plan.extensions:
-            add_filled(extensions, plan.extensions(view) or {})
+        if plan.extensions and (more := plan.extensions(view)):
+            extensions |= filled(more)
         context: Json = {"extensions": extensions}
+        activities: Json | None = None
         if plan.in_course and view.course_id:
-            context["contextActivities"] = activities = {"parent": [_course(view)]}
-        else:
-            activities = {}
+            activities = {"parent": [_course(view)]}
         if plan.activities and (others := plan.activities(view)):
-            activities |= {key: each for key, each in others.items() if each}
-            if activities:
-                context["contextActivities"] = activities
+            activities = (activities or {}) | {key: each for key, each in others.items() if each}
+        if activities:
+            context["contextActivities"] = activities
         return context
 
     def _instruct(
@@ -249,10 +249,11 @@ def _original_block(module: object, view: View) -> str:
 
 
 def _course(view: View) -> Json:
+    course = view.site.course(view.course_id)
     definition: Json = {"type": COURSE}
-    if name := view.course_name():
-        definition["name"] = {"en-US": name}
-    return {"objectType": "Activity", "id": view.course_iri(), "definition": definition}
+    if course.name:
+        definition["name"] = {"en-US": course.name}
+    return {"objectType": "Activity", "id": course.iri, "definition": definition}
 
 
 def _tidy(result: Json) -> Json | None:
@@ -260,7 +261,7 @@ def _tidy(result: Json) -> Json | None:
     extensions = result.get("extensions")
     if extensions is None:
         return result
-    kept = add_filled({}, extensions)
+    kept = filled(extensions)
     if len(result) == 1:
         return {"extensions": kept} if kept else None
     rest = {key: value for key, value in result.items() if key != "extensions"}

@@ -162,7 +162,7 @@ def table(path: Path, text: str) -> str:
     return str(path)
 
 
-class TestWhatHMACIdentityRemembers:
+class TestWhomHMACIdentityTellsApart:
     def test_a_number_and_a_truth_value_are_told_apart(self) -> None:
         """What equals a user is not that user."""
         identity = HMACIdentity(SECRET)
@@ -179,22 +179,6 @@ class TestWhatHMACIdentityRemembers:
 
         assert identity(" maya ", "xapi") == identity("maya", "xapi") == found
         assert pickle.loads(pickle.dumps(identity))("maya", "xapi") == found
-
-    def test_memory_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """However many learners come."""
-        monkeypatch.setattr("eventkit.identity._MOST_KNOWN", 10)
-        identity = HMACIdentity(SECRET)
-        found = [identity(number, "xapi") for number in range(1, 50)]
-
-        assert [identity(number, "xapi") for number in range(1, 50)] == found
-        assert max(map(len, identity._known.values())) <= 10
-
-    def test_pickles_hold_no_learner(self) -> None:
-        """What it remembers does not travel."""
-        identity = HMACIdentity(SECRET)
-        identity("maya", "xapi")
-
-        assert b"maya" not in pickle.dumps(identity)
 
 
 class TestMappingIdentity:

@@ -1,5 +1,6 @@
 """Shortcuts of the hot path say what the long way says."""
 
+import pickle
 from datetime import timedelta
 from urllib.parse import unquote
 
@@ -8,10 +9,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from isodate import duration_isoformat
 
-from eventkit.events import _site, _view, navigation
+from eventkit import (
+    CachedIdentity,
+    HMACIdentity,
+    MappingIdentity,
+    XAPITranslator,
+    _translator,
+    source,
+)
+from eventkit.events import _site, navigation
 from eventkit.events._caliper import duration
 from eventkit.events._site import Site, encode_iri
-from eventkit.events._view import View, clean
+from eventkit.events._view import View
 
 texts = st.text(st.characters(), max_size=30)
 
@@ -44,7 +53,7 @@ def test_plain_iris(text):
 @example("\x00")
 def test_clean_texts(text):
     """What is taken for clean has nothing to replace."""
-    assert clean(text) == _view._NOT_IN_TEXT.sub("\ufffd", text)
+    assert source.clean(text) == source._NOT_IN_TEXT.sub("\ufffd", text)
 
 
 NAMES = st.sampled_from(["maya", "Ma_Ya", "ü", "STRASSE", "a", ""])
@@ -100,3 +109,106 @@ class TestWhatASiteRemembers:
 
         assert here.block_in_course(course, "video", "v") is None
         assert here.known == {}
+
+    def test_a_course_that_is_renamed(self):
+        """The new name counts from then on."""
+        names = {"course-v1:A+B+C": "Old"}
+        here = Site("https://lms.example.org", names.get, lambda user, _: f"anonymous-{user}")
+        before = here.course("course-v1:A+B+C")
+        names["course-v1:A+B+C"] = "New"
+
+        assert (before.name, here.course("course-v1:A+B+C").name) == ("Old", "New")
+        assert here.course("course-v1:A+B+C").iri == before.iri
+
+    def test_memory_of_courses_is_bounded(self, monkeypatch):
+        """However many there are, and however long their keys."""
+        monkeypatch.setattr(_site, "_MOST_IRIS", 10)
+        here = site()
+
+        for number in range(100):
+            here.course(f"course-v1:A+B+{number}")
+        here.course("course-v1:" + "x" * 10_000)
+
+        assert len(here.courses) <= 10
+
+
+class Asked:
+    """An identity that counts how often it is asked."""
+
+    def __init__(self, *, lasting=False):
+        self.lasting = lasting
+        self.times = 0
+
+    def __call__(self, user, _system):
+        """Answer, except that nobody is the user True."""
+        self.times += 1
+        return None if user is True else f"somebody-{user}"
+
+
+def event(user):
+    return {
+        "name": "play_video",
+        "timestamp": "2026-01-12T10:00:00.123456+00:00",
+        "context": {
+            "course_id": "course-v1:A+B+C",
+            "username" if isinstance(user, str) else "user_id": user,
+        },
+        "data": {"id": "v"},
+    }
+
+
+def translator(identity):
+    return XAPITranslator(lms_root="https://lms.example.org", identity=identity)
+
+
+class TestWhomATranslatorRemembers:
+    """Identities whose answers last are asked once for each learner."""
+
+    @pytest.mark.parametrize(("lasting", "times"), [(True, 1), (False, 3)])
+    def test_only_lasting_answers_are_remembered(self, lasting, times):
+        """Others may change at any time."""
+        identity = Asked(lasting=lasting)
+        made = translator(identity)
+
+        found = [made.translate(event(7))[0]["actor"]["account"]["name"] for _ in range(3)]
+
+        assert found == ["somebody-7"] * 3
+        assert identity.times == times
+
+    def test_which_of_ours_last(self):
+        """What is derived and what was read once does; what is cached for a while does not."""
+        mapping = MappingIdentity({7: {"xapi": "6b26cd33-d3ea-5b5c-8d2a-8a2f2b1a0f2e"}})
+
+        assert HMACIdentity("x" * 20).lasting
+        assert mapping.lasting
+        assert not getattr(CachedIdentity(mapping), "lasting", False)
+
+    def test_what_equals_a_user_is_not_that_user(self):
+        """A row may find True, which equals 1."""
+        made = translator(Asked(lasting=True))
+        made.translate(event(1))
+        here = made._site
+
+        with pytest.raises(_translator.TranslationError, match="unknown_user"):
+            here.anonymous(True, View(event(1), here))
+
+    def test_memory_is_bounded(self, monkeypatch):
+        """However many learners come."""
+        monkeypatch.setattr(_translator, "_MOST_PEOPLE", 10)
+        made = translator(HMACIdentity("x" * 20))
+        found = [made.translate(event(number)) for number in range(1, 50)]
+
+        assert [made.translate(event(number)) for number in range(1, 50)] == found
+        assert len(made._people) <= 10
+
+    def test_pickles_hold_no_learner(self):
+        """What it remembers does not travel, and neither do its counts."""
+        made = translator(HMACIdentity("x" * 20))
+        about = event("maya")
+        document = made.translate(about)
+
+        sent = pickle.dumps(made)
+
+        assert b"maya" not in sent
+        assert pickle.loads(sent).translate(about) == document
+        assert pickle.loads(sent).stats() == {}

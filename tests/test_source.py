@@ -215,7 +215,7 @@ def test_the_stamp_is_the_time(time, where, character):
         source = Source({"name": "x", "time": written})
         expected = source.time and source.time.isoformat(timespec="microseconds")[:26]
 
-        assert source.stamp == (expected or "")
+        assert source.stamp() == (expected or "")
 
 
 @pytest.mark.parametrize("given_time", [datetime(2025, 2, 3, tzinfo=UTC), 0, 1.5, None, ""])
@@ -224,4 +224,4 @@ def test_the_stamp_of_other_times(given_time):
     source = Source({"name": "x", "timestamp": given_time})
     expected = source.time and source.time.isoformat(timespec="microseconds")[:26]
 
-    assert source.stamp == (expected or "")
+    assert source.stamp() == (expected or "")

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, unquote_plus, urlsplit
 
-from eventkit.events._view import View, clean, json_text, scalar
+from eventkit.events._view import View, json_text, scalar
+from eventkit.source import clean
 
 # xAPI 1.0.3, Data, appendix C: the interaction types; keys are Open edX response types.
 INTERACTION_TYPES = {

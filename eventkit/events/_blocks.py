@@ -15,7 +15,7 @@ def interaction(view: View, *, kind: str, block: str = "") -> Json:
         INTERACTION,
         name=view.module("display_name"),
         language="en-US",
-        interactionType=kind,
+        interaction=kind,
     )
 
 

@@ -30,7 +30,8 @@ from eventkit.events._iris import (
 from eventkit.events._rows import Action, Child, Statement
 from eventkit.events._scores import score
 from eventkit.events._site import encode_iri
-from eventkit.events._view import View, activity, clean, json_text
+from eventkit.events._view import View, activity, json_text
+from eventkit.source import clean
 from eventkit.typing import Json
 
 # How xAPI says it.
@@ -52,7 +53,7 @@ def checked_problem(view: View) -> Json:
         name="" if description else view.module("display_name"),
         language="en-US",
         description=description,
-        interactionType=interaction_type(question),
+        interaction=interaction_type(question),
         extensions=attempts(view),
     )
 
@@ -96,7 +97,7 @@ def questions(view: View) -> list[Child]:
                 INTERACTION,
                 language="en-US",
                 description=_described(question),
-                interactionType=interaction_type(question),
+                interaction=interaction_type(question),
             ),
             result=_answer(view, key, question),
         )
@@ -124,7 +125,7 @@ def _answer(view: View, key: str, question: Mapping[str, Any]) -> Json:
 
 def submitted_problem(view: View) -> Json:
     """Make the problem whose form was sent."""
-    return activity(submitted_problem_iri(view), INTERACTION, interactionType="other")
+    return activity(submitted_problem_iri(view), INTERACTION, interaction="other")
 
 
 FROM_SERVER = Statement(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eventkit.events._view import View, clean, filled, number, scalar
+from eventkit.events._view import View, filled, number, scalar
+from eventkit.source import clean
 from eventkit.typing import Json
 
 

@@ -6,9 +6,10 @@ import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
-from eventkit.source import Source
+from eventkit.source import Source, clean
 
 # What an IRI cannot hold (RFC 3987).
 _NOT_IN_IRI = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\ue000-\uf8ff<>\"{}|\\^`]")
@@ -19,6 +20,17 @@ _is_plain_iri = re.compile(r"[!#-;=?-\[\]_a-z~]*").fullmatch
 # How many IRIs a site remembers, and how long the paths may be that they are found by.
 _MOST_IRIS = 50_000
 _LONGEST_PATH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What documents say of a course."""
+
+    iri: str
+    name: str
+    """Its display name; ``""`` when it has none."""
+    given: Any
+    """What the name was made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +48,23 @@ class Site:
         default_factory=dict, repr=False, compare=False
     )
     """
-    IRIs of courses and blocks that were made before, by the path or by what the path was made from.
+    IRIs of blocks that were made before, by the path or by what the path was made from.
     """
+    courses: dict[str, Course] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+    """Courses that were asked for before, by their keys."""
+
+    def course(self, course_id: str) -> Course:
+        """Give what is known of a course now."""
+        given = self.course_name(course_id)
+        found = self.courses.get(course_id)
+        if found is None or found.given != given:
+            name = clean(given) if isinstance(given, str) else ""
+            found = Course(self.passing_iri(f"/course/{course_id}"), name, given)
+            if len(course_id) <= _LONGEST_PATH:
+                if len(self.courses) >= _MOST_IRIS:
+                    self.courses.clear()
+                self.courses[course_id] = found
+        return found
 
     def iri(self, path: str) -> str:
         """Give the IRI of a *path* (with its leading slash) below the LMS root."""

@@ -12,18 +12,23 @@ from urllib.parse import urlsplit
 
 from eventkit.events._site import Site, encode_iri
 from eventkit.exceptions import TranslationError, UnsupportedEvent
-from eventkit.source import Source, as_object, json_default, parse_payload, user_id, username
+from eventkit.source import (
+    Source,
+    as_object,
+    clean,
+    json_default,
+    name_of,
+    parse_payload,
+    user_id,
+    username,
+)
 from eventkit.typing import Event, Json
-
-# What no text should hold: NUL and lone surrogates.
-_NOT_IN_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 # The request of an XBlock's handler; old usage keys have their slashes escaped in it.
 _HANDLER = re.compile(r"/xblock/([^/?#]+)/handler(?:_noauth)?/")
 
 _LARGEST = 2**63
 _LARGEST_FLOAT = 2.0**63  # comparing a float with an integer of that size takes long
-_MOST_TEXT = 100_000
 _MOST_ITEMS = 1_000
 
 
@@ -37,20 +42,22 @@ class View(Source):
     data: Mapping[str, Any]
     course_id: str
 
-    def __init__(self, event: Event, site: Site) -> None:
+    def __init__(self, event: Event, site: Site, name: str | None = None) -> None:
         self.event = event
         self.site = site
-        name = event.get("name") or event.get("event_type")
-        self.name = name.strip() if isinstance(name, str) else ""
+        self.name = name_of(event) if name is None else name
         context = event.get("context")
         self.context = context = context if type(context) is dict else as_object(context)
         payload = event.get("data")
         if payload is None:
             payload = event.get("event")
-        if isinstance(payload, str):
-            payload = parse_payload(payload)
+        if type(payload) is not dict:
+            if isinstance(payload, str):
+                payload = parse_payload(payload)
+            self.data = as_object(payload)
+        else:
+            self.data = payload
         self.payload = payload
-        self.data = payload if type(payload) is dict else as_object(payload)
         course = context.get("course_id")
         self.course_id = (course.strip() if isinstance(course, str) else "") or self._find_course()
 
@@ -122,8 +129,8 @@ class View(Source):
         course_id = self.course_id
         if not course_id:
             raise self.lacks("no_course", "context.course_id")
-        path = f"/course/{course_id}"
-        return self.site.known.get(path) or self.site.iri(path)
+        course = self.site.courses.get(course_id) or self.site.course(course_id)
+        return course.iri
 
     def course_page(self, path: str) -> str:
         """Give the IRI of a page of the course, *path* below its URL; drop it without a course."""
@@ -167,7 +174,7 @@ class View(Source):
 
         It is what `instant` gives, in UTC, for what only writes it.
         """
-        return self.stamp or self.instant().isoformat()
+        return self.stamp() or self.instant().isoformat()
 
     def person(self, user: int | str) -> str:
         """Give the IRI of a person."""
@@ -218,8 +225,7 @@ class View(Source):
 
     def course_name(self) -> str:
         """Give the display name of the course; ``""`` when it has none."""
-        name = self.site.course_name(self.course_id)
-        return clean(name) if isinstance(name, str) else ""
+        return self.site.course(self.course_id).name
 
     def number(self, field: str) -> int | float | None:
         """Give the payload's *field* as a finite number; numbers in text count."""
@@ -277,13 +283,6 @@ def staff(view: View) -> int | str | None:
     return other if type(other) is type(learner) and other != learner else None
 
 
-def clean(text: str) -> str:
-    """Replace what JSON texts cannot carry to every receiver; cut what is longer than any use."""
-    if text.isascii() and "\0" not in text and len(text) <= _MOST_TEXT:
-        return text
-    return _NOT_IN_TEXT.sub("\ufffd", text[:_MOST_TEXT])
-
-
 def number(value: Any) -> int | float | None:
     """Read a finite number that fits in 64 bits; digits in text count, truth values do not."""
     kind = type(value)
@@ -317,16 +316,10 @@ def scalar(value: Any) -> str | int | float | bool | None:
 
 def filled(members: Json) -> Json:
     """Leave out the members that have no value."""
-    return add_filled({}, members)
-
-
-def add_filled(to: Json, members: Json) -> Json:
-    """Add the members that have a value."""
-    # A comprehension would be a function of its own to older Pythons, and called for every event.
-    for key, value in members.items():
-        if value is not None:
-            to[key] = value
-    return to
+    # Most often there is none, and that is seen at once.
+    if None not in members.values():
+        return members
+    return {key: value for key, value in members.items() if value is not None}
 
 
 def copied(value: Any) -> Any:
@@ -342,16 +335,22 @@ def activity(
     *,
     name: str = "",
     language: str = "en",
+    description: Json | None = None,
+    interaction: str = "",
     extensions: Json | None = None,
-    **definition: Any,
 ) -> Json:
-    """Make an Activity; what is empty is left out of its definition."""
+    """
+    Make an Activity; what is empty is left out of its definition.
+
+    *interaction* is its interaction type, *description* a language map.
+    """
     members: Json = {"type": kind}
     if name:
         members["name"] = {language: name}
-    for key, value in definition.items():
-        if value is not None:
-            members[key] = value
+    if description is not None:
+        members["description"] = description
+    if interaction:
+        members["interactionType"] = interaction
     if extensions and (kept := filled(extensions)):
         members["extensions"] = kept
     return {"objectType": "Activity", "id": iri, "definition": members}

@@ -16,7 +16,8 @@ from eventkit.events._iris import (
     UNREGISTERED,
 )
 from eventkit.events._rows import Action, Event, Statement
-from eventkit.events._view import View, activity, clean, doer
+from eventkit.events._view import View, activity, doer
+from eventkit.source import clean
 from eventkit.typing import Json
 
 

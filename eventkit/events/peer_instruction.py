@@ -8,7 +8,8 @@ from eventkit.events._blocks import course_item, interaction
 from eventkit.events._caliper import ASSESSMENT, attempt, entity
 from eventkit.events._iris import ANSWERED, INITIALIZED, RATIONALE, SUBMISSION_STAGE
 from eventkit.events._rows import Action, Event, Statement
-from eventkit.events._view import View, clean
+from eventkit.events._view import View
+from eventkit.source import clean
 from eventkit.typing import Json
 
 question = partial(interaction, kind="choice")

@@ -55,8 +55,8 @@ from eventkit.events._iris import (
 from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._scores import graded, score
 from eventkit.events._site import encode_iri
-from eventkit.events._view import View, activity, clean, doer
-from eventkit.source import username
+from eventkit.events._view import View, activity, doer
+from eventkit.source import clean, username
 from eventkit.typing import Json
 
 # What the problem told us.
