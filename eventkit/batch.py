@@ -25,6 +25,7 @@ from eventkit.exceptions import (
     DropEvent,
     EventParseError,
     TranslationError,
+    UnsupportedEvent,
 )
 from eventkit.parsing import MAX_LINE, parse_line
 from eventkit.typing import Event, Json, Translation
@@ -145,14 +146,14 @@ def verdict(error: Exception) -> tuple[Status, str]:
     """Say what *error*, which reading or translating a line raised, means for the line."""
     if isinstance(error, EventParseError):
         return ("skipped" if error.reason == "blank" else "rejected"), error.reason
-    if not isinstance(error, DropEvent):
-        return "rejected", _internal(error)
-    cause = error.__cause__
-    if not isinstance(cause, TranslationError):
+    cause = error.__cause__ if isinstance(error, DropEvent) else error
+    if isinstance(cause, TranslationError):
+        if cause.reason == "internal_error" and cause.__cause__ is not None:
+            return "rejected", _internal(cause.__cause__)
+        return "rejected", cause.reason
+    if isinstance(error, (DropEvent, UnsupportedEvent)):
         return "skipped", error.reason
-    if error.reason == "internal_error" and cause.__cause__ is not None:
-        return "rejected", _internal(cause.__cause__)
-    return "rejected", error.reason
+    return "rejected", _internal(error)
 
 
 def _internal(error: BaseException) -> str:

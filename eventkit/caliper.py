@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
+from eventkit._json import dumps
 from eventkit._options import check_dialect
-from eventkit._translator import Translator
+from eventkit._translator import Made, Translator, check_objects, written
 from eventkit.events import Action
 from eventkit.events import Event as Row
 from eventkit.events._caliper import CONTEXT
 from eventkit.events._iris import TRANSFORMER_VERSION
+from eventkit.events._site import Course
 from eventkit.events._view import View, filled
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.ids import stamped_id
 from eventkit.typing import Courses, Dialect, ErrorHook, Identity, Json
+
+# Makes an event, as an object or as JSON, of the view, its id, the plan, its actor, object, time
+# and course, and its other members.
+Make: TypeAlias = Callable[[View, str, Action, Json, Json, str, Course | None, Json], Made]
 
 
 class CaliperTranslator(Translator):
@@ -73,6 +80,8 @@ class CaliperTranslator(Translator):
             transformer_version=transformer_version,
             on_error=on_error,
         )
+        app = {"id": self._root, "type": "SoftwareApplication"}
+        self._app = b'Z","edApp":' + dumps(app)
         self._erb = None
         if check_dialect(dialect) == "erb":
             # The dialect goes when this import does.
@@ -89,31 +98,76 @@ class CaliperTranslator(Translator):
     def _plan(self, row: Row) -> object:
         return row.caliper
 
+    def _described(self, iri: str, name: str) -> Json:
+        group = {"id": iri, "type": "CourseOffering"}
+        return group | {"name": name} if name else group
+
+    def _texts(self, row: Row, view: View) -> list[bytes]:
+        if self._erb is None and self._check is None:
+            return self._events(row, view, self._written)
+        documents = self._documents(row, view)
+        check_objects(documents, view.name)
+        return [written(document, view.name) for document in documents]
+
     def _documents(self, row: Row, view: View) -> list[Json]:
         made = self._erb.translate(view) if self._erb else None
-        documents = self._events(row, view) if made is None else [self._named(made, row, view)]
+        if made is None:
+            documents = self._events(row, view, self._made)
+        else:
+            documents = [self._named(made, row, view)]
         if self._check is not None:
             for document in documents:
                 if errors := self._check(document):
                     raise TranslationError(view.name, "invalid_event", detail=errors[0])
         return documents
 
-    def _events(self, row: Row, view: View) -> list[Json]:
-        if row.caliper is None:  # pragma: no cover - the caller has looked
+    def _events(self, row: Row, view: View, make: Make[Made]) -> list[Made]:
+        name, caliper = row.names[0], row.caliper
+        if caliper is None:  # pragma: no cover - the caller has looked
             return []
-        if isinstance(row.caliper, Action):
-            return [self._event(row.names[0], row.caliper, view)]
-        return [self._event(row.names[0], plan, view) for plan in row.caliper.pick(view)]
+        if isinstance(caliper, Action):
+            return [self._event(name, caliper, view, make)]
+        return [self._event(name, plan, view, make) for plan in caliper.pick(view)]
 
-    def _event(self, name: str, plan: Action, view: View) -> Json:
+    def _event(self, name: str, plan: Action, view: View, make: Make[Made]) -> Made:
         stamp = view.stamp() or view.stamped()
         actor = self._actor(plan, view)
         target = plan.object(view)
         if not target:
             raise view.lacks("no_object", "object")
+        key = _urn(name, plan.key, actor["id"], target["id"], stamp, view)
+        more: Json = {}
+        if session := view.session():
+            more["session"] = {
+                "id": view.site.passing_iri(f"/sessions/{session}"),
+                "type": "Session",
+            }
+        if plan.target and (part := plan.target(view)):
+            more["target"] = part
+        if plan.generated and (part := plan.generated(view)):
+            more["generated"] = part
+        if plan.referrer and (part := plan.referrer(view)):
+            more["referrer"] = part
+        more["extensions"] = extensions = {TRANSFORMER_VERSION: self._version}
+        if plan.extensions and (others := plan.extensions(view)):
+            extensions |= filled(others)
+        course = view.site.course(view.course_id) if view.course_id else None
+        return make(view, key, plan, actor, target, stamp, course, more)
+
+    def _made(  # noqa: PLR0917 - the parts of an event, in its order
+        self,
+        _view: View,
+        key: str,
+        plan: Action,
+        actor: Json,
+        target: Json,
+        stamp: str,
+        course: Course | None,
+        more: Json,
+    ) -> Json:
         event: Json = {
             "@context": CONTEXT,
-            "id": _urn(name, plan.key, actor["id"], target["id"], stamp, view),
+            "id": key,
             "type": plan.type,
             "profile": plan.profile,
             "actor": actor,
@@ -122,23 +176,41 @@ class CaliperTranslator(Translator):
             "eventTime": f"{stamp[:23]}Z",
             "edApp": {"id": self._root, "type": "SoftwareApplication"},
         }
-        if view.course_id:
-            event["group"] = _group(view)
-        if session := view.session():
-            event["session"] = {
-                "id": view.site.passing_iri(f"/sessions/{session}"),
-                "type": "Session",
-            }
-        if plan.target and (made := plan.target(view)):
-            event["target"] = made
-        if plan.generated and (made := plan.generated(view)):
-            event["generated"] = made
-        if plan.referrer and (made := plan.referrer(view)):
-            event["referrer"] = made
-        event["extensions"] = extensions = {TRANSFORMER_VERSION: self._version}
-        if plan.extensions and (more := plan.extensions(view)):
-            extensions |= filled(more)
+        if course:
+            event["group"] = self._described(course.iri, course.name)
+        event |= more
         return event
+
+    def _written(  # noqa: PLR0917 - as above
+        self,
+        view: View,
+        key: str,
+        plan: Action,
+        actor: Json,
+        target: Json,
+        stamp: str,
+        course: Course | None,
+        more: Json,
+    ) -> bytes:
+        """Write the event that `_made` makes; what many have in common was written before."""
+        own = {"actor": actor, "action": plan.action, "object": target}
+        return b"".join(
+            (
+                b'{"@context":"%b","id":"' % CONTEXT.encode(),
+                key.encode(),
+                b'","type":"',
+                plan.type.encode(),
+                b'","profile":"',
+                plan.profile.encode(),
+                b'",',
+                written(own, view.name)[1:-1],
+                b',"eventTime":"',
+                stamp[:23].encode(),
+                self._app,
+                b',"group":%b,' % course.text if course else b",",
+                written(more, view.name)[1:],
+            )
+        )
 
     def _actor(self, plan: Action, view: View) -> Json:
         user: int | str | None
@@ -162,7 +234,7 @@ class CaliperTranslator(Translator):
         not translate is named by what the dialect says of it.
         """
         try:
-            others = self._events(row, view)
+            others = self._events(row, view, self._made)
         except (TranslationError, UnsupportedEvent):
             others = []
         same = [each for each in others if each["type"] == made["type"]] or others
@@ -172,14 +244,6 @@ class CaliperTranslator(Translator):
             target = made["object"].get("id", "")
             name = _urn(row.names[0], "", made["actor"]["id"], target, view.stamped(), view)
         return {"@context": made["@context"], "id": name, **made}
-
-
-def _group(view: View) -> Json:
-    course = view.site.course(view.course_id)
-    group = {"id": course.iri, "type": "CourseOffering"}
-    if course.name:
-        group["name"] = course.name
-    return group
 
 
 def _urn(name: str, key: str, actor: str, target: str, stamp: str, view: View) -> str:  # noqa: PLR0917

@@ -6,14 +6,18 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
 
+from eventkit._json import dumps
 from eventkit._options import check_dialect
-from eventkit._translator import Translator
-from eventkit.events import Child, Statement
+from eventkit._translator import MOST_PEOPLE, Made, Translator, check_objects, written
 from eventkit.events import Event as Row
-from eventkit.events._iris import COURSE, ORIGINAL_BLOCK, SESSION_ID, TRANSFORMER_VERSION
+from eventkit.events import Statement
+from eventkit.events._iris import COURSE, ORIGINAL_BLOCK, SESSION_ID, TRANSFORMER_VERSION, Verb
 from eventkit.events._page import IMPLICIT
-from eventkit.events._view import View, copied, filled
+from eventkit.events._site import Course
+from eventkit.events._view import View, activity, copied, filled
 from eventkit.exceptions import ConfigurationError, TranslationError
 from eventkit.ids import stamped_id
 from eventkit.source import as_object
@@ -23,6 +27,31 @@ VERSION = "1.0.3"
 ACTOR_FORMS = ("account", "mbox", "mbox_sha1sum")
 
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An actor, made once for many statements."""
+
+    key: str
+    """What ids say of it."""
+    form: str
+    """The member that identifies it: ``account``, ``mbox`` or ``mbox_sha1sum``."""
+    value: Json | str
+    text: bytes
+    """The Agent as JSON."""
+
+    def json(self) -> Json:
+        """Write the agent as a statement has it; a new object each time, so that none is shared."""
+        value = self.value if isinstance(self.value, str) else self.value.copy()
+        return {"objectType": "Agent", self.form: value}
+
+
+# Makes a statement, as an object or as JSON, of the view, its id, actor, verb, object, result and
+# context, the course that is its parent, and the time.
+Make: TypeAlias = Callable[
+    [View, str, Agent, Verb, Json, Json | None, Json, Course | None, str], Made
+]
 
 
 class XAPITranslator(Translator):
@@ -119,17 +148,31 @@ class XAPITranslator(Translator):
     def _unnamed(self, _name: str) -> Row | None:
         return IMPLICIT if self._implicit and _name.startswith("/") else None
 
+    def _begin(self) -> None:
+        super()._begin()
+        self._agents: dict[str, Agent] = {}
+
+    def _described(self, iri: str, name: str) -> Json:
+        return activity(iri, COURSE, name=name, language="en-US")
+
+    def _texts(self, row: Row, view: View) -> list[bytes]:
+        if self._erb is None and self._check is None:
+            return self._statements(row, view, _written)
+        documents = self._documents(row, view)
+        check_objects(documents, view.name)
+        return [written(document, view.name) for document in documents]
+
     def _documents(self, row: Row, view: View) -> list[Json]:
         documents = self._erb.translate(view) if self._erb else None
         if documents is None:
-            documents = self._statements(row, view)
+            documents = self._statements(row, view, _made)
         if self._check is not None:
             for document in documents:
                 if errors := self._check(document):
                     raise TranslationError(view.name, "invalid_statement", detail=errors[0])
         return documents
 
-    def _statements(self, row: Row, view: View) -> list[Json]:
+    def _statements(self, row: Row, view: View, make: Make[Made]) -> list[Made]:
         if row.xapi is None:  # pragma: no cover - the caller has looked
             return []
         plan = row.xapi if isinstance(row.xapi, Statement) else row.xapi.pick(view)
@@ -137,31 +180,38 @@ class XAPITranslator(Translator):
         user = plan.user(view) if plan.user else view.learner()
         if user is None:
             raise view.lacks("no_actor")
-        key, actor = self._actor(user, view)
-        context = self._context(plan, view)
-        if plan.instructor:
-            self._instruct(context, plan.instructor(view), user, view)
+        agent = self._agent(user, view)
+        course = view.site.course(view.course_id) if view.course_id else None
+        parent = course if plan.in_course else None
+        context: Json = {"extensions": self._extensions(plan, view)}
+        if plan.activities or plan.instructor:
+            self._add_activities(context, plan, parent, view)
+            parent = None
+            if plan.instructor:
+                self._instruct(context, plan.instructor(view), user, view)
         target = plan.object(view)
         if not target:
             raise view.lacks("no_object", "object")
-        name, verb = row.names[0], plan.verb
-        first: Json = {
-            "id": stamped_id("xapi", name, key, stamp, target["id"], "", view.digest),
-            "actor": actor,
-            "verb": {"id": verb.id, "display": {"en": verb.display}},
-            "object": target,
-        }
-        if plan.result and (result := plan.result(view)) and (result := _tidy(result)):
-            first["result"] = result
-        first["context"] = context
-        whole = stamp.endswith(".000000")
-        first["timestamp"] = f"{stamp[:19]}+00:00" if whole else f"{stamp}+00:00"
-        first["version"] = VERSION
+        name, digest, verb = row.names[0], view.digest, plan.verb
+        key = stamped_id("xapi", name, agent.key, stamp, target["id"], "", digest)
+        result = plan.result(view) if plan.result else None
+        if result:
+            result = _tidy(result)
+        first = make(view, key, agent, verb, target, result, context, parent, stamp)
         if plan.children is None:
             return [first]
-        return [first, *(self._child(child, first, key, view) for child in plan.children(view))]
+        made = [first]
+        for child in plan.children(view):
+            if not child.object:
+                raise view.lacks("no_object", "object")
+            part = child.object["id"]
+            own = stamped_id("xapi", name, agent.key, stamp, part, child.key, digest)
+            result = _tidy(child.result) if child.result else None
+            about = _below(key, target, course, context["extensions"])
+            made.append(make(view, own, agent, verb, child.object, result, about, None, stamp))
+        return made
 
-    def _context(self, plan: Statement, view: View) -> Json:
+    def _extensions(self, plan: Statement, view: View) -> Json:
         extensions: Json = {TRANSFORMER_VERSION: self._version}
         if session := view.session():
             extensions[SESSION_ID] = session
@@ -170,56 +220,34 @@ class XAPITranslator(Translator):
             extensions[ORIGINAL_BLOCK] = original
         if plan.extensions and (more := plan.extensions(view)):
             extensions |= filled(more)
-        context: Json = {"extensions": extensions}
-        activities: Json | None = None
-        if plan.in_course and view.course_id:
-            activities = {"parent": [_course(view)]}
+        return extensions
+
+    @staticmethod
+    def _add_activities(context: Json, plan: Statement, parent: Course | None, view: View) -> None:
+        activities: Json = {"parent": [_course(parent)]} if parent else {}
         if plan.activities and (others := plan.activities(view)):
-            activities = (activities or {}) | {key: each for key, each in others.items() if each}
+            activities |= {key: each for key, each in others.items() if each}
         if activities:
             context["contextActivities"] = activities
-        return context
 
     def _instruct(
         self, context: Json, instructor: int | str | None, learner: int | str, view: View
     ) -> None:
         if instructor is not None and instructor != learner:
             with contextlib.suppress(TranslationError):  # nobody knows them: say nothing of them
-                context["instructor"] = self._actor(instructor, view)[1]
+                context["instructor"] = self._agent(instructor, view).json()
 
-    def _child(self, child: Child, first: Json, key: str, view: View) -> Json:
-        """Make the statement of a part: it refers to the whole, and the course groups it."""
-        target = child.object
-        if not target:
-            raise view.lacks("no_object", "object")
-        activities: Json = {"parent": [copied(first["object"])]}
-        if view.course_id:
-            activities["grouping"] = [_course(view)]
-        name = self._catalogue.canonical(view.name)
-        ordinal = child.key
-        statement: Json = {
-            "id": stamped_id("xapi", name, key, view.stamped(), target["id"], ordinal, view.digest),
-            "actor": copied(first["actor"]),
-            "verb": copied(first["verb"]),
-            "object": target,
-        }
-        if child.result and (result := _tidy(child.result)):
-            statement["result"] = result
-        statement["context"] = {
-            "extensions": dict(first["context"]["extensions"]),
-            "contextActivities": activities,
-            "statement": {"objectType": "StatementRef", "id": first["id"]},
-        }
-        statement["timestamp"] = first["timestamp"]
-        statement["version"] = VERSION
-        return statement
-
-    def _actor(self, user: int | str, view: View) -> tuple[str, Json]:
-        """Give what ids say of an actor, and the actor as an Agent."""
+    def _agent(self, user: int | str, view: View) -> Agent:
         if self._email is None:
             name = self._anonymous(user, view)
-            account = {"homePage": self._root, "name": name}
-            return f"{self._root} {name}", {"objectType": "Agent", "account": account}
+            agent = self._agents.get(name)
+            if agent is None:
+                account = {"homePage": self._root, "name": name}
+                agent = _new_agent(f"{self._root} {name}", "account", account)
+                if len(self._agents) >= MOST_PEOPLE:
+                    self._agents.clear()
+                self._agents[name] = agent
+            return agent
         email = self._email(user)
         if not email or not _EMAIL.fullmatch(email):
             raise view.lacks("no_email", "context.user_id")
@@ -227,7 +255,7 @@ class XAPITranslator(Translator):
         if self._actor_form == "mbox_sha1sum":
             # The hash is that of the whole mailto IRI (1.0.3, Data 2.4.2.3).
             key = _sha1(key)
-        return key, {"objectType": "Agent", self._actor_form: key}
+        return _new_agent(key, self._actor_form, key)
 
     def _erb_actor(self, user: int | str, view: View) -> Json:
         """Make the actor as dialect ``erb`` has it: its order of members counts in ids."""
@@ -248,12 +276,87 @@ def _original_block(module: object, view: View) -> str:
     return view.iri(f"/xblock/{key}") if isinstance(key, str) and key else ""
 
 
-def _course(view: View) -> Json:
-    course = view.site.course(view.course_id)
-    definition: Json = {"type": COURSE}
-    if course.name:
-        definition["name"] = {"en-US": course.name}
-    return {"objectType": "Activity", "id": course.iri, "definition": definition}
+def _new_agent(key: str, form: str, value: Json | str) -> Agent:
+    return Agent(key, form, value, dumps({"objectType": "Agent", form: value}))
+
+
+def _course(course: Course) -> Json:
+    return activity(course.iri, COURSE, name=course.name, language="en-US")
+
+
+def _below(whole: str, target: Json, course: Course | None, extensions: Json) -> Json:
+    """Make the context of the statement of a part: the whole, and the course that groups both."""
+    activities: Json = {"parent": [copied(target)]}
+    if course:
+        activities["grouping"] = [_course(course)]
+    return {
+        "extensions": extensions.copy(),
+        "contextActivities": activities,
+        "statement": {"objectType": "StatementRef", "id": whole},
+    }
+
+
+def _made(  # noqa: PLR0917 - the parts of a statement, in its order
+    _view: View,
+    key: str,
+    agent: Agent,
+    verb: Verb,
+    target: Json,
+    result: Json | None,
+    context: Json,
+    course: Course | None,
+    stamp: str,
+) -> Json:
+    """Make a statement; *course* is its parent, unless *context* says more of activities."""
+    if course:
+        context["contextActivities"] = {"parent": [_course(course)]}
+    statement: Json = {
+        "id": key,
+        "actor": agent.json(),
+        "verb": verb.json(),
+        "object": target,
+    }
+    if result:
+        statement["result"] = result
+    statement["context"] = context
+    statement["timestamp"] = f"{stamp.removesuffix('.000000')}+00:00"
+    statement["version"] = VERSION
+    return statement
+
+
+def _written(  # noqa: PLR0917 - as above
+    view: View,
+    key: str,
+    agent: Agent,
+    verb: Verb,
+    target: Json,
+    result: Json | None,
+    context: Json,
+    course: Course | None,
+    stamp: str,
+) -> bytes:
+    """Write the statement that `_made` makes; what many have in common was written before."""
+    own: Json = {"object": target}
+    if result:
+        own["result"] = result
+    own["context"] = context
+    text = written(own, view.name)
+    return b"".join(
+        (
+            b'{"id":"',
+            key.encode(),
+            b'","actor":',
+            agent.text,
+            b',"verb":',
+            verb.text,
+            b",",
+            text[1:-2],
+            b',"contextActivities":{"parent":[%b]}' % course.text if course else b"",
+            b'},"timestamp":"',
+            stamp.removesuffix(".000000").encode(),
+            b'+00:00","version":"1.0.3"}',
+        )
+    )
 
 
 def _tidy(result: Json) -> Json | None:

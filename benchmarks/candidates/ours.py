@@ -28,17 +28,16 @@ def translator(protocol: str, dialect: str = "standard", **more: Any) -> Any:
 def work(kind: str, protocol: str, dialect: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Give the work."""
     from eventkit import DropEvent, EventParseError, TranslationError, UnsupportedEvent, parse_line
-    from eventkit._json import dumps
 
-    translate = translator(protocol, dialect).translate
+    made = translator(protocol, dialect)
+    translate, write = made.translate, made.write
     passed_over = (UnsupportedEvent, TranslationError, DropEvent, EventParseError)
 
     def run_lines(lines: list[bytes]) -> list[bytes]:
         out: list[bytes] = []
         for line in lines:
             try:
-                for document in translate(parse_line(line)):
-                    out.append(dumps(document))  # noqa: PERF401 - one may fail
+                out += write(parse_line(line))
             except passed_over:
                 continue
         return out

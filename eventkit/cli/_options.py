@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from eventkit.batch import Translator
+from eventkit._translator import Translator
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Identity
 

@@ -20,12 +20,12 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import IO, NamedTuple
 
-from eventkit._json import dumps, has_long_integer, quick_loads
+from eventkit._json import has_long_integer, quick_loads
+from eventkit._translator import Translator
 from eventkit.batch import (
     Block,
     Line,
     Status,
-    Translator,
     read_blocks,
     size_if_plain,
     verdict,
@@ -109,21 +109,16 @@ def work(piece: Block | Line, translator: Translator) -> Chunk:
 def _translate(block: Block, translator: Translator, chunk: Chunk) -> None:
     """Translate the lines of *block*; this loop is where the time of a run goes."""
     output = chunk.output
+    write = translator.write
     translated = 0
     before = len(output)
     checked = quick_loads is not None and not has_long_integer(block.data)
     for number, raw in enumerate(block.data.split(b"\n"), block.first):
         try:
             event = (checked and parse_at_once(raw, checked=True)) or parse_line(raw)
-            documents = translator(event)["documents"]
+            output += write(event)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the neighbours
             _count(chunk, *verdict(error), Line(raw, number, block.source))
-            continue
-        try:
-            output += [dumps(document) for document in documents]
-        except (ValueError, TypeError, RecursionError):
-            # Only a broken row of a site's own makes what is not JSON.
-            _count(chunk, "rejected", "not_serialisable", Line(raw, number, block.source))
             continue
         translated += 1
     chunk.summary.translated += translated

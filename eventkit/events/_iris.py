@@ -6,8 +6,9 @@ Where no vocabulary has a term, Open edX's own namespace does (``https://w3id.or
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from eventkit._json import dumps
 from eventkit.typing import Json
 
 
@@ -17,6 +18,11 @@ class Verb:
 
     id: str
     display: str
+    text: bytes = field(init=False, repr=False, compare=False)
+    """The verb as a statement has it, as JSON."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", dumps(self.json()))
 
     def json(self) -> Json:
         """Write the verb as a statement has it; a new object each time, so that none is shared."""

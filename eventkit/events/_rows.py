@@ -8,6 +8,7 @@ from typing import Generic, Literal, TypeVar
 
 from eventkit.events._iris import Verb
 from eventkit.events._view import View
+from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json
 
 Shape = Callable[[View], Json | None]
@@ -86,6 +87,14 @@ class Action:
     """
     key: str = ""
     """Tells the Caliper events of one tracking event apart; part of the id."""
+
+    def __post_init__(self) -> None:
+        for word in (self.type, self.profile, self.action):
+            if not (word.isascii() and word.isalnum()):
+                raise ConfigurationError(
+                    f"events: {word!r:.80} is no type, profile or action of Caliper 1.2; "
+                    "expected a word of letters and digits, such as 'MediaEvent'"
+                )
 
 
 @dataclass(frozen=True, slots=True)

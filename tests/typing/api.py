@@ -119,6 +119,10 @@ many: Iterator[Translation] = caliper.translate_many([{"name": "play_video"}])
 def translate(line: bytes) -> list[Json]:
     try:
         return translator.translate(parse_line(line))
+
+
+def write(line: bytes) -> list[bytes]:
+    return translator.write(parse_line(line))
     except EventParseError as error:
         print(error.reason)
     except UnsupportedEvent as error:
