@@ -12,7 +12,7 @@ from eventkit.events import Action
 from eventkit.events import Event as Row
 from eventkit.events._caliper import CONTEXT
 from eventkit.events._iris import TRANSFORMER_VERSION
-from eventkit.events._site import Course
+from eventkit.events._site import Course, encode_iri
 from eventkit.events._view import View, filled
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.ids import stamped_id
@@ -138,10 +138,8 @@ class CaliperTranslator(Translator):
         key = _urn(name, plan.key, actor["id"], target["id"], stamp, view)
         more: Json = {}
         if session := view.session():
-            more["session"] = {
-                "id": view.site.passing_iri(f"/sessions/{session}"),
-                "type": "Session",
-            }
+            iri = f"{self._root}/sessions/{encode_iri(session)}"
+            more["session"] = {"id": iri, "type": "Session"}
         if plan.target and (part := plan.target(view)):
             more["target"] = part
         if plan.generated and (part := plan.generated(view)):

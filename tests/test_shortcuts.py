@@ -1,11 +1,13 @@
 """Shortcuts of the hot path say what the long way says."""
 
 import pickle
+import re
 from datetime import timedelta
+from decimal import Decimal
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from isodate import duration_isoformat
 
@@ -13,12 +15,15 @@ from eventkit import (
     CachedIdentity,
     HMACIdentity,
     MappingIdentity,
+    TranslationError,
     XAPITranslator,
     _translator,
     source,
 )
-from eventkit.events import _site, navigation
-from eventkit.events._caliper import duration
+from eventkit.events import _site, completion, navigation
+from eventkit.events._caliper import digits, duration
+from eventkit.events._iris import PROGRESS
+from eventkit.events._scores import score
 from eventkit.events._site import Site, encode_iri
 from eventkit.events._view import View
 
@@ -194,7 +199,7 @@ class TestWhomATranslatorRemembers:
 
     def test_memory_is_bounded(self, monkeypatch):
         """However many learners come."""
-        monkeypatch.setattr(_translator, "_MOST_PEOPLE", 10)
+        monkeypatch.setattr(_translator, "MOST_PEOPLE", 10)
         made = translator(HMACIdentity("x" * 20))
         found = [made.translate(event(number)) for number in range(1, 50)]
 
@@ -212,3 +217,146 @@ class TestWhomATranslatorRemembers:
         assert b"maya" not in sent
         assert pickle.loads(sent).translate(about) == document
         assert pickle.loads(sent).stats() == {}
+
+
+def thousandth(number):
+    return number / 1000
+
+
+NUMBERS = (
+    st.floats(-1e12, 1e12) | st.integers(-(2**63), 2**63) | st.integers(0, 10**8).map(thousandth)
+)
+
+
+@given(NUMBERS)
+@example(-0.0)
+@example(2**53 + 1)
+def test_digits(number):
+    """They are those of a number that is written with three decimals, without trailing zeros."""
+    assert digits(number) == f"{number:.3f}".rstrip("0").rstrip(".")
+
+
+@given(st.integers(0, 200_000_000).map(thousandth))
+@example(59.999)
+@example(3_600.0)
+@example(3_660.5)
+@example(86_399.999)
+@example(86_400.0)
+def test_positions(seconds):
+    """To the millisecond, durations are those of isodate too."""
+    assert duration(seconds) == (
+        duration_isoformat(timedelta(seconds=seconds)) if seconds else "PT0S"
+    )
+
+
+@given(st.floats(-1e9, 1e9), st.floats(1e-9, 1e9))
+def test_scaled_scores(raw, most):
+    """They stay between -1 and 1."""
+    assert score(raw, most)["scaled"] == max(-1.0, min(1.0, raw / most))
+
+
+@given(st.floats(-2, 2) | st.integers(-2, 2))
+def test_percentages(done):
+    """They are cut, and what is complete is not worked out."""
+    view = View({"name": "x", "data": {"percent": done}}, site())
+    part = max(0, min(1, done))
+
+    result = completion.progress(view, field="percent")
+
+    assert result["completion"] is (part == 1)
+    assert result["extensions"][PROGRESS] == int(Decimal(str(part)) * 100)
+
+
+SCHEMES = st.sampled_from(["https://", "http://", "HTTPS://", "https:", "//", "/", "", "mailto:"])
+HOSTS = st.sampled_from(
+    [
+        "lms.example.org",
+        "LMS.example.org:8443",
+        "maya:secret@lms.example.org",
+        "lms.example.org:",
+        "lms.example.org:65536",
+        "lms.example.org:8x",
+        "[::1]",
+        "[::1",
+        "[v1.x]",
+        "bücher.example",
+        "a\N{FULLWIDTH COLON}b",
+        "",
+        ":80",
+    ]
+)
+PIECES = st.sampled_from(
+    [
+        *("/", "//", "?", "#", ";", "&", "=", "..", "/./", "\\", "://", "@", "%40", "%", "[", "]"),
+        *("u/", "users/", "accounts/", "edu/", "maya", "MA_YA", "%6Daya", "ü", "straße", "STRASSE"),
+        *("maya@example.org", "block-v1:A+B+C+type@html+block@1", "a", "~", " ", "\t", "\n", "|"),
+        *("course-v1:A+B+C", "'()*,!$", "{", "é", "\x7f", "\ud800", "\ufffe"),
+    ]
+)
+URLS = st.builds(
+    "{}{}{}".format, SCHEMES, HOSTS, st.lists(PIECES, max_size=6).map("".join)
+) | st.text(st.sampled_from("htps:/?#;@[]%.aZ1 \\~"), max_size=12)
+
+
+def outcome(shape, view):
+    """Give what a shape makes, or why it makes nothing."""
+    try:
+        return shape(view)
+    except TranslationError as error:
+        return (error.reason, error.field)
+
+
+@settings(max_examples=500)
+@given(URLS, URLS, NAMES)
+@example("https://lms.example.org/u/maya?next=/#top", "http://[::1", "maya")
+@example("https://lms.example.org/a;", "https://lms.example.org/", "")
+@example("https://lms.example.org:65536/", "https://lms.example.org/", "")
+@example("https://lms.example.org:/", "https://lms.example.org/", "")
+@example("https://maya:secret@lms.example.org/", "https://lms.example.org/", "")
+@example("https://lms.example.org/", "https://a\N{FULLWIDTH COLON}b/", "")
+@example("https://lms.example.org?", "https://lms.example.org/", "")
+@example("https://lms.example.org/a/../b#", "https://lms.example.org/", "")
+def test_links(url, page, name):
+    """A link that nothing would be changed of but names leads where it leads the long way."""
+
+    def long_way(view):
+        url, page = view.key("target_url"), view.key("current_url") or f"{view.site.lms_root}/"
+        if not url:
+            raise view.lacks("no_object", "data.target_url")
+        return encode_iri(impersonal(navigation._resolved(page, url, view), view))
+
+    data = {"target_url": url, "current_url": page}
+    view = View({"name": "x", "username": name, "data": data}, site())
+
+    assert outcome(navigation.target, view) == outcome(long_way, view)
+
+
+def impersonal(url, view):
+    """Blot out every name as if each were there."""
+    names = {
+        name.strip().casefold()
+        for name in (view.get("username"), view.data.get("username"))
+        if name and name.strip()
+    }
+    found = re.match(r"(?i)(https?://)(?:[^/?#\\]*@)?([^/?#\\]*)(.*)", url, re.DOTALL)
+    scheme, host, rest = found.groups() if found else ("", "", url)
+    rest = navigation._PROFILE.sub("~", rest)
+    if names:
+        rest = "".join(
+            "~" if unquote(piece).casefold() in names else piece
+            for piece in navigation._BETWEEN_NAMES.split(rest)
+        )
+    rest = navigation._EMAIL.sub(
+        lambda found: found[0] if found[1].endswith(navigation._IN_KEYS) else "~", rest
+    )
+    return scheme + host + rest
+
+
+@settings(max_examples=500)
+@given(URLS, NAMES, NAMES)
+@example("https://lms.example.org/u/maya?next=https://b.example.org/u/maya", "", "")
+def test_names_in_urls(url, name, other):
+    """What is looked for only where it may be is found wherever it is."""
+    view = View({"name": "x", "username": name, "data": {"username": other}}, site())
+
+    assert navigation.impersonal(url, view) == impersonal(url, view)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, unquote_plus, urlsplit
 
 from eventkit.events._view import View, json_text, scalar
-from eventkit.source import clean
+from eventkit.source import clean, is_object
 
 # xAPI 1.0.3, Data, appendix C: the interaction types; keys are Open edX response types.
 INTERACTION_TYPES = {
@@ -92,18 +92,16 @@ def _input_names(payload: Any) -> Iterator[str]:
 def submissions(view: View) -> dict[str, Mapping[str, Any]]:
     """Give what was submitted, by question; questions of the wrong shape count as missing."""
     found = view.data.get("submission")
-    if not isinstance(found, Mapping):
+    if not is_object(found):
         return {}
-    return {
-        key: value
-        for key, value in found.items()
-        if isinstance(key, str) and isinstance(value, Mapping)
-    }
+    return {key: value for key, value in found.items() if isinstance(key, str) and is_object(value)}
 
 
-def question_of(view: View) -> tuple[str, Mapping[str, Any]] | None:
-    """Give the one question of a problem, if it says of which kind it is."""
-    for key, question in submissions(view).items():
+def question_of(found: dict[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]] | None:
+    """Give the one question that was submitted, if it says of which kind it is."""
+    if len(found) > 1:
+        return None
+    for key, question in found.items():
         if question.get("response_type"):
             return key, question
     return None
@@ -133,13 +131,13 @@ def response(view: View, key: str, question: Mapping[str, Any]) -> str | None:
     answer = question.get("answer")
     if kind == "choice":
         answers = view.data.get("answers")
-        chosen = answers.get(key) if isinstance(answers, Mapping) else None
+        chosen = answers.get(key) if is_object(answers) else None
         if isinstance(chosen, (str, list)) and chosen:
             answer = chosen
     if answer is None:
         return None
+    if isinstance(answer, str):
+        return clean(answer)
     if isinstance(answer, list) and kind in ("choice", "fill-in"):
         return "[,]".join(str(part) for part in map(scalar, answer) if part is not None)
-    if isinstance(answer, bool):
-        return str(answer).lower()
-    return clean(answer) if isinstance(answer, str) else json_text(answer)
+    return str(answer).lower() if isinstance(answer, bool) else json_text(answer)

@@ -28,6 +28,8 @@ RESOURCE_MANAGEMENT = "ResourceManagementProfile"
 SEARCH = "SearchProfile"
 SURVEY = "SurveyProfile"
 
+_DAY = 86_400
+_MOST_DIGITS = 2**53  # what a float can count to
 _LONGEST = 1e9  # seconds: what is longer was not measured by a player
 
 
@@ -37,6 +39,11 @@ def entity(iri: str, kind: str, *, extensions: Json | None = None, **members: An
     for key, value in members.items():
         if value is not None and value != "":
             made[key] = value
+    return extended(made, extensions) if extensions else made
+
+
+def extended(made: Json, extensions: Json | None) -> Json:
+    """Add to an entity those of its *extensions* that have a value."""
     if extensions and (kept := filled(extensions)):
         made["extensions"] = kept
     return made
@@ -49,17 +56,20 @@ def duration(seconds: float | None) -> str | None:
         return None
     if not seconds:
         return "PT0S"
-    length = timedelta(seconds=seconds)
-    if length.days or not length:
-        return str(duration_isoformat(length))
+    written = digits(seconds)
+    if seconds >= _DAY or float(written) != seconds:
+        return str(duration_isoformat(timedelta(seconds=seconds)))
     # What players measure, many times a second: isodate's text, without its ways.
-    minutes, rest = divmod(length.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    text = f"PT{hours}H" if hours else "PT"
-    if minutes:
-        text += f"{minutes}M"
-    if length.microseconds:
-        return f"{text}{f'{rest}.{length.microseconds:06}'.rstrip('0')}S"
+    whole = int(seconds)
+    if whole < 60:
+        return f"PT{written}S"
+    minutes, rest = whole // 60, whole % 60
+    text = f"PT{minutes // 60}H" if minutes >= 60 else "PT"
+    if minutes % 60:
+        text = f"{text}{minutes % 60}M"
+    point = written.find(".")
+    if point > 0:
+        return f"{text}{rest}{written[point:]}S"
     return f"{text}{rest}S" if rest else text
 
 
@@ -75,7 +85,10 @@ def time_of(view: View, field: str) -> str | None:
 
 def digits(value: float) -> str:
     """Write a number as part of an IRI: no exponent, at most three decimals, no trailing zeros."""
-    return f"{value:.3f}".rstrip("0").rstrip(".")
+    if type(value) is int and -_MOST_DIGITS <= value <= _MOST_DIGITS:
+        return str(value)
+    text = f"{value:.3f}"
+    return text.rstrip("0").rstrip(".") if text.endswith("0") else text
 
 
 def actor(view: View) -> str:
@@ -101,19 +114,30 @@ def attempt(
 
     The learner is the one that the event is about, unless *learner* says who.
     """
-    learner = view.person(view.learner() if learner is None else learner)
-    return entity(
-        f"{block}/user/{learner.rpartition('/')[2]}{steps}",
-        "Attempt",
-        assignee=learner,
-        assignable=block,
-        count=int(count) if count is not None and count >= 0 else None,
-    )
+    person = view.person(view.learner() if learner is None else learner)
+    made: Json = {
+        "id": _attempt_iri(block, person, steps),
+        "type": "Attempt",
+        "assignee": person,
+        "assignable": block,
+    }
+    if count is not None and count >= 0:
+        made["count"] = int(count)
+    return made
+
+
+def attempt_iri(view: View, block: str, steps: str) -> str:
+    """Give the IRI of what `attempt` makes of the learner that the event is about."""
+    return _attempt_iri(block, view.person(view.learner()), steps)
+
+
+def _attempt_iri(block: str, person: str, steps: str) -> str:
+    return f"{block}/user/{person.rpartition('/')[2]}{steps}"
 
 
 def score(
     view: View,
-    of: Json,
+    of: str,
     given: float | None,
     most: float | None,
     *,
@@ -125,20 +149,18 @@ def score(
     """
     Make the score that an attempt is given, by the LMS or by the person *by*.
 
-    *steps* end its IRI, where an attempt may be given several scores. Without points there is no
-    event, unless they are not *needed*.
+    *of* is the IRI of the attempt. *steps* end its own, where an attempt may be given several
+    scores. Without points there is no event, unless they are not *needed*.
     """
     if given is None and needed:
         raise view.lacks("no_score", "data")
-    return entity(
-        f"{of['id']}{steps}",
-        "Score",
-        attempt=of["id"],
-        maxScore=most,
-        scoreGiven=given,
-        scoredBy=by or view.site.lms_root,
-        extensions=extensions,
-    )
+    made: Json = {"id": f"{of}{steps}", "type": "Score", "attempt": of}
+    if most is not None:
+        made["maxScore"] = most
+    if given is not None:
+        made["scoreGiven"] = given
+    made["scoredBy"] = by or view.site.lms_root
+    return extended(made, extensions)
 
 
 def membership(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,16 @@ from eventkit.events._answers import (
     submissions,
     submitted_problem_iri,
 )
-from eventkit.events._caliper import ASSESSMENT, GRADING, attempt, course_part, digits, entity
+from eventkit.events._caliper import (
+    ASSESSMENT,
+    GRADING,
+    attempt,
+    attempt_iri,
+    course_part,
+    digits,
+    entity,
+    extended,
+)
 from eventkit.events._caliper import score as attempt_score
 from eventkit.events._iris import (
     ATTEMPT_ID,
@@ -27,7 +35,7 @@ from eventkit.events._iris import (
     QUESTION_TEXT,
     SUCCESS,
 )
-from eventkit.events._rows import Action, Child, Statement
+from eventkit.events._rows import Action, Child, Shape, Statement
 from eventkit.events._scores import score
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity, json_text
@@ -44,7 +52,7 @@ def _described(question: Mapping[str, Any]) -> Json | None:
 
 def checked_problem(view: View) -> Json:
     """Make the problem that was checked: one question, or the whole of several."""
-    found = None if len(submissions(view)) > 1 else question_of(view)
+    found = question_of(submissions(view))
     question = found[1] if found else {}
     description = _described(question)
     return activity(
@@ -68,15 +76,15 @@ def evaluation(view: View) -> Json:
     result: Json = {}
     if points := score(view.number("grade"), view.number("max_grade")):
         result["score"] = points
-    several = len(submissions(view)) > 1
-    found = None if several else question_of(view)
+    submitted = submissions(view)
+    found = question_of(submitted)
     success = is_correct(found[1].get("correct") if found else view.data.get("success"))
     if success is not None:
         result["success"] = success
     if found:
         answer = response(view, *found)
     else:
-        answers = None if several else view.data.get("answers")
+        answers = None if len(submitted) > 1 else view.data.get("answers")
         answer = json_text(answers) if answers else None
     if answer is not None:
         result["response"] = answer
@@ -156,15 +164,19 @@ RESPONSE_TYPES = {
 def problem_attempt(view: View, *, learner: str | None = None) -> Json:
     """Make the attempt at the problem that was checked."""
     count = view.number("attempts")
-    steps = "/attempt" if count is None else f"/attempt/{digits(count)}"
-    return attempt(view, problem_iri(view), steps, count=count, learner=learner)
+    return attempt(view, problem_iri(view), _steps(count), count=count, learner=learner)
+
+
+def _steps(count: float | None) -> str:
+    """Give the end of an attempt's IRI."""
+    return "/attempt" if count is None else f"/attempt/{digits(count)}"
 
 
 def problem_score(view: View) -> Json:
     """Make the score of that attempt."""
     return attempt_score(
         view,
-        problem_attempt(view),
+        attempt_iri(view, problem_iri(view), _steps(view.number("attempts"))),
         view.number("grade"),
         view.number("max_grade"),
         extensions={SUCCESS: is_correct(view.data.get("success"))},
@@ -197,11 +209,9 @@ def _response(view: View, *, key: str, question: Mapping[str, Any]) -> Json:
     kind = RESPONSE_TYPES.get(field, "FillinBlankResponse") if isinstance(field, str) else None
     kind = kind or "FillinBlankResponse"
     text = question.get("question")
-    made = entity(
-        f"{whole['id']}/response/{encode_iri(key)}",
-        kind,
-        attempt=whole,
-        extensions={
+    made = extended(
+        {"id": f"{whole['id']}/response/{encode_iri(key)}", "type": kind, "attempt": whole},
+        {
             CORRECT: is_correct(question.get("correct")),
             QUESTION_TEXT: clean(text) if isinstance(text, str) and text else None,
         },
@@ -224,10 +234,19 @@ def _only_response(view: View) -> Json:
 
 def _answered(key: str, question: Mapping[str, Any]) -> Action:
     """Say what the answer to one of several questions becomes."""
-    return replace(
-        ANSWERED,
-        object=partial(item, key=key),
-        generated=partial(_response, key=key, question=question),
+    return _completed(
+        partial(item, key=key), partial(_response, key=key, question=question), key=key
+    )
+
+
+def _completed(what: Shape, generated: Shape, *, key: str = "") -> Action:
+    return Action(
+        "AssessmentItemEvent",
+        "Completed",
+        what,
+        ASSESSMENT,
+        generated=generated,
+        actor="learner",
         key=key,
     )
 
@@ -243,14 +262,7 @@ GRADED = Action(
 )
 
 
-ANSWERED = Action(
-    "AssessmentItemEvent",
-    "Completed",
-    item,
-    ASSESSMENT,
-    generated=_only_response,
-    actor="learner",
-)
+ANSWERED = _completed(item, _only_response)
 """What the answer to a single question becomes; each of several has its own."""
 
 

@@ -17,7 +17,11 @@ def score(raw: float | None, most: float | None) -> Json | None:
         return {"raw": float(raw)} if raw else None
     if raw is None:
         return {"min": 0.0, "max": float(most)}
-    members: Json = {"scaled": max(-1.0, min(1.0, raw / most)), "raw": float(raw)}
+    scaled = raw / most
+    members: Json = {
+        "scaled": 1.0 if scaled > 1 else -1.0 if scaled < -1 else scaled,
+        "raw": float(raw),
+    }
     if raw >= 0:
         members["min"] = 0.0
     if raw <= most:

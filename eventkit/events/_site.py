@@ -58,6 +58,8 @@ class Site:
     """
     courses: dict[str, Course] = dataclasses.field(default_factory=dict, repr=False, compare=False)
     """Courses that were asked for before, by their keys."""
+    people: dict[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+    """IRIs of people that were asked for before, by their anonymised ids."""
 
     def course(self, course_id: str) -> Course:
         """Give what is known of a course now."""
@@ -71,6 +73,17 @@ class Site:
                 if len(self.courses) >= _MOST_IRIS:
                     self.courses.clear()
                 self.courses[course_id] = found
+        return found
+
+    def person(self, user: int | str, source: Source) -> str:
+        """Give the IRI of a user, or raise `TranslationError`."""
+        name = self.anonymous(user, source)
+        found = self.people.get(name)
+        if found is None:
+            found = f"{self.lms_root}/user/{encode_iri(name)}"
+            if len(self.people) >= _MOST_IRIS:
+                self.people.clear()
+            self.people[name] = found
         return found
 
     def iri(self, path: str) -> str:
@@ -124,6 +137,6 @@ def _path_in_course(course: str, kind: str, name: str) -> str | None:
 
 def encode_iri(text: str) -> str:
     """Percent-encode what an IRI may not hold; everything else, non-ASCII included, stays."""
-    if _is_plain_iri(text):
+    if (text.isalnum() and text.isascii()) or _is_plain_iri(text):
         return text
     return _NOT_IN_IRI.sub(lambda match: quote(match[0], safe="", errors="replace"), text)

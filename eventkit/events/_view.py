@@ -178,8 +178,7 @@ class View(Source):
 
     def person(self, user: int | str) -> str:
         """Give the IRI of a person."""
-        site = self.site
-        return site.passing_iri(f"/user/{site.anonymous(user, self)}")
+        return self.site.person(user, self)
 
     def learner(self) -> int | str:
         """Give the user that the event is about; drop the event without one."""

@@ -30,7 +30,7 @@ def share(view: View, field: str) -> float:
     done = view.number(field)
     if done is None:
         raise view.lacks("no_completion", f"data.{field}")
-    return max(0, min(1, done))
+    return 1 if done >= 1 else max(0, done)
 
 
 def is_done(view: View) -> bool:
@@ -77,10 +77,9 @@ def progress(view: View, *, field: str) -> Json:
     It is cut, not rounded: only what is complete is at 100.
     """
     part = share(view, field)
-    return {
-        "completion": part == 1,
-        "extensions": {PROGRESS: int(Decimal(str(part)) * 100)},
-    }
+    if part == 1:  # as nearly always
+        return {"completion": True, "extensions": {PROGRESS: 100}}
+    return {"completion": False, "extensions": {PROGRESS: int(Decimal(str(part)) * 100)}}
 
 
 def toggled_progress(view: View) -> Json:

@@ -56,6 +56,7 @@ from eventkit.events._iris import (
 from eventkit.events._rows import Action, Event, OneOf, Shape, Statement
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity
+from eventkit.source import as_object
 from eventkit.typing import Json
 
 _API = "/api/discussion/v1"
@@ -84,8 +85,7 @@ def response_iri(view: View) -> str:
 
 
 def _above(view: View, field: str, place: str) -> str:
-    above = view.data.get(field)
-    content = above.get("id") if isinstance(above, Mapping) else None
+    content = as_object(view.data.get(field)).get("id")
     return _content_iri(view, place, content) if isinstance(content, str) and content else ""
 
 
@@ -259,8 +259,7 @@ def _creators(view: View) -> list[str] | None:
 
 
 def _is_followed(view: View) -> bool | None:
-    options = view.data.get("options")
-    followed = options.get("followed") if isinstance(options, Mapping) else None
+    followed = as_object(view.data.get("options")).get("followed")
     return followed if isinstance(followed, bool) else None
 
 

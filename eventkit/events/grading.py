@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from eventkit.events._caliper import GENERAL, GRADING, attempt, course_part, entity, time_of
+from eventkit.events._caliper import (
+    GENERAL,
+    GRADING,
+    attempt,
+    attempt_iri,
+    course_part,
+    entity,
+    time_of,
+)
 from eventkit.events._caliper import score as attempt_score
 from eventkit.events._iris import (
     ATTEMPTED,
@@ -121,12 +129,12 @@ def course_attempt(view: View) -> Json:
     """Make the learner's attempt at the course; what is assignable is its grade, not itself."""
     course_iri = view.course_iri()
     made = attempt(view, f"{course_iri}/grade", "/attempt")
-    made["assignable"] = entity(
-        f"{course_iri}/grade",
-        "AssignableDigitalResource",
-        name="Course grade",
-        isPartOf=course_iri,
-    )
+    made["assignable"] = {
+        "id": f"{course_iri}/grade",
+        "type": "AssignableDigitalResource",
+        "name": "Course grade",
+        "isPartOf": course_iri,
+    }
     return made
 
 
@@ -158,7 +166,7 @@ def course_score(view: View) -> Json:
     """Make the course grade, from 0 to 1, and its letter."""
     return attempt_score(
         view,
-        course_attempt(view),
+        attempt_iri(view, f"{view.course_iri()}/grade", "/attempt"),
         percentage(view),
         1.0,
         steps=_score_steps(view),
@@ -174,15 +182,16 @@ def subsection_attempt(view: View) -> Json:
     """Make the learner's attempt at the subsection."""
     made = attempt(view, view.block("block_id"), "/attempt")
     made["assignable"] = entity(made["assignable"], "Assessment", isPartOf=course_part(view))
-    started = time_of(view, "first_attempted")
-    return made | ({"startedAtTime": started} if started else {})
+    if started := time_of(view, "first_attempted"):
+        made["startedAtTime"] = started
+    return made
 
 
 def subsection_score(view: View) -> Json:
     """Make the score of what counts in the subsection, and say what all its problems add up to."""
     return attempt_score(
         view,
-        subsection_attempt(view),
+        attempt_iri(view, view.block("block_id"), "/attempt"),
         view.number("weighted_graded_earned"),
         view.number("weighted_graded_possible"),
         steps=_score_steps(view),
@@ -195,21 +204,20 @@ def subsection_score(view: View) -> Json:
 
 def problem_attempt(view: View) -> Json:
     """Make the attempt that was graded."""
-    return _problem_attempt(view, view.learner())
+    return attempt(view, view.block("problem_id", "module_id"), _attempt_steps(view))
 
 
-def _problem_attempt(view: View, learner: int | str) -> Json:
-    """Make an attempt at the problem; the platform tells attempts apart by transaction."""
+def _attempt_steps(view: View) -> str:
+    """Give the end of an attempt's IRI: the platform tells attempts apart by transaction."""
     chain = view.key("event_transaction_id")
-    steps = f"/attempt/tx/{encode_iri(chain)}" if chain else "/attempt"
-    return attempt(view, view.block("problem_id", "module_id"), steps, learner=learner)
+    return f"/attempt/tx/{encode_iri(chain)}" if chain else "/attempt"
 
 
 def problem_score(view: View) -> Json:
     """Make the weighted score of that attempt."""
     return attempt_score(
         view,
-        problem_attempt(view),
+        attempt_iri(view, view.block("problem_id", "module_id"), _attempt_steps(view)),
         view.number("weighted_earned"),
         view.number("weighted_possible"),
     )
@@ -217,7 +225,9 @@ def problem_score(view: View) -> Json:
 
 def corrected_attempt(view: View) -> Json:
     """Make the learner's attempt that staff scored; the user of the request is not the learner."""
-    return _problem_attempt(view, view.subject())
+    learner = view.subject()
+    block = view.block("problem_id", "module_id")
+    return attempt(view, block, _attempt_steps(view), learner=learner)
 
 
 def corrected_score(view: View, *, how: str) -> Json:
@@ -225,7 +235,7 @@ def corrected_score(view: View, *, how: str) -> Json:
     instructor = grader(view)
     return attempt_score(
         view,
-        corrected_attempt(view),
+        corrected_attempt(view)["id"],
         view.number("new_weighted_earned"),
         view.number("new_weighted_possible"),
         by="" if instructor is None else view.person(instructor),

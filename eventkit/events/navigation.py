@@ -24,7 +24,14 @@ from eventkit.typing import Json
 
 _EMAIL = re.compile(r"([^/?#&=;:,@\s]{1,64})(?:@|%40)[^/?#&=;:,@\s]{1,255}\.[A-Za-z]{2,24}")
 _PROFILE = re.compile(r"(?<=\bu/)[^/?#]+|(?<=\busers/)[^/?#]+|(?<=\baccounts/)[^/?#]+")
+_host = re.compile(r"https?://[^/?#\\]*", re.IGNORECASE).match
 _has_profile = re.compile(r"\b(?:u|users|accounts)/").search
+# Nearly all addresses are written like this, so that nothing of them is resolved, rewritten or
+# refused: no credentials, no parameters, nothing that is empty, nothing that is not ASCII.
+_is_plain_url = re.compile(
+    r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,4})?(?:/[!$-:=@-Z_a-z~]*)?"
+    r"(?:\?[!$-;=?-Z_a-z~]+)?(?:#[!$-;=?-Z_a-z~]+)?"
+).fullmatch
 _IN_KEYS = ("+type", "+block", "+ccx")
 _USAGE_KEY = re.compile(r"(?:ccx-)?block-v\d+:[^/?#\s]+\+type@[^/?#\s]+")
 _BEFORE_KEY = re.compile(r"/(?=(?:ccx-)?block-v\d+:|i4x://)")
@@ -46,11 +53,18 @@ def target(view: View) -> str:
     if not url:
         raise view.lacks("no_object", "data.target_url")
     base = view.key("current_url") or view.text("page") or f"{view.site.lms_root}/"
+    if _is_plain_url(url) and base.isascii() and "[" not in base and "]" not in base:
+        # The page cannot change where such an address leads, and `urljoin` can read the page's.
+        return impersonal(url, view)
+    return encode_iri(impersonal(_resolved(base, url, view), view))
+
+
+def _resolved(base: str, url: str, view: View) -> str:
     try:
         url = urljoin(base, url)
     except ValueError:
         raise view.lacks("bad_url", "data.target_url") from None
-    return encode_iri(impersonal(view.web_address(url, "data.target_url"), view))
+    return view.web_address(url, "data.target_url")
 
 
 def impersonal(url: str, view: View) -> str:
@@ -58,28 +72,43 @@ def impersonal(url: str, view: View) -> str:
     Blot out the names of people in a URL.
 
     In the URL of a profile it is whoever is named there; elsewhere those that the event names,
-    where they are a whole step of the path or a value.
+    where they are a whole step of the path or a value. Credentials before the host are left out.
     """
-    names = {
-        name.casefold()
-        for name in (username(view.get("username")), username(view.data.get("username")))
-        if name
-    }
-    scheme, separator, rest = url.rpartition("://")
-    host = ""
-    if separator:
-        host, slash, rest = rest.partition("/")
-        host += slash
+    names = _names(view)
+    found = _host(url)
+    host = found[0] if found else ""
+    rest = url[len(host) :]
     if ("u/" in rest or "users/" in rest or "accounts/" in rest) and _has_profile(rest):
         rest = _PROFILE.sub("~", rest)
-    if names and ("%" in rest or any(map(rest.casefold().__contains__, names))):
+    if names and ("%" in rest or _holds(rest, names)):
         rest = "".join(
             "~" if unquote(piece).casefold() in names else piece
             for piece in _BETWEEN_NAMES.split(rest)
         )
     if "@" in rest or "%40" in rest:
         rest = _EMAIL.sub(lambda found: found[0] if found[1].endswith(_IN_KEYS) else "~", rest)
-    return scheme + separator + host + rest
+    if "@" in host:
+        scheme, separator, host = host.partition("://")
+        host = scheme + separator + host.rpartition("@")[2]
+    return host + rest
+
+
+def _names(view: View) -> list[str]:
+    """Give the usernames that the event holds, as they are compared."""
+    names = []
+    if name := username(view.get("username")):
+        names.append(name.casefold())
+    if name := username(view.data.get("username")):
+        names.append(name.casefold())
+    return names
+
+
+def _holds(text: str, names: list[str]) -> bool:
+    text = text.casefold()
+    for name in names:  # noqa: SIM110 - a generator costs more than what it looks for
+        if name in text:
+            return True
+    return False
 
 
 def last_block(view: View, field: str) -> str:
@@ -164,7 +193,8 @@ def web_page(view: View) -> Json:
 def chosen_resource(view: View) -> Json:
     """Make the subsection chosen in the outline: the block that the page shows, else the page."""
     url = target(view)
-    block = _USAGE_KEY.search(unquote(url))
+    plain = unquote(url)
+    block = _USAGE_KEY.search(plain) if "block-v" in plain else None
     return entity(
         view.iri(f"/xblock/{block[0]}") if block else url,
         "DigitalResource",
@@ -199,7 +229,7 @@ def page_left(view: View) -> Json | None:
     url = view.key("current_url")
     if not url.startswith(("https://", "http://")):
         return None
-    return entity(encode_iri(impersonal(url, view)), "WebPage")
+    return {"id": encode_iri(impersonal(url, view)), "type": "WebPage"}
 
 
 def units(view: View) -> Json:
@@ -229,9 +259,12 @@ def _unit(view: View, index: float | None) -> Json | None:
     if index is None or index < 0:
         return None
     subsection_iri = view.block("id")
-    return entity(
-        f"{subsection_iri}#tab={digits(index)}", "Frame", index=int(index), isPartOf=subsection_iri
-    )
+    return {
+        "id": f"{subsection_iri}#tab={digits(index)}",
+        "type": "Frame",
+        "index": int(index),
+        "isPartOf": subsection_iri,
+    }
 
 
 _TO_UNIT = Action(

@@ -244,7 +244,7 @@ def assessed(view: View, *, own: bool = False) -> Json:
 
 def grade(view: View) -> Json:
     """Make the score that it was given; assessors may choose options that have no points."""
-    attempt = assessed(view)
+    attempt = assessed(view)["id"]
     given, most = points(view)
     kind = view.key("score_type")
     return attempt_score(

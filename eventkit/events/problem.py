@@ -178,7 +178,7 @@ def new_score(view: View) -> Json:
     staff = view.doer
     return attempt_score(
         view,
-        rescored_attempt(view),
+        rescored_attempt(view)["id"],
         view.number("new_score"),
         view.number("new_total"),
         steps=f"/score/rescore/{moment(view)}",

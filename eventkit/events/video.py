@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from eventkit.events._caliper import GENERAL, MEDIA, course_part, digits, duration, entity
+from eventkit.events._caliper import GENERAL, MEDIA, course_part, digits, duration, entity, extended
 from eventkit.events._iris import (
     ACTION,
     CAPTION_KIND,
@@ -180,13 +180,12 @@ def media(
     whole: Callable[[View], str | None] = course_part,
 ) -> Json:
     """Make the video, as a part of its course or of another *whole*."""
-    seconds = view.seconds("duration")
-    return entity(
-        iri(view),
-        "VideoObject",
-        duration=duration(seconds) if seconds else None,
-        isPartOf=whole(view),
-    )
+    made: Json = {"id": iri(view), "type": "VideoObject"}
+    if (seconds := view.seconds("duration")) and (length := duration(seconds)):
+        made["duration"] = length
+    if above := whole(view):
+        made["isPartOf"] = above
+    return made
 
 
 def location(view: View, *, iri: Callable[[View], str] = video_iri) -> Json | None:
@@ -217,13 +216,13 @@ def _location(video: str, seconds: float | None, extensions: Json | None = None)
     time = duration(seconds)
     if seconds is None or time is None:
         return None
-    return entity(
-        f"{video}#t={digits(seconds)}",
-        "MediaLocation",
-        currentTime=time,
-        isPartOf=video,
-        extensions=extensions,
-    )
+    made: Json = {
+        "id": f"{video}#t={digits(seconds)}",
+        "type": "MediaLocation",
+        "currentTime": time,
+        "isPartOf": video,
+    }
+    return extended(made, extensions)
 
 
 def language_menu(view: View, *, iri: Callable[[View], str] = video_iri) -> Json:

@@ -119,10 +119,6 @@ many: Iterator[Translation] = caliper.translate_many([{"name": "play_video"}])
 def translate(line: bytes) -> list[Json]:
     try:
         return translator.translate(parse_line(line))
-
-
-def write(line: bytes) -> list[bytes]:
-    return translator.write(parse_line(line))
     except EventParseError as error:
         print(error.reason)
     except UnsupportedEvent as error:
@@ -130,6 +126,10 @@ def write(line: bytes) -> list[bytes]:
     except TranslationError as error:
         print(error.name, error.reason, error.field)
     return []
+
+
+def write(line: bytes) -> list[bytes]:
+    return translator.write(parse_line(line))
 
 
 def translate_all(events: list[Event]) -> Iterator[Translation]:
