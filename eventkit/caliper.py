@@ -18,9 +18,11 @@ from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.ids import stamped_id
 from eventkit.typing import Courses, Dialect, ErrorHook, Identity, Json
 
-# Makes an event, as an object or as JSON, of the view, its id, the plan, its actor, object, time
-# and course, and its other members.
-Make: TypeAlias = Callable[[View, str, Action, Json, Json, str, Course | None, Json], Made]
+_START = b'{"@context":%b,"id":"' % dumps(CONTEXT)
+
+# Makes an event, as an object or as JSON, of the view, its id, the plan, the time, the course, and
+# the other members.
+Make: TypeAlias = Callable[[View, str, Action, str, Course | None, Json], Made]
 
 
 class CaliperTranslator(Translator):
@@ -136,77 +138,54 @@ class CaliperTranslator(Translator):
         if not target:
             raise view.lacks("no_object", "object")
         key = _urn(name, plan.key, actor["id"], target["id"], stamp, view)
-        more: Json = {}
+        own: Json = {"actor": actor, "object": target}
         if session := view.session():
             iri = f"{self._root}/sessions/{encode_iri(session)}"
-            more["session"] = {"id": iri, "type": "Session"}
+            own["session"] = {"id": iri, "type": "Session"}
         if plan.target and (part := plan.target(view)):
-            more["target"] = part
+            own["target"] = part
         if plan.generated and (part := plan.generated(view)):
-            more["generated"] = part
+            own["generated"] = part
         if plan.referrer and (part := plan.referrer(view)):
-            more["referrer"] = part
-        more["extensions"] = extensions = {TRANSFORMER_VERSION: self._version}
+            own["referrer"] = part
+        own["extensions"] = extensions = {TRANSFORMER_VERSION: self._version}
         if plan.extensions and (others := plan.extensions(view)):
             extensions |= filled(others)
         course = view.site.course(view.course_id) if view.course_id else None
-        return make(view, key, plan, actor, target, stamp, course, more)
+        return make(view, key, plan, stamp, course, own)
 
-    def _made(  # noqa: PLR0917 - the parts of an event, in its order
-        self,
-        _view: View,
-        key: str,
-        plan: Action,
-        actor: Json,
-        target: Json,
-        stamp: str,
-        course: Course | None,
-        more: Json,
+    def _made(
+        self, _view: View, key: str, plan: Action, stamp: str, course: Course | None, own: Json
     ) -> Json:
         event: Json = {
             "@context": CONTEXT,
             "id": key,
             "type": plan.type,
             "profile": plan.profile,
-            "actor": actor,
             "action": plan.action,
-            "object": target,
             "eventTime": f"{stamp[:23]}Z",
             "edApp": {"id": self._root, "type": "SoftwareApplication"},
         }
         if course:
             event["group"] = self._described(course.iri, course.name)
-        event |= more
+        event |= own
         return event
 
-    def _written(  # noqa: PLR0917 - as above
-        self,
-        view: View,
-        key: str,
-        plan: Action,
-        actor: Json,
-        target: Json,
-        stamp: str,
-        course: Course | None,
-        more: Json,
+    def _written(
+        self, view: View, key: str, plan: Action, stamp: str, course: Course | None, own: Json
     ) -> bytes:
         """Write the event that `_made` makes; what many have in common was written before."""
-        own = {"actor": actor, "action": plan.action, "object": target}
         return b"".join(
             (
-                b'{"@context":"%b","id":"' % CONTEXT.encode(),
+                _START,
                 key.encode(),
-                b'","type":"',
-                plan.type.encode(),
-                b'","profile":"',
-                plan.profile.encode(),
                 b'",',
-                written(own, view.name)[1:-1],
+                plan.text,
                 b',"eventTime":"',
                 stamp[:23].encode(),
                 self._app,
                 b',"group":%b,' % course.text if course else b",",
-                written(more, view.name)[1:],
+                written(own, view.name)[1:],
             )
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from eventkit.events._iris import Verb
@@ -87,6 +87,8 @@ class Action:
     """
     key: str = ""
     """Tells the Caliper events of one tracking event apart; part of the id."""
+    text: bytes = field(init=False, repr=False, compare=False)
+    """The words of an event, as members of a JSON object."""
 
     def __post_init__(self) -> None:
         for word in (self.type, self.profile, self.action):
@@ -95,6 +97,8 @@ class Action:
                     f"events: {word!r:.80} is no type, profile or action of Caliper 1.2; "
                     "expected a word of letters and digits, such as 'MediaEvent'"
                 )
+        words = f'"type":"{self.type}","profile":"{self.profile}","action":"{self.action}"'
+        object.__setattr__(self, "text", words.encode())
 
 
 @dataclass(frozen=True, slots=True)
