@@ -171,7 +171,7 @@ class CaliperTranslator(Translator):
         event |= own
         return event
 
-    def _written(
+    def _written(  # noqa: PLR0917 - the parts of an event, in its order
         self, view: View, key: str, plan: Action, stamp: str, course: Course | None, own: Json
     ) -> bytes:
         """Write the event that `_made` makes; what many have in common was written before."""
