@@ -74,7 +74,7 @@ class Translator:
             self._root,
             known.get if type(known) is dict else self._course_name,
             self._anonymous,
-            self._described,
+            self._write_course,
             bool(include_text),
         )
         self._rows = {name: row for row in self._catalogue if self._plan(row) for name in row.names}
@@ -105,8 +105,8 @@ class Translator:
         """Give the documents of one event as JSON; *row* has a translation."""
         raise NotImplementedError
 
-    def _described(self, iri: str, name: str) -> Json:
-        """Make what documents say of a course; *name* may be empty."""
+    def _write_course(self, iri: str, name: str) -> bytes:
+        """Write the member of a document that says to which course it belongs, after a comma."""
         raise NotImplementedError
 
     def _plan(self, row: Row) -> object:

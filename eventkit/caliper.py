@@ -100,9 +100,8 @@ class CaliperTranslator(Translator):
     def _plan(self, row: Row) -> object:
         return row.caliper
 
-    def _described(self, iri: str, name: str) -> Json:
-        group = {"id": iri, "type": "CourseOffering"}
-        return group | {"name": name} if name else group
+    def _write_course(self, iri: str, name: str) -> bytes:
+        return b',"group":' + dumps(_group(iri, name))
 
     def _texts(self, row: Row, view: View) -> list[bytes]:
         if self._erb is None and self._check is None:
@@ -167,7 +166,7 @@ class CaliperTranslator(Translator):
             "edApp": {"id": self._root, "type": "SoftwareApplication"},
         }
         if course:
-            event["group"] = self._described(course.iri, course.name)
+            event["group"] = _group(course.iri, course.name)
         event |= own
         return event
 
@@ -184,7 +183,8 @@ class CaliperTranslator(Translator):
                 b',"eventTime":"',
                 stamp[:23].encode(),
                 self._app,
-                b',"group":%b,' % course.text if course else b",",
+                course.text if course else b"",
+                b",",
                 written(own, view.name)[1:],
             )
         )
@@ -221,6 +221,13 @@ class CaliperTranslator(Translator):
             target = made["object"].get("id", "")
             name = _urn(row.names[0], "", made["actor"]["id"], target, view.stamped(), view)
         return {"@context": made["@context"], "id": name, **made}
+
+
+def _group(iri: str, name: str) -> Json:
+    group: Json = {"id": iri, "type": "CourseOffering"}
+    if name:
+        group["name"] = name
+    return group
 
 
 def _urn(name: str, key: str, actor: str, target: str, stamp: str, view: View) -> str:  # noqa: PLR0917

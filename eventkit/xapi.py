@@ -152,8 +152,8 @@ class XAPITranslator(Translator):
         super()._begin()
         self._agents: dict[str, Agent] = {}
 
-    def _described(self, iri: str, name: str) -> Json:
-        return activity(iri, COURSE, name=name, language="en-US")
+    def _write_course(self, iri: str, name: str) -> bytes:
+        return b',"contextActivities":' + dumps({"parent": [_course(iri, name)]})
 
     def _texts(self, row: Row, view: View) -> list[bytes]:
         if self._erb is None and self._check is None:
@@ -224,7 +224,7 @@ class XAPITranslator(Translator):
 
     @staticmethod
     def _add_activities(context: Json, plan: Statement, parent: Course | None, view: View) -> None:
-        activities: Json = {"parent": [_course(parent)]} if parent else {}
+        activities: Json = {"parent": [_course(parent.iri, parent.name)]} if parent else {}
         if plan.activities and (others := plan.activities(view)):
             activities |= {key: each for key, each in others.items() if each}
         if activities:
@@ -280,15 +280,15 @@ def _new_agent(key: str, form: str, value: Json | str) -> Agent:
     return Agent(key, form, value, dumps({"objectType": "Agent", form: value}))
 
 
-def _course(course: Course) -> Json:
-    return activity(course.iri, COURSE, name=course.name, language="en-US")
+def _course(iri: str, name: str) -> Json:
+    return activity(iri, COURSE, name=name, language="en-US")
 
 
 def _below(whole: str, target: Json, course: Course | None, extensions: Json) -> Json:
     """Make the context of the statement of a part: the whole, and the course that groups both."""
     activities: Json = {"parent": [copied(target)]}
     if course:
-        activities["grouping"] = [_course(course)]
+        activities["grouping"] = [_course(course.iri, course.name)]
     return {
         "extensions": extensions.copy(),
         "contextActivities": activities,
@@ -309,7 +309,7 @@ def _made(  # noqa: PLR0917 - the parts of a statement, in its order
 ) -> Json:
     """Make a statement; *course* is its parent, unless *context* says more of activities."""
     if course:
-        context["contextActivities"] = {"parent": [_course(course)]}
+        context["contextActivities"] = {"parent": [_course(course.iri, course.name)]}
     statement: Json = {
         "id": key,
         "actor": agent.json(),
@@ -351,7 +351,7 @@ def _written(  # noqa: PLR0917 - as above
             verb.text,
             b",",
             text[1:-2],
-            b',"contextActivities":{"parent":[%b]}' % course.text if course else b"",
+            course.text if course else b"",
             b'},"timestamp":"',
             stamp.removesuffix(".000000").encode(),
             b'+00:00","version":"1.0.3"}',

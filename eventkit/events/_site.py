@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from eventkit._json import dumps
 from eventkit.source import Source, clean
-from eventkit.typing import Json
 
 # What an IRI cannot hold (RFC 3987).
 _NOT_IN_IRI = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\ue000-\uf8ff<>\"{}|\\^`]")
@@ -34,7 +32,7 @@ class Course:
     given: Any
     """What the name was made from."""
     text: bytes
-    """What the documents of a protocol say of it, as JSON."""
+    """How the documents of a protocol say that they belong to it: a comma and a member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +44,8 @@ class Site:
     course_name: Callable[[str], str | None]
     anonymous: Callable[[int | str, Source], str]
     """Gives the anonymised id of a user, or raises `TranslationError`."""
-    describe: Callable[[str, str], Json] = lambda _iri, _name: {}
-    """Gives what the documents of a protocol say of a course, of its IRI and its name."""
+    write_course: Callable[[str, str], bytes] = lambda _iri, _name: b""
+    """Gives the `Course.text` of an IRI and a name."""
     include_text: bool = False
     """Whether text that learners wrote may leave."""
     known: dict[str | tuple[str, str, str], str] = dataclasses.field(
@@ -68,7 +66,7 @@ class Site:
         if found is None or found.given != given:
             name = clean(given) if isinstance(given, str) else ""
             iri = self.passing_iri(f"/course/{course_id}")
-            found = Course(iri, name, given, dumps(self.describe(iri, name)))
+            found = Course(iri, name, given, self.write_course(iri, name))
             if len(course_id) <= _LONGEST_PATH:
                 if len(self.courses) >= _MOST_IRIS:
                     self.courses.clear()
