@@ -6,6 +6,7 @@ import json
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, Literal
 
 import attrs
@@ -98,17 +99,16 @@ class Lane:
         return self._cut(queue, room, most)
 
     def _cut(self, queue: deque[Document], room: int, most: int | None = None) -> list[Document]:
-        taken = [queue.popleft()]
-        room -= taken[0].size
         limit = self.consumer.batch.max_size
         if most is not None:
             limit = min(limit, most)
-        while queue and len(taken) < limit:
-            room -= queue[0].size
-            if room < 0:
+        number = 0
+        for document in islice(queue, limit):
+            room -= document.size
+            if room < 0 and number:
                 break
-            taken.append(queue.popleft())
-        return taken
+            number += 1
+        return [queue.popleft() for _ in range(number)]
 
     def enter(self, number: int) -> None:
         """Count *number* documents as accepted."""
