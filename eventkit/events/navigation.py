@@ -22,16 +22,20 @@ from eventkit.events._view import View, activity
 from eventkit.source import username
 from eventkit.typing import Json
 
-_EMAIL = re.compile(r"([^/?#&=;:,@\s]{1,64})(?:@|%40)[^/?#&=;:,@\s]{1,255}\.[A-Za-z]{2,24}")
+_EMAIL = re.compile(
+    r"[^/?#&=;:,@\s]{1,64}(?<!\+type)(?<!\+block)(?<!\+ccx)(?:@|%40)"
+    r"[^/?#&=;:,@\s]{1,255}\.[A-Za-z]{2,24}"
+)
 _PROFILE = re.compile(r"(?<=\bu/)[^/?#]+|(?<=\busers/)[^/?#]+|(?<=\baccounts/)[^/?#]+")
 _host = re.compile(r"https?://[^/?#\\]*", re.IGNORECASE).match
 _has_profile = re.compile(r"\b(?:u|users|accounts)/").search
 # Nearly all addresses are written like this, so that nothing of them is resolved, rewritten or
 # refused: no credentials, no parameters, nothing that is empty, nothing that is not ASCII.
 _is_plain_url = re.compile(
-    r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,4})?(?:/[!$-:=@-Z_a-z~]*)?"
+    r"https?://[A-Za-z0-9.-]+(?::[1-5]?[0-9]{1,4})?(?:/[!$-:=@-Z_a-z~]*)?"
     r"(?:\?[!$-;=?-Z_a-z~]+)?(?:#[!$-;=?-Z_a-z~]+)?"
 ).fullmatch
+_AT = re.compile("@|%40")
 _IN_KEYS = ("+type", "+block", "+ccx")
 _USAGE_KEY = re.compile(r"(?:ccx-)?block-v\d+:[^/?#\s]+\+type@[^/?#\s]+")
 _BEFORE_KEY = re.compile(r"/(?=(?:ccx-)?block-v\d+:|i4x://)")
@@ -82,15 +86,27 @@ def impersonal(url: str, view: View) -> str:
         rest = _PROFILE.sub("~", rest)
     if names and ("%" in rest or _holds(rest, names)):
         rest = "".join(
-            "~" if unquote(piece).casefold() in names else piece
+            "~" if (unquote(piece) if "%" in piece else piece).casefold() in names else piece
             for piece in _BETWEEN_NAMES.split(rest)
         )
-    if "@" in rest or "%40" in rest:
-        rest = _EMAIL.sub(lambda found: found[0] if found[1].endswith(_IN_KEYS) else "~", rest)
+    if ("@" in rest or "%40" in rest) and _may_hold_address(rest):
+        rest = _EMAIL.sub("~", rest)
     if "@" in host:
         scheme, separator, host = host.partition("://")
         host = scheme + separator + host.rpartition("@")[2]
     return host + rest
+
+
+def _may_hold_address(text: str) -> bool:
+    """Tell, in less time than it takes to look for one, whether there may be an e-mail address."""
+    before, *parts = _AT.split(text)
+    seen = False
+    for after in parts:
+        seen = seen or not before.endswith(_IN_KEYS)
+        if seen and "." in after:
+            return True
+        before = after
+    return False
 
 
 def _names(view: View) -> list[str]:
