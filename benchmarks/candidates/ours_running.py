@@ -26,7 +26,7 @@ def _translations(number: int, *, seed: int) -> list[Any]:
 
 
 def _consumer(url: str, **more: Any) -> dict[str, Any]:
-    return {"id": "receiver", "protocol": "xapi", "url": url, **more}
+    return {"id": "receiver", "protocol": "xapi", "url": url} | more
 
 
 def _router(consumers: list[Any], *, store: str = "", **more: Any) -> Any:
@@ -49,12 +49,12 @@ def _pause(until: float) -> None:
         time.sleep(left)
 
 
-def request(case: str, url: str, number: int, rate: float) -> dict[str, Any]:
+def request(case: str, urls: list[str], number: int, rate: float) -> dict[str, Any]:
     """
     Send events as requests of an LMS do, and give the nanoseconds that each took.
 
     *case*: ``accepted`` and ``refused`` are filtered and handed to a callable; ``inside`` goes
-    through a thread of this process, translation and router to a receiver at *url*.
+    through a thread of this process, translation and router to a consumer at each of *urls*.
     """
     from eventkit import EventRoutingBackend, Filter, RealTimeBackend
 
@@ -62,7 +62,8 @@ def request(case: str, url: str, number: int, rate: float) -> dict[str, Any]:
     accept = Filter(allow=[{"course": course}], deny=[{"event": "edx.certificate.*"}])
     router = None
     if case == "inside":
-        router = _router([_consumer(url)])
+        consumers = [_consumer(url, id=f"receiver-{place}") for place, url in enumerate(urls)]
+        router = _router(consumers)
         backend = EventRoutingBackend(processors=[translator("xapi")], backends={"router": router})
         real = RealTimeBackend(processors=[accept], backend=backend)
     else:

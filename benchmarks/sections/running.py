@@ -19,18 +19,18 @@ def request(setup: Setup) -> dict[str, Any]:
     found: dict[str, list[Any]] = {}
     with Receiver(core=setup.other) as receiver:
         cases: dict[str, dict[str, Any]] = {
-            "accepted": {"case": "accepted", "url": "", "rate": 0},
-            "refused": {"case": "refused", "url": "", "rate": 0},
+            "accepted": {"case": "accepted", "urls": [], "rate": 0},
+            "refused": {"case": "refused", "urls": [], "rate": 0},
             # Requests come one after the other, not in one go: caches are cold, and it shows.
-            "accepted, 500 a second": {"case": "accepted", "url": "", "rate": 500},
+            "accepted, 500 a second": {"case": "accepted", "urls": [], "rate": 500},
             "500 a second, behind it a consumer": {
                 "case": "inside",
-                "url": receiver.url,
+                "urls": [receiver.url],
                 "rate": 500,
             },
-            "500 a second, behind it a hanging consumer": {
+            "500 a second, behind it a consumer, and one that hangs": {
                 "case": "inside",
-                "url": receiver.hanging,
+                "urls": [receiver.url, receiver.hanging],
                 "rate": 500,
             },
         }
