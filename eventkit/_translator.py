@@ -43,6 +43,9 @@ _MOST_LOGGED = 1000
 MOST_PEOPLE = 50_000
 
 
+NOT_JSON = (ValueError, TypeError, RecursionError)
+"""What `dumps` raises; only a broken row makes what is not JSON."""
+
 Made = TypeVar("Made", Json, bytes)
 
 
@@ -287,10 +290,10 @@ def check_objects(documents: Iterable[Json], name: str) -> None:
 
 
 def written(document: Json, name: str) -> bytes:
-    """Write what was made of the event of that *name*; only a broken row makes what is not JSON."""
+    """Write what was made of the event of that *name*."""
     try:
         return dumps(document)
-    except (ValueError, TypeError, RecursionError):
+    except NOT_JSON:
         raise TranslationError(name, "not_serialisable") from None
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from eventkit._json import dumps
 from eventkit._options import check_dialect
-from eventkit._translator import Made, Translator, check_objects, written
+from eventkit._translator import NOT_JSON, Made, Translator, check_objects, written
 from eventkit.events import Action
 from eventkit.events import Event as Row
 from eventkit.events._caliper import CONTEXT
@@ -174,6 +174,10 @@ class CaliperTranslator(Translator):
         self, view: View, key: str, plan: Action, stamp: str, course: Course | None, own: Json
     ) -> bytes:
         """Write the event that `_made` makes; what many have in common was written before."""
+        try:
+            text = dumps(own)
+        except NOT_JSON:
+            raise view.lacks("not_serialisable") from None
         return b"".join(
             (
                 _START,
@@ -185,7 +189,7 @@ class CaliperTranslator(Translator):
                 self._app,
                 course.text if course else b"",
                 b",",
-                written(own, view.name)[1:],
+                text[1:],
             )
         )
 

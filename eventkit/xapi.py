@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from eventkit._json import dumps
 from eventkit._options import check_dialect
-from eventkit._translator import MOST_PEOPLE, Made, Translator, check_objects, written
+from eventkit._translator import MOST_PEOPLE, NOT_JSON, Made, Translator, check_objects, written
 from eventkit.events import Event as Row
 from eventkit.events import Statement
 from eventkit.events._iris import COURSE, ORIGINAL_BLOCK, SESSION_ID, TRANSFORMER_VERSION, Verb
@@ -340,7 +340,10 @@ def _written(  # noqa: PLR0917 - as above
     if result:
         own["result"] = result
     own["context"] = context
-    text = written(own, view.name)
+    try:
+        text = dumps(own)
+    except NOT_JSON:
+        raise view.lacks("not_serialisable") from None
     return b"".join(
         (
             b'{"id":"',

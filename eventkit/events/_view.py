@@ -328,10 +328,9 @@ def copied(value: Any) -> Any:
     return [copied(item) for item in value] if isinstance(value, list) else value
 
 
-def activity(
+def activity(  # noqa: PLR0917 - defaults of named parameters are looked up one by one
     iri: str,
     kind: str,
-    *,
     name: str = "",
     language: str = "en",
     description: Json | None = None,
