@@ -404,7 +404,6 @@ class Sender:
             if answer is not None:
                 self._most = 1
                 self._not_before = self._clock.now() + self._delay(answer)
-            self._changed.notify_all()
         if answer is not None and answer.verdict is Verdict.RETRY:
             self._give_up_old()
 

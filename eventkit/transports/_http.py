@@ -23,11 +23,13 @@ import attrs
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
+from eventkit._json import loads
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.transports import MAX_RESPONSE, Answer, Verdict
@@ -64,7 +66,7 @@ class Reply:
     def json(self) -> object:
         """Read the answer as JSON; None when it is none."""
         try:
-            return json.loads(self.text)
+            return loads(self.text)
         except (ValueError, RecursionError):
             return None
 
@@ -89,7 +91,7 @@ class Client:
     def __init__(self, consumer: Consumer, *, trust_env: bool) -> None:
         self._consumer = consumer
         self._trust_env = trust_env
-        self._opened: tuple[requests.Session, tuple[str, ...]] | None = None
+        self._opened: tuple[requests.Session, dict[str, str], tuple[str, ...]] | None = None
         self._opening = threading.Lock()
 
     def request(
@@ -111,7 +113,7 @@ class Client:
         with self._opening:
             if self._opened is None:
                 self._opened = self._open()
-            session, secrets = self._opened
+            session, own, secrets = self._opened
         limits = self._consumer.timeout
         _current.deadline = time.monotonic() + limits.total
         try:
@@ -120,7 +122,7 @@ class Client:
                 url,
                 data=body,
                 # Those of the consumer win: an LRS may want another version of xAPI.
-                headers={**headers, **session.headers},
+                headers={**headers, **own},
                 timeout=(min(limits.connect, limits.total), min(limits.read, limits.total)),
                 allow_redirects=False,
                 stream=True,
@@ -148,7 +150,7 @@ class Client:
         if opened:
             opened[0].close()
 
-    def _open(self) -> tuple[requests.Session, tuple[str, ...]]:
+    def _open(self) -> tuple[requests.Session, dict[str, str], tuple[str, ...]]:
         auth = {key: secret.reveal() for key, secret in self._consumer.auth.values().items()}
         further = {name: secret.reveal() for name, secret in self._consumer.header_values().items()}
         session = requests.Session()
@@ -157,23 +159,24 @@ class Client:
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         session.headers.clear()
-        session.headers["User-Agent"] = "openedx-eventkit"
+        # Not the session's, which would copy them for each request.
+        headers = CaseInsensitiveDict({"User-Agent": "openedx-eventkit"})
         # A compressed answer could unpack to more than anybody wants to read.
-        session.headers["Accept-Encoding"] = "identity"
+        headers["Accept-Encoding"] = "identity"
         secrets = [value for key, value in auth.items() if key != "username"]
         if "password" in auth:
             pair = f"{auth['username']}:{auth['password']}".encode()
             encoded = base64.b64encode(pair).decode("ascii")
-            session.headers["Authorization"] = f"Basic {encoded}"
+            headers["Authorization"] = f"Basic {encoded}"
             secrets.append(encoded)
         elif "token" in auth:
-            session.headers["Authorization"] = f"Bearer {auth['token']}"
-        if "Authorization" in session.headers:
+            headers["Authorization"] = f"Bearer {auth['token']}"
+        if "Authorization" in headers:
             # Else requests would look into a netrc file when the environment is trusted.
             session.auth = _keep_headers
-        session.headers.update(further)
+        headers.update(further)
         secrets += [value for value in further.values() if len(value) >= _MIN_HEADER_SECRET]
-        return session, _all_forms(secrets)
+        return session, dict(headers), _all_forms(secrets)
 
 
 def judge(reply: Reply, url: str, remedies: Mapping[int, str] = REMEDIES) -> Answer:

@@ -372,7 +372,9 @@ def test_row_3_workers_and_lms_killed_again_and_again(server, path, tmp_path, pi
     assert counts["delivered"] >= 2 * total
     # A kill costs what one worker had under way: a relay's batch, and a request of each consumer.
     assert tally.repeated <= kills * 2 * (500 + 100) + 2 * (inbox["enqueued"] - total)
-    assert leases(path) == {} or codes != {0}
+    # Who was killed may hold a lease yet, where nobody has needed it since.
+    holders = {int(holder.partition("-")[0]) for holder in leases(path).values()}
+    assert not holders & {worker.pid for worker in workers if worker.returncode == 0}
     print(f"{kills} kills, {total} events, {took:.1f} s, {tally.repeated} copies", counts)
 
 
