@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from eventkit._counting import Tally
 from eventkit._json import dumps
+from eventkit._memory import Memory
 from eventkit._options import (
     check_hook,
     check_identity,
@@ -41,7 +42,6 @@ logger = SafeLogger(__name__)
 
 _MOST_LOGGED = 1000
 MOST_PEOPLE = 50_000
-
 
 NOT_JSON = (ValueError, TypeError, RecursionError)
 """What `dumps` raises; only a broken row makes what is not JSON."""
@@ -82,18 +82,18 @@ class Translator:
         )
         self._rows = {name: row for row in self._catalogue if self._plan(row) for name in row.names}
         self._logged: set[tuple[str, str]] = set()
+        self._people: Memory[int | str, str] = Memory(MOST_PEOPLE)
         self._is_lasting = getattr(identity, "lasting", False) is True
         self._begin()
 
     def _begin(self) -> None:
-        """Have nothing counted and nobody remembered, as in a new process."""
+        """Have nothing counted, as in a new process."""
         self._tally = Tally()
         self._count = self._tally.counter("translated")
-        self._people: dict[int | str, str] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        del state["_tally"], state["_count"], state["_people"]
+        del state["_tally"], state["_count"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -228,11 +228,7 @@ class Translator:
             # An identity that hands back the user would make every document personal.
             raise TranslationError(source.name, "identity_not_anonymous", "context.user_id")
         if memory is not None and self._is_lasting:
-            if len(memory) >= MOST_PEOPLE:
-                # Learners come in bursts; starting anew costs less than keeping track of who was
-                # last.
-                memory.clear()
-            memory[user] = name
+            memory.keep(user, name)
         return name
 
     def _course_name(self, course_id: str) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from eventkit._json import dumps
+from eventkit._memory import Memory
 from eventkit._options import check_dialect
 from eventkit._translator import MOST_PEOPLE, NOT_JSON, Made, Translator, check_objects, written
 from eventkit.events import Event as Row
@@ -129,6 +130,7 @@ class XAPITranslator(Translator):
         _check_email(actor, email)
         self._email = email
         self._actor_form = actor
+        self._agents: Memory[str, Agent] = Memory(MOST_PEOPLE)
         self._erb = None
         if check_dialect(dialect) == "erb":
             # The dialect goes when this import does.
@@ -147,10 +149,6 @@ class XAPITranslator(Translator):
 
     def _unnamed(self, _name: str) -> Row | None:
         return IMPLICIT if self._implicit and _name.startswith("/") else None
-
-    def _begin(self) -> None:
-        super()._begin()
-        self._agents: dict[str, Agent] = {}
 
     def _write_course(self, iri: str, name: str) -> bytes:
         return b',"contextActivities":' + dumps({"parent": [_course(iri, name)]})
@@ -181,7 +179,8 @@ class XAPITranslator(Translator):
         if user is None:
             raise view.lacks("no_actor")
         agent = self._agent(user, view)
-        course = view.site.course(view.course_id) if view.course_id else None
+        is_needed = view.course_id and (plan.in_course or plan.children)
+        course = view.site.course(view.course_id) if is_needed else None
         parent = course if plan.in_course else None
         context: Json = {"extensions": self._extensions(plan, view)}
         if plan.activities or plan.instructor:
@@ -244,9 +243,7 @@ class XAPITranslator(Translator):
             if agent is None:
                 account = {"homePage": self._root, "name": name}
                 agent = _new_agent(f"{self._root} {name}", "account", account)
-                if len(self._agents) >= MOST_PEOPLE:
-                    self._agents.clear()
-                self._agents[name] = agent
+                self._agents.keep(name, agent)
             return agent
         email = self._email(user)
         if not email or not _EMAIL.fullmatch(email):

@@ -13,6 +13,7 @@ from isodate import duration_isoformat
 
 from eventkit import (
     CachedIdentity,
+    CaliperTranslator,
     HMACIdentity,
     MappingIdentity,
     TranslationError,
@@ -206,15 +207,18 @@ class TestWhomATranslatorRemembers:
         assert [made.translate(event(number)) for number in range(1, 50)] == found
         assert len(made._people) <= 10
 
-    def test_pickles_hold_no_learner(self):
-        """What it remembers does not travel, and neither do its counts."""
-        made = translator(HMACIdentity("x" * 20))
+    @pytest.mark.parametrize("make", [XAPITranslator, CaliperTranslator])
+    def test_pickles_hold_nothing_remembered(self, make):
+        """What it has seen does not travel, and neither do its counts."""
+        made = make(lms_root="https://lms.example.org", identity=HMACIdentity("x" * 20))
+        before = len(pickle.dumps(made))
         about = event("maya")
         document = made.translate(about)
 
         sent = pickle.dumps(made)
 
         assert b"maya" not in sent
+        assert len(sent) == before
         assert pickle.loads(sent).translate(about) == document
         assert pickle.loads(sent).stats() == {}
 

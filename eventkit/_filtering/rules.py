@@ -16,7 +16,7 @@ from eventkit._filtering.fields import Reader
 from eventkit._filtering.patterns import Patterns, parse_patterns
 from eventkit.events import catalogue
 from eventkit.exceptions import ConfigurationError
-from eventkit.source import Source
+from eventkit.source import Source, name_of
 from eventkit.typing import Event
 
 _DOTTED_ROOTS = ("context", "data", "event")
@@ -28,8 +28,7 @@ class Facts:
     __slots__ = ("_event", "_source", "name")
 
     def __init__(self, event: Event) -> None:
-        name = event.get("name") or event.get("event_type")
-        self.name = name.strip() if isinstance(name, str) else ""
+        self.name = name_of(event)
         self._event = event
         self._source: Source | None = None
 

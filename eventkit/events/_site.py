@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from eventkit._memory import Memory
 from eventkit.source import Source, clean
 
 # What an IRI cannot hold (RFC 3987).
@@ -48,15 +49,19 @@ class Site:
     """Gives the `Course.text` of an IRI and a name."""
     include_text: bool = False
     """Whether text that learners wrote may leave."""
-    known: dict[str | tuple[str, str, str], str] = dataclasses.field(
-        default_factory=dict, repr=False, compare=False
+    known: Memory[str | tuple[str, str, str], str] = dataclasses.field(
+        default_factory=lambda: Memory(_MOST_IRIS), repr=False, compare=False
     )
     """
     IRIs of blocks that were made before, by the path or by what the path was made from.
     """
-    courses: dict[str, Course] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+    courses: Memory[str, Course] = dataclasses.field(
+        default_factory=lambda: Memory(_MOST_IRIS), repr=False, compare=False
+    )
     """Courses that were asked for before, by their keys."""
-    people: dict[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+    people: Memory[str, str] = dataclasses.field(
+        default_factory=lambda: Memory(_MOST_IRIS), repr=False, compare=False
+    )
     """IRIs of people that were asked for before, by their anonymised ids."""
 
     def course(self, course_id: str) -> Course:
@@ -68,9 +73,7 @@ class Site:
             iri = self.passing_iri(f"/course/{course_id}")
             found = Course(iri, name, given, self.write_course(iri, name))
             if len(course_id) <= _LONGEST_PATH:
-                if len(self.courses) >= _MOST_IRIS:
-                    self.courses.clear()
-                self.courses[course_id] = found
+                self.courses.keep(course_id, found)
         return found
 
     def person(self, user: int | str, source: Source) -> str:
@@ -79,9 +82,7 @@ class Site:
         found = self.people.get(name)
         if found is None:
             found = f"{self.lms_root}/user/{encode_iri(name)}"
-            if len(self.people) >= _MOST_IRIS:
-                self.people.clear()
-            self.people[name] = found
+            self.people.keep(name, found)
         return found
 
     def iri(self, path: str) -> str:
@@ -90,7 +91,7 @@ class Site:
         if found is None:
             found = self.passing_iri(path)
             if len(path) <= _LONGEST_PATH:
-                self._remember(path, found)
+                self.known.keep(path, found)
         return found
 
     def passing_iri(self, path: str) -> str:
@@ -107,15 +108,8 @@ class Site:
                 return None
             found = self.passing_iri(path)
             if len(path) <= _LONGEST_PATH:
-                self._remember(key, found)
+                self.known.keep(key, found)
         return found
-
-    def _remember(self, key: str | tuple[str, str, str], iri: str) -> None:
-        # The same courses, blocks and learners come again and again; starting anew from time to
-        # time costs less than keeping track of which came last.
-        if len(self.known) >= _MOST_IRIS:
-            self.known.clear()
-        self.known[key] = iri
 
 
 def _path_in_course(course: str, kind: str, name: str) -> str | None:
