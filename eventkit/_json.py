@@ -1,10 +1,11 @@
 """
 Reading and writing JSON, in the one way that does not depend on what is installed.
 
-The same id must mean the same bytes for ever, so the extra ``fast`` (orjson) may not change one of
-them. It is asked first, and believed only where it cannot but agree with the standard library,
-which does everything else: the two read and write other numbers, other nesting and other text
-differently. Where they may, cheap looks at the bytes tell.
+The same id must mean the same bytes for ever, so the extra ``fast`` may not change one of them:
+msgspec reads, orjson writes. They are asked first, and believed only where they cannot but agree
+with the standard library, which does everything else. msgspec reads less than the library does
+(no half surrogate pairs, no numbers beyond the largest float), and what it reads it reads alike;
+orjson writes some numbers, some nesting and some text in ways of its own.
 """
 
 from __future__ import annotations
@@ -16,15 +17,14 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-# Integers of this many digits may have more than 64 bits, and then orjson reads them as floats.
-_LONG_INTEGER = b"0" * 19
-_DIGITS_AS_ZEROS = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))
-
-# The standard library gives up where nesting fills the stack; orjson counts to 1,024.
+# Both parsers give up where nesting fills the stack, but not at the very same depth.
 _DEPTH = 700
 
 LONG = 2 * _DEPTH
 """Bytes from which on JSON can be nested too deeply: whatever opens must be closed."""
+
+# Integers that took other parsers, and older ones, some bits.
+_INTEGERS = b"[18446744073709551616,-9223372036854775809,123456789012345678901234567890]"
 
 # Not-a-number and the infinities are null to orjson.
 _NULL = b"null"
@@ -74,14 +74,8 @@ def loads(text: str) -> Any:
         ValueError: it is not JSON; not-a-number and the infinities are not.
         RecursionError: it is nested too deeply.
     """
-    if quick_loads is not None:
-        try:
-            value = try_loads(text.encode())
-        except UnicodeEncodeError:
-            value = None
-        if value is not None:
-            return value
-    return _decoder.decode(text)
+    value = try_loads(text)
+    return _decoder.decode(text) if value is None else value
 
 
 def _dumps(document: object) -> bytes:
@@ -110,28 +104,20 @@ def _without_zeros(token: re.Match[str]) -> str:
     return f"{sign}{first}.{rest}e-{exponent}" if rest else f"{sign}{first}e-{exponent}"
 
 
-def has_long_integer(data: bytes) -> bool:
-    """Tell whether *data* may hold an integer of more than 64 bits."""
-    # To look from the end takes half the time.
-    return data.translate(_DIGITS_AS_ZEROS).rfind(_LONG_INTEGER) >= 0
-
-
-def is_deep(data: bytes) -> bool:
+def is_deep(data: bytes | str) -> bool:
     """Tell whether *data* may be nested so deeply that the parsers disagree."""
+    if isinstance(data, str):
+        return data.count("[") + data.count("{") > _DEPTH
     return data.count(b"[") + data.count(b"{") > _DEPTH
 
 
-def try_loads(data: bytes) -> Any:
+def try_loads(data: bytes | str) -> Any:
     """Read JSON; None where the standard library has to say what it is."""
-    if (
-        quick_loads is None
-        or data.translate(_DIGITS_AS_ZEROS).rfind(_LONG_INTEGER) >= 0
-        or (len(data) >= LONG and is_deep(data))
-    ):
+    if quick_loads is None or (len(data) >= LONG and is_deep(data)):
         return None
     try:
         return quick_loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -147,17 +133,25 @@ def _quick_dumps(write: Callable[[object, None, int], bytes], options: int) -> C
     return dumps
 
 
-quick_loads: Callable[[bytes], Any] | None = None
-"""orjson, for what neither `has_long_integer` nor `is_deep`, and on its errors somebody else."""
+quick_loads: Callable[[bytes | str], Any] | None = None
+"""msgspec, for what is not `is_deep`; what it refuses the standard library has to judge."""
 
 dumps: Callable[[object], bytes] = _dumps
+
+try:
+    import msgspec
+except ImportError:
+    pass
+else:
+    _read = msgspec.json.Decoder().decode
+    if _read(_INTEGERS) == _decoder.decode(_INTEGERS.decode()):
+        quick_loads = _read
 
 try:
     import orjson
 except ImportError:
     pass
 else:
-    quick_loads = orjson.loads
     if all(orjson.dumps(number) == text for number, text in _FLOATS.items()):
         dumps = _quick_dumps(
             orjson.dumps,

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from eventkit._counting import Tally
 from eventkit._json import dumps
-from eventkit._memory import Memory
 from eventkit._options import (
     check_hook,
     check_identity,
@@ -41,7 +40,6 @@ from eventkit.typing import (
 logger = SafeLogger(__name__)
 
 _MOST_LOGGED = 1000
-MOST_PEOPLE = 50_000
 
 NOT_JSON = (ValueError, TypeError, RecursionError)
 """What `dumps` raises; only a broken row makes what is not JSON."""
@@ -53,6 +51,9 @@ class Translator:
     """Turns events into the documents of one protocol; a subclass says how, in `_documents`."""
 
     protocol: ProtocolName
+
+    _is_plain = True
+    """Whether documents are what rows say, and are believed: no dialect, no validation."""
 
     def __init__(
         self,
@@ -78,12 +79,12 @@ class Translator:
             known.get if type(known) is dict else self._course_name,
             self._anonymous,
             self._write_course,
+            self._introduce,
             bool(include_text),
+            getattr(identity, "lasting", False) is True,
         )
         self._rows = {name: row for row in self._catalogue if self._plan(row) for name in row.names}
         self._logged: set[tuple[str, str]] = set()
-        self._people: Memory[int | str, str] = Memory(MOST_PEOPLE)
-        self._is_lasting = getattr(identity, "lasting", False) is True
         self._begin()
 
     def _begin(self) -> None:
@@ -101,15 +102,24 @@ class Translator:
         self._begin()
 
     def _documents(self, row: Row, view: View) -> list[Json]:
-        """Give the documents of one event; *row* has a translation."""
+        """Give the documents of one event as this translator is set, if it is not plain."""
         raise NotImplementedError
 
-    def _texts(self, row: Row, view: View) -> list[bytes]:
-        """Give the documents of one event as JSON; *row* has a translation."""
+    def _plain(self, row: Row, view: View, make: Callable[..., Made]) -> list[Made]:
+        """Give the documents that *row* says, each made by *make*; *row* has a translation."""
         raise NotImplementedError
+
+    _made: Callable[..., Json]
+    """Makes a document for `_plain`."""
+    _written: Callable[..., bytes]
+    """Writes a document for `_plain`."""
 
     def _write_course(self, iri: str, name: str) -> bytes:
         """Write the member of a document that says to which course it belongs, after a comma."""
+        raise NotImplementedError
+
+    def _introduce(self, name: str, iri: str) -> Any:
+        """Make what documents need to name a person as their actor."""
         raise NotImplementedError
 
     def _plan(self, row: Row) -> object:
@@ -137,7 +147,7 @@ class Translator:
             UnsupportedEvent: by design there is no translation.
             TranslationError: the event lacks what its translation needs.
         """
-        return self._attempt(event, self._documents)
+        return self._attempt(event, is_written=False)
 
     def write(self, event: Event) -> list[bytes]:
         """
@@ -151,16 +161,27 @@ class Translator:
             UnsupportedEvent: by design there is no translation.
             TranslationError: the event lacks what its translation needs.
         """
-        return self._attempt(event, self._texts)
+        return self._attempt(event, is_written=True)
 
-    def _attempt(self, event: Event, make: Callable[[Row, View], list[Made]]) -> list[Made]:
-        name = ""
+    def _attempt(self, event: Event, *, is_written: bool) -> list[Any]:
+        name: Any = ""
         try:
             if type(event) is not dict and not isinstance(event, Mapping):
                 raise TranslationError("", "not_an_event", detail="expected a mapping")
-            name = name_of(event)
-            row = self._rows.get(name) or self._row(name)
-            made = make(row, View(event, self._site, name))
+            name = event.get("name") or event.get("event_type")
+            row = self._rows.get(name) if type(name) is str else None
+            if row is None:
+                name = name_of(event)
+                row = self._rows.get(name) or self._row(name)
+            view = View(event, self._site, name)
+            made: list[Any]
+            if self._is_plain:
+                made = self._plain(row, view, self._written if is_written else self._made)
+            else:
+                made = self._documents(row, view)
+                if is_written:
+                    check_objects(made, name)
+                    made = [written(document, name) for document in made]
         except UnsupportedEvent as error:
             self._tally.add(f"skipped:{error.reason}")
             self._tell("untranslated", name, error.reason)
@@ -217,18 +238,12 @@ class Translator:
 
     def _anonymous(self, user: int | str, source: Source) -> str:
         """Give the anonymised id of *user*; without one the event is dropped."""
-        kind = type(user)
-        memory = self._people if kind is int or kind is str else None
-        if memory is not None and (known := memory.get(user)):
-            return known
         name = self._identity(user, self.protocol)
         if not name:
             raise TranslationError(source.name, "unknown_user", "context.user_id")
         if not isinstance(name, str) or name == str(user):
             # An identity that hands back the user would make every document personal.
             raise TranslationError(source.name, "identity_not_anonymous", "context.user_id")
-        if memory is not None and self._is_lasting:
-            memory.keep(user, name)
         return name
 
     def _course_name(self, course_id: str) -> str | None:

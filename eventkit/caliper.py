@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from eventkit._json import dumps
 from eventkit._options import check_dialect
-from eventkit._translator import NOT_JSON, Made, Translator, check_objects, written
+from eventkit._translator import NOT_JSON, Made, Translator
 from eventkit.events import Action
 from eventkit.events import Event as Row
 from eventkit.events._caliper import CONTEXT
 from eventkit.events._iris import TRANSFORMER_VERSION
-from eventkit.events._site import Course, encode_iri
+from eventkit.events._site import Course, Session
 from eventkit.events._view import View, filled
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.ids import stamped_id
 from eventkit.typing import Courses, Dialect, ErrorHook, Identity, Json
 
-_START = b'{"@context":%b,"id":"' % dumps(CONTEXT)
+_START = b'{"@context":%b,"id":"urn:uuid:' % dumps(CONTEXT)
 
-# Makes an event, as an object or as JSON, of the view, its id, the plan, the time, the course, and
-# the other members.
-Make: TypeAlias = Callable[[View, str, Action, str, Course | None, Json], Made]
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """An actor, made once for many events."""
+
+    id: str
+    type: str
+    text: bytes
+    """How an event says who it is: a comma and a member."""
+
+
+# Makes an event, as an object or as JSON, of the view, its id, the plan, the time, the course, the
+# session, the actor, the members that are its own, and its further extensions.
+Make: TypeAlias = Callable[
+    [View, str, Action, str, Course | None, Session | None, Actor, Json, Json | None], Made
+]
 
 
 class CaliperTranslator(Translator):
@@ -82,8 +96,9 @@ class CaliperTranslator(Translator):
             transformer_version=transformer_version,
             on_error=on_error,
         )
-        app = {"id": self._root, "type": "SoftwareApplication"}
-        self._app = b'Z","edApp":' + dumps(app)
+        self._lms = _new_actor(self._root, "SoftwareApplication")
+        self._app = b'Z","edApp":' + dumps({"id": self._root, "type": "SoftwareApplication"})
+        self._end = b',"extensions":%b}' % dumps({TRANSFORMER_VERSION: self._version})
         self._erb = None
         if check_dialect(dialect) == "erb":
             # The dialect goes when this import does.
@@ -96,6 +111,7 @@ class CaliperTranslator(Translator):
             from eventkit.caliper_validation import event_errors  # noqa: PLC0415
 
             self._check = event_errors
+        self._is_plain = self._erb is None and self._check is None
 
     def _plan(self, row: Row) -> object:
         return row.caliper
@@ -103,17 +119,13 @@ class CaliperTranslator(Translator):
     def _write_course(self, iri: str, name: str) -> bytes:
         return b',"group":' + dumps(_group(iri, name))
 
-    def _texts(self, row: Row, view: View) -> list[bytes]:
-        if self._erb is None and self._check is None:
-            return self._events(row, view, self._written)
-        documents = self._documents(row, view)
-        check_objects(documents, view.name)
-        return [written(document, view.name) for document in documents]
+    def _introduce(self, _name: str, iri: str) -> Actor:
+        return _new_actor(iri, "Person")
 
     def _documents(self, row: Row, view: View) -> list[Json]:
         made = self._erb.translate(view) if self._erb else None
         if made is None:
-            documents = self._events(row, view, self._made)
+            documents = self._plain(row, view, self._made)
         else:
             documents = [self._named(made, row, view)]
         if self._check is not None:
@@ -122,12 +134,12 @@ class CaliperTranslator(Translator):
                     raise TranslationError(view.name, "invalid_event", detail=errors[0])
         return documents
 
-    def _events(self, row: Row, view: View, make: Make[Made]) -> list[Made]:
+    def _plain(self, row: Row, view: View, make: Make[Made]) -> list[Made]:
         name, caliper = row.names[0], row.caliper
-        if caliper is None:  # pragma: no cover - the caller has looked
-            return []
         if isinstance(caliper, Action):
             return [self._event(name, caliper, view, make)]
+        if caliper is None:  # pragma: no cover - the caller has looked
+            return []
         return [self._event(name, plan, view, make) for plan in caliper.pick(view)]
 
     def _event(self, name: str, plan: Action, view: View, make: Make[Made]) -> Made:
@@ -136,29 +148,37 @@ class CaliperTranslator(Translator):
         target = plan.object(view)
         if not target:
             raise view.lacks("no_object", "object")
-        key = _urn(name, plan.key, actor["id"], target["id"], stamp, view)
-        own: Json = {"actor": actor, "object": target}
-        if session := view.session():
-            iri = f"{self._root}/sessions/{encode_iri(session)}"
-            own["session"] = {"id": iri, "type": "Session"}
+        name_id = stamped_id("caliper", name, actor.id, stamp, target["id"], plan.key, view.digest)
+        own: Json = {"object": target}
+        key = view.session()
+        session = view.site.session(key) if key else None
         if plan.target and (part := plan.target(view)):
             own["target"] = part
         if plan.generated and (part := plan.generated(view)):
             own["generated"] = part
         if plan.referrer and (part := plan.referrer(view)):
             own["referrer"] = part
-        own["extensions"] = extensions = {TRANSFORMER_VERSION: self._version}
-        if plan.extensions and (others := plan.extensions(view)):
-            extensions |= filled(others)
+        more = plan.extensions(view) if plan.extensions else None
+        if more:
+            more = filled(more)
         course = view.site.course(view.course_id) if view.course_id else None
-        return make(view, key, plan, stamp, course, own)
+        return make(view, name_id, plan, stamp, course, session, actor, own, more)
 
-    def _made(
-        self, _view: View, key: str, plan: Action, stamp: str, course: Course | None, own: Json
+    def _made(  # noqa: PLR0917 - the parts of an event, in its order
+        self,
+        _view: View,
+        key: str,
+        plan: Action,
+        stamp: str,
+        course: Course | None,
+        session: Session | None,
+        actor: Actor,
+        own: Json,
+        more: Json | None,
     ) -> Json:
         event: Json = {
             "@context": CONTEXT,
-            "id": key,
+            "id": f"urn:uuid:{key}",
             "type": plan.type,
             "profile": plan.profile,
             "action": plan.action,
@@ -167,13 +187,28 @@ class CaliperTranslator(Translator):
         }
         if course:
             event["group"] = _group(course.iri, course.name)
+        if session:
+            event["session"] = {"id": session.iri, "type": "Session"}
+        event["actor"] = {"id": actor.id, "type": actor.type}
         event |= own
+        event["extensions"] = {TRANSFORMER_VERSION: self._version} | (more or {})
         return event
 
-    def _written(  # noqa: PLR0917 - the parts of an event, in its order
-        self, view: View, key: str, plan: Action, stamp: str, course: Course | None, own: Json
+    def _written(  # noqa: PLR0917 - as above
+        self,
+        view: View,
+        key: str,
+        plan: Action,
+        stamp: str,
+        course: Course | None,
+        session: Session | None,
+        actor: Actor,
+        own: Json,
+        more: Json | None,
     ) -> bytes:
         """Write the event that `_made` makes; what many have in common was written before."""
+        if more:
+            own["extensions"] = {TRANSFORMER_VERSION: self._version} | more
         try:
             text = dumps(own)
         except NOT_JSON:
@@ -188,12 +223,14 @@ class CaliperTranslator(Translator):
                 stamp[:23].encode(),
                 self._app,
                 course.text if course else b"",
+                session.text if session else b"",
+                actor.text,
                 b",",
-                text[1:],
+                text[1:] if more else text[1:-1] + self._end,
             )
         )
 
-    def _actor(self, plan: Action, view: View) -> Json:
+    def _actor(self, plan: Action, view: View) -> Actor:
         user: int | str | None
         if plan.actor == "person":
             user = view.doer
@@ -204,8 +241,9 @@ class CaliperTranslator(Translator):
         else:
             user = None if plan.actor == "lms" else plan.actor(view)
         if user is None:
-            return {"id": self._root, "type": "SoftwareApplication"}
-        return {"id": view.person(user), "type": "Person"}
+            return self._lms
+        actor: Actor = view.site.person(user, view).actor
+        return actor
 
     def _named(self, made: Json, row: Row, view: View) -> Json:
         """
@@ -215,16 +253,22 @@ class CaliperTranslator(Translator):
         not translate is named by what the dialect says of it.
         """
         try:
-            others = self._events(row, view, self._made)
+            others = self._plain(row, view, self._made)
         except (TranslationError, UnsupportedEvent):
             others = []
         same = [each for each in others if each["type"] == made["type"]] or others
         if same:
             name = same[0]["id"]
         else:
-            target = made["object"].get("id", "")
-            name = _urn(row.names[0], "", made["actor"]["id"], target, view.stamped(), view)
+            stamp, target = view.stamped(), made["object"].get("id", "")
+            actor, digest = made["actor"]["id"], view.digest
+            key = stamped_id("caliper", row.names[0], actor, stamp, target, "", digest)
+            name = f"urn:uuid:{key}"
         return {"@context": made["@context"], "id": name, **made}
+
+
+def _new_actor(iri: str, kind: str) -> Actor:
+    return Actor(iri, kind, b',"actor":' + dumps({"id": iri, "type": kind}))
 
 
 def _group(iri: str, name: str) -> Json:
@@ -232,7 +276,3 @@ def _group(iri: str, name: str) -> Json:
     if name:
         group["name"] = name
     return group
-
-
-def _urn(name: str, key: str, actor: str, target: str, stamp: str, view: View) -> str:  # noqa: PLR0917
-    return f"urn:uuid:{stamped_id('caliper', name, actor, stamp, target, key, view.digest)}"

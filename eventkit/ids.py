@@ -23,12 +23,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha1
-from uuid import NAMESPACE_URL, uuid5
+from types import ModuleType
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+_quick: ModuleType | None
+try:
+    import uuid_utils as _quick
+except ImportError:
+    _quick = None
 
 NAMESPACE = uuid5(NAMESPACE_URL, "urn:openedx:eventkit")
 """``f64282e4-8709-58ea-900d-14cf73991181``"""
-
-_NAMESPACE = NAMESPACE.bytes
 
 # The two highest bits of this digit say that it is a UUID of RFC 4122.
 _VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
@@ -76,18 +81,37 @@ def stamped_id(  # noqa: PLR0917 - as above
 ) -> str:
     """Give the id as `document_id` does, of a time that is written: `Source.stamp`."""
     payload = digest() if stamp.endswith(".000000") else ""
-    text = f"{protocol}\n{name}\n{actor}\n{stamp}Z\n{object_id}\n{ordinal}\n{payload}"
-    data = _NAMESPACE + text.encode("utf-8", "surrogatepass")
-    text = sha1(data, usedforsecurity=False).hexdigest()
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
-
-
-def uuid5_text(namespace: bytes, name: str) -> str:
-    """Give `uuid.uuid5` as text, without the cost of the object."""
-    data = namespace + name.encode("utf-8", "surrogatepass")
-    return uuid5_of(sha1(data, usedforsecurity=False).hexdigest())
+    return _uuid5(f"{protocol}\n{name}\n{actor}\n{stamp}Z\n{object_id}\n{ordinal}\n{payload}")
 
 
 def uuid5_of(text: str) -> str:
     """Give the version 5 UUID that the first 32 of these hexadecimal digits make."""
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
+
+
+def uuid5_in(namespace: UUID) -> Callable[[str], str]:
+    """
+    Give what `uuid.uuid5` gives of texts in *namespace*, as text, without the cost of its objects.
+
+    With the extra ``fast`` it takes half the time.
+    """
+    start = namespace.bytes
+
+    def of(name: str) -> str:
+        data = start + name.encode("utf-8", "surrogatepass")
+        return uuid5_of(sha1(data, usedforsecurity=False).hexdigest())
+
+    if _quick is None:
+        return of
+    quick, space = _quick.uuid5, _quick.UUID(bytes=start)
+
+    def quickly_of(name: str) -> str:
+        try:
+            return str(quick(space, name))
+        except (TypeError, ValueError):  # half a surrogate pair
+            return of(name)
+
+    return quickly_of
+
+
+_uuid5 = uuid5_in(NAMESPACE)

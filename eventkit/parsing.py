@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventkit._json import LONG, decode_first, has_long_integer, is_deep, quick_loads
+from eventkit._json import LONG, decode_first, is_deep, quick_loads
 from eventkit.exceptions import EventParseError
 from eventkit.typing import Json
 
@@ -25,7 +25,7 @@ def parse_line(line: str | bytes) -> Json:
             no event).
     """
     if isinstance(line, bytes):
-        event = parse_at_once(line)
+        event = _parse_at_once(line)
         if event is not None:
             return event
         try:
@@ -42,12 +42,8 @@ def parse_line(line: str | bytes) -> Json:
     return event
 
 
-def parse_at_once(line: bytes, *, checked: bool = False) -> Json | None:
-    """
-    Give the event where it ends the line and leaves no doubt; None where `parse_line` has to look.
-
-    With *checked*, `has_long_integer` was asked before: of many lines at once that is quicker.
-    """
+def _parse_at_once(line: bytes) -> Json | None:
+    """Give the event where it ends the line and leaves no doubt; None where one has to look."""
     if quick_loads is None:
         return None
     if not line.startswith(b"{"):
@@ -55,13 +51,11 @@ def parse_at_once(line: bytes, *, checked: bool = False) -> Json | None:
         if start < 0 or not line[:start].isascii():
             return None
         line = line[start:]
-    if not checked and has_long_integer(line):
-        return None
     if len(line) >= LONG and (len(line) > MAX_LINE or is_deep(line)):
         return None
     try:
         event: Json = quick_loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     # What begins with a brace is an object.
     return event if isinstance(event.get("name") or event.get("event_type"), str) else None

@@ -188,10 +188,11 @@ class Source:
         if (
             type(value) is str
             and len(value) == 32
+            and value[10] == "T"
+            and value[19] == "."
             and value[26:] == "+00:00"
-            and value[10::9] == "T.0"
             and value[5] != "W"
-            and value[11:13] != "24"
+            and (value[11] != "2" or value[12] < "4")
         ):
             try:
                 datetime.fromisoformat(value)
@@ -264,8 +265,8 @@ def as_object(value: Any) -> Mapping[str, Any]:
 
 def parse_payload(text: str) -> Any:
     """Parse JSON text, once more if the result is JSON text again; other text stays as it is."""
-    if text.startswith("{") and text.isascii():
-        value = try_loads(text.encode())
+    if text.startswith("{"):
+        value = try_loads(text)
         if value is not None:
             return value
     if not text.strip():

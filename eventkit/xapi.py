@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from eventkit._json import dumps
-from eventkit._memory import Memory
 from eventkit._options import check_dialect
-from eventkit._translator import MOST_PEOPLE, NOT_JSON, Made, Translator, check_objects, written
+from eventkit._translator import NOT_JSON, Made, Translator
 from eventkit.events import Event as Row
 from eventkit.events import Statement
 from eventkit.events._iris import COURSE, ORIGINAL_BLOCK, SESSION_ID, TRANSFORMER_VERSION, Verb
@@ -130,7 +129,6 @@ class XAPITranslator(Translator):
         _check_email(actor, email)
         self._email = email
         self._actor_form = actor
-        self._agents: Memory[str, Agent] = Memory(MOST_PEOPLE)
         self._erb = None
         if check_dialect(dialect) == "erb":
             # The dialect goes when this import does.
@@ -143,6 +141,7 @@ class XAPITranslator(Translator):
             from eventkit.validation import statement_errors  # noqa: PLC0415
 
             self._check = statement_errors
+        self._is_plain = self._erb is None and self._check is None
 
     def _plan(self, row: Row) -> object:
         return row.xapi
@@ -153,27 +152,28 @@ class XAPITranslator(Translator):
     def _write_course(self, iri: str, name: str) -> bytes:
         return b',"contextActivities":' + dumps({"parent": [_course(iri, name)]})
 
-    def _texts(self, row: Row, view: View) -> list[bytes]:
-        if self._erb is None and self._check is None:
-            return self._statements(row, view, _written)
-        documents = self._documents(row, view)
-        check_objects(documents, view.name)
-        return [written(document, view.name) for document in documents]
+    def _introduce(self, name: str, _iri: str) -> Agent:
+        account = {"homePage": self._root, "name": name}
+        return _new_agent(f"{self._root} {name}", "account", account)
 
     def _documents(self, row: Row, view: View) -> list[Json]:
         documents = self._erb.translate(view) if self._erb else None
         if documents is None:
-            documents = self._statements(row, view, _made)
+            documents = self._plain(row, view, self._made)
         if self._check is not None:
             for document in documents:
                 if errors := self._check(document):
                     raise TranslationError(view.name, "invalid_statement", detail=errors[0])
         return documents
 
-    def _statements(self, row: Row, view: View, make: Make[Made]) -> list[Made]:
-        if row.xapi is None:  # pragma: no cover - the caller has looked
-            return []
-        plan = row.xapi if isinstance(row.xapi, Statement) else row.xapi.pick(view)
+    def _plain(  # noqa: C901 - the hot path, in one piece
+        self, row: Row, view: View, make: Make[Made]
+    ) -> list[Made]:
+        plan = row.xapi
+        if not isinstance(plan, Statement):
+            if plan is None:  # pragma: no cover - the caller has looked
+                return []
+            plan = plan.pick(view)
         stamp = view.stamp() or view.stamped()
         user = plan.user(view) if plan.user else view.learner()
         if user is None:
@@ -182,7 +182,8 @@ class XAPITranslator(Translator):
         is_needed = view.course_id and (plan.in_course or plan.children)
         course = view.site.course(view.course_id) if is_needed else None
         parent = course if plan.in_course else None
-        context: Json = {"extensions": self._extensions(plan, view)}
+        extensions = self._extensions(plan, view)
+        context: Json = {"extensions": extensions}
         if plan.activities or plan.instructor:
             self._add_activities(context, plan, parent, view)
             parent = None
@@ -206,7 +207,7 @@ class XAPITranslator(Translator):
             part = child.object["id"]
             own = stamped_id("xapi", name, agent.key, stamp, part, child.key, digest)
             result = _tidy(child.result) if child.result else None
-            about = _below(key, target, course, context["extensions"])
+            about = _below(key, target, course, extensions)
             made.append(make(view, own, agent, verb, child.object, result, about, None, stamp))
         return made
 
@@ -236,14 +237,75 @@ class XAPITranslator(Translator):
             with contextlib.suppress(TranslationError):  # nobody knows them: say nothing of them
                 context["instructor"] = self._agent(instructor, view).json()
 
+    def _made(  # noqa: PLR0917 - the parts of a statement, in its order
+        self,
+        _view: View,
+        key: str,
+        agent: Agent,
+        verb: Verb,
+        target: Json,
+        result: Json | None,
+        context: Json,
+        course: Course | None,
+        stamp: str,
+    ) -> Json:
+        """Make a statement; *course* is its parent, unless *context* says more of activities."""
+        if course:
+            context["contextActivities"] = {"parent": [_course(course.iri, course.name)]}
+        statement: Json = {
+            "id": key,
+            "actor": agent.json(),
+            "verb": verb.json(),
+            "object": target,
+        }
+        if result:
+            statement["result"] = result
+        statement["context"] = context
+        statement["timestamp"] = f"{stamp.removesuffix('.000000')}+00:00"
+        statement["version"] = VERSION
+        return statement
+
+    def _written(  # noqa: PLR0917 - as above
+        self,
+        view: View,
+        key: str,
+        agent: Agent,
+        verb: Verb,
+        target: Json,
+        result: Json | None,
+        context: Json,
+        course: Course | None,
+        stamp: str,
+    ) -> bytes:
+        """Write the statement that `_made` makes; what many have in common was written before."""
+        own: Json = {"object": target}
+        if result:
+            own["result"] = result
+        own["context"] = context
+        try:
+            text = dumps(own)
+        except NOT_JSON:
+            raise view.lacks("not_serialisable") from None
+        return b"".join(
+            (
+                b'{"id":"',
+                key.encode(),
+                b'","actor":',
+                agent.text,
+                b',"verb":',
+                verb.text,
+                b",",
+                text[1:-2],
+                course.text if course else b"",
+                b'},"timestamp":"',
+                stamp.removesuffix(".000000").encode(),
+                b'+00:00","version":"1.0.3"}',
+            )
+        )
+
     def _agent(self, user: int | str, view: View) -> Agent:
         if self._email is None:
-            name = self._anonymous(user, view)
-            agent = self._agents.get(name)
-            if agent is None:
-                account = {"homePage": self._root, "name": name}
-                agent = _new_agent(f"{self._root} {name}", "account", account)
-                self._agents.keep(name, agent)
+            agent: Agent = view.site.person(user, view).actor
             return agent
         email = self._email(user)
         if not email or not _EMAIL.fullmatch(email):
@@ -257,7 +319,7 @@ class XAPITranslator(Translator):
     def _erb_actor(self, user: int | str, view: View) -> Json:
         """Make the actor as dialect ``erb`` has it: its order of members counts in ids."""
         if self._email is None:
-            name = self._anonymous(user, view)
+            name = view.site.person(user, view).name
             return {"objectType": "Agent", "account": {"name": name, "homePage": self._root}}
         email = self._email(user)
         if not email:
@@ -291,72 +353,6 @@ def _below(whole: str, target: Json, course: Course | None, extensions: Json) ->
         "contextActivities": activities,
         "statement": {"objectType": "StatementRef", "id": whole},
     }
-
-
-def _made(  # noqa: PLR0917 - the parts of a statement, in its order
-    _view: View,
-    key: str,
-    agent: Agent,
-    verb: Verb,
-    target: Json,
-    result: Json | None,
-    context: Json,
-    course: Course | None,
-    stamp: str,
-) -> Json:
-    """Make a statement; *course* is its parent, unless *context* says more of activities."""
-    if course:
-        context["contextActivities"] = {"parent": [_course(course.iri, course.name)]}
-    statement: Json = {
-        "id": key,
-        "actor": agent.json(),
-        "verb": verb.json(),
-        "object": target,
-    }
-    if result:
-        statement["result"] = result
-    statement["context"] = context
-    statement["timestamp"] = f"{stamp.removesuffix('.000000')}+00:00"
-    statement["version"] = VERSION
-    return statement
-
-
-def _written(  # noqa: PLR0917 - as above
-    view: View,
-    key: str,
-    agent: Agent,
-    verb: Verb,
-    target: Json,
-    result: Json | None,
-    context: Json,
-    course: Course | None,
-    stamp: str,
-) -> bytes:
-    """Write the statement that `_made` makes; what many have in common was written before."""
-    own: Json = {"object": target}
-    if result:
-        own["result"] = result
-    own["context"] = context
-    try:
-        text = dumps(own)
-    except NOT_JSON:
-        raise view.lacks("not_serialisable") from None
-    return b"".join(
-        (
-            b'{"id":"',
-            key.encode(),
-            b'","actor":',
-            agent.text,
-            b',"verb":',
-            verb.text,
-            b",",
-            text[1:-2],
-            course.text if course else b"",
-            b'},"timestamp":"',
-            stamp.removesuffix(".000000").encode(),
-            b'+00:00","version":"1.0.3"}',
-        )
-    )
 
 
 def _tidy(result: Json) -> Json | None:

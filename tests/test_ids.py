@@ -1,15 +1,18 @@
 """The ids of documents: pinned, for they may never change."""
 
+import hashlib
 import json
 import uuid
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from eventkit import XAPITranslator
+from eventkit import XAPITranslator, ids
 from eventkit.erb.xapi import statement_id
 from eventkit.events._iris import EVALUATED, INITIALIZED
-from eventkit.ids import NAMESPACE, document_id, uuid5_text
+from eventkit.ids import NAMESPACE, document_id
 
 LMS = "http://localhost:18000"
 LEARNER = "32e08e30-f8ae-4ce2-94a8-c2bfe38a70cb"
@@ -62,10 +65,25 @@ class TestStandard:
 
         assert len(ids) == 8
 
-    def test_text_form_equals_the_standard_library(self):
-        """The short way to a UUID gives what `uuid.uuid5` gives."""
-        for name in ("", "ascii", "ünï\ncode", "x" * 5000):
-            assert uuid5_text(NAMESPACE.bytes, name) == str(uuid.uuid5(NAMESPACE, name))
+    @pytest.mark.parametrize("is_quick", [True, False])
+    @given(name=st.text(st.characters(exclude_categories=())))
+    @example(name="x" * 5000)
+    @example(name="half a pair: \ud800")
+    def test_text_form_equals_the_standard_library(self, is_quick, name):
+        """The short ways to a UUID, with the extra ``fast`` and without, give `uuid.uuid5`."""
+        expected = uuid.UUID(
+            bytes=hashlib.sha1(NAMESPACE.bytes + name.encode("utf-8", "surrogatepass")).digest()[
+                :16
+            ],
+            version=5,
+        )
+
+        with pytest.MonkeyPatch.context() as patch:
+            if is_quick:
+                assert ids._quick is not None
+            else:
+                patch.setattr(ids, "_quick", None)
+            assert ids.uuid5_in(NAMESPACE)(name) == str(expected)
 
 
 PINNED = [

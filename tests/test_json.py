@@ -26,6 +26,7 @@ from eventkit import _json as both
 from eventkit.testing import golden_cases
 
 orjson = pytest.importorskip("orjson", reason="needs the extra fast")
+msgspec = pytest.importorskip("msgspec", reason="needs the extra fast")
 
 CASES = golden_cases(Path(__file__).parent / "golden")
 
@@ -106,8 +107,8 @@ def nested(depth, opening="[", closing="]"):
 class TestWriting:
     """`dumps` with and without orjson."""
 
-    def test_the_quick_way_is_in_use(self):
-        """With orjson installed it is in use; otherwise nothing would be tested."""
+    def test_the_quick_ways_are_in_use(self):
+        """With the extra installed it is in use; otherwise nothing would be tested."""
         assert both.dumps is not both._dumps
         assert both.quick_loads is not None
 
@@ -244,6 +245,7 @@ HOSTILE = [
     b'{"name":"x","d":' + nested(100_000).encode() + b"}",
     b'{"name":"x","d":' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}",
     b'{"name":"x","d":[' + b"{}," * 900 + b"1]}",
+    b'{"name":"x","d":' + nested(690).encode() + b"}",
 ]
 
 
@@ -273,7 +275,7 @@ json_texts = documents.map(_text)
 
 
 class TestReading:
-    """`parse_line` with and without orjson."""
+    """`parse_line` with and without msgspec."""
 
     @pytest.mark.parametrize("line", HOSTILE, ids=lambda line: repr(line[:40]))
     def test_hostile_lines(self, line):
@@ -355,12 +357,25 @@ def test_other_releases_of_orjson(monkeypatch):
     assert again.quick_loads is not None
 
 
-def test_without_orjson(monkeypatch):
-    """Without the extra the standard library does it all."""
-    monkeypatch.setitem(sys.modules, "orjson", None)
+def test_other_releases_of_msgspec(monkeypatch):
+    """A release that cuts integers short is not asked to read."""
+    monkeypatch.setattr(msgspec.json, "Decoder", lambda: orjson)
+    monkeypatch.setattr(orjson, "decode", orjson.loads, raising=False)
 
     again = loaded_anew()
 
     assert again.quick_loads is None
+    assert again.dumps is not again._dumps
+
+
+@pytest.mark.parametrize("missing", ["orjson", "msgspec"])
+def test_without_a_part_of_the_extra(missing, monkeypatch):
+    """Without a part of the extra the standard library does what it would have done."""
+    monkeypatch.setitem(sys.modules, missing, None)
+
+    again = loaded_anew()
+
+    assert (again.quick_loads is None) is (missing == "msgspec")
+    assert (again.dumps is again._dumps) is (missing == "orjson")
     assert again.loads('{"a": 1}') == {"a": 1}
     assert again.dumps({"a": "é"}) == '{"a":"é"}'.encode()

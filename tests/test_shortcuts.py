@@ -196,16 +196,16 @@ class TestWhomATranslatorRemembers:
         here = made._site
 
         with pytest.raises(_translator.TranslationError, match="unknown_user"):
-            here.anonymous(True, View(event(1), here))
+            here.person(True, View(event(1), here))
 
     def test_memory_is_bounded(self, monkeypatch):
         """However many learners come."""
-        monkeypatch.setattr(_translator, "MOST_PEOPLE", 10)
+        monkeypatch.setattr(_site, "_MOST_IRIS", 10)
         made = translator(HMACIdentity("x" * 20))
         found = [made.translate(event(number)) for number in range(1, 50)]
 
         assert [made.translate(event(number)) for number in range(1, 50)] == found
-        assert len(made._people) <= 10
+        assert len(made._site.people) <= 10
 
     @pytest.mark.parametrize("make", [XAPITranslator, CaliperTranslator])
     def test_pickles_hold_nothing_remembered(self, make):
@@ -389,3 +389,24 @@ def test_an_address_beside_a_key():
 
     assert navigation.impersonal(url, view) == url.replace("maya.m@example.org", "~")
     assert "maya" not in navigation.impersonal(url.replace("?to=", "@"), view)
+
+
+@given(
+    st.floats()
+    | st.integers(-(2**64), 2**64)
+    | st.integers(-(10**9), 10**9).map(lambda number: number / 2_000)
+    | st.integers(-(10**15), 10**15).map(thousandth)
+)
+@example(0.0005)
+@example(1.0005)
+@example(2.6755)
+@example(-0.0004)
+@example(-0.0)
+@example(999_999_999.9995)
+def test_seconds(given_value):
+    """They are rounded as `round` does it, to the millisecond."""
+    here = Site("https://lms.example.org", lambda _: None, lambda *_: "")
+    found = View({"name": "x", "data": {"t": given_value}}, here).seconds("none", "t")
+    is_number = -(2.0**63) < given_value < 2.0**63
+
+    assert repr(found) == repr(round(float(given_value), 3) if is_number else None)

@@ -20,7 +20,6 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import IO, NamedTuple
 
-from eventkit._json import has_long_integer, quick_loads
 from eventkit._translator import Translator
 from eventkit.batch import (
     Block,
@@ -34,7 +33,7 @@ from eventkit.cli._options import TranslatorOptions
 from eventkit.cli._output import reject_record
 from eventkit.cli._summary import Summary
 from eventkit.exceptions import ConfigurationError
-from eventkit.parsing import parse_at_once, parse_line
+from eventkit.parsing import parse_line
 
 _CHUNK_LINES = 500
 _CHUNK_BYTES = 4_000_000
@@ -112,11 +111,9 @@ def _translate(block: Block, translator: Translator, chunk: Chunk) -> None:
     write = translator.write
     translated = 0
     before = len(output)
-    checked = quick_loads is not None and not has_long_integer(block.data)
     for number, raw in enumerate(block.data.split(b"\n"), block.first):
         try:
-            event = (checked and parse_at_once(raw, checked=True)) or parse_line(raw)
-            output += write(event)
+            output += write(parse_line(raw))
         except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the neighbours
             _count(chunk, *verdict(error), Line(raw, number, block.source))
             continue

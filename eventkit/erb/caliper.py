@@ -287,7 +287,7 @@ class ERBEvents:
         user = user_of(peer)
         if user is None:
             raise view.lacks("no_actor", "context.user_id")
-        learner = self._site.anonymous(user, view)
+        learner = self._site.person(user, view).name
         kind, action, make_object, make_target, more = ROWS[peer.name]
         checked = peer.name == "problem_check" and peer.get("context.event_source") == "server"
         if checked:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 from typing import Any
-from uuid import NAMESPACE_DNS
+from uuid import NAMESPACE_DNS, uuid5
 
 from eventkit.erb._reading import Lost, Peer, as_replayed, user_of
 from eventkit.erb._xapi_shapes import (
@@ -33,7 +33,7 @@ from eventkit.events._iris import Verb
 from eventkit.events._view import View, copied
 from eventkit.events.navigation import impersonal
 from eventkit.exceptions import TranslationError
-from eventkit.ids import uuid5_text
+from eventkit.ids import uuid5_in
 from eventkit.typing import Event, Json
 
 
@@ -190,18 +190,18 @@ def statement_id(verb: Verb, actor: Json, time: Any, child: str = "") -> str:
     if isinstance(time, datetime):
         time = time.isoformat()
     key = (verb.id, verb.display, child)
-    namespace = _NAMESPACES.get(key)
-    if namespace is None:
+    name_in = _NAMESPACES.get(key)
+    if name_in is None:
         space = json.dumps({"id": verb.id, "display": {"en": verb.display}})
         if child:
             space += f"-{child}"
-        namespace = bytes.fromhex(uuid5_text(NAMESPACE_DNS.bytes, space).replace("-", ""))
+        name_in = uuid5_in(uuid5(NAMESPACE_DNS, space))
         if not child:  # of verbs there are only so many
-            _NAMESPACES[key] = namespace
-    return uuid5_text(namespace, f"{_actor_text(actor)}-{time}")
+            _NAMESPACES[key] = name_in
+    return name_in(f"{_actor_text(actor)}-{time}")
 
 
-_NAMESPACES: dict[tuple[str, str, str], bytes] = {}
+_NAMESPACES: dict[tuple[str, str, str], Callable[[str], str]] = {}
 
 
 def _actor_text(actor: Json) -> str:

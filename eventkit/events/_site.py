@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from eventkit._json import dumps
 from eventkit._memory import Memory
 from eventkit.source import Source, clean
 
@@ -20,6 +21,7 @@ _is_plain_iri = re.compile(r"[!#-;=?-\[\]_a-z~]*").fullmatch
 
 # How many IRIs a site remembers, and how long the paths may be that they are found by.
 _MOST_IRIS = 50_000
+_MOST_SESSIONS = 10_000
 _LONGEST_PATH = 300
 
 
@@ -37,6 +39,26 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """What documents say of a person."""
+
+    name: str
+    """The anonymised id."""
+    iri: str
+    actor: Any
+    """How the documents of a protocol name them as the actor: what the protocol made of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What documents say of a learner's session in the browser."""
+
+    iri: str
+    text: bytes
+    """How Caliper says that an event belongs to it: a comma and a member."""
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """What shapes may know of the site: where it is, what its courses are called."""
 
@@ -47,8 +69,12 @@ class Site:
     """Gives the anonymised id of a user, or raises `TranslationError`."""
     write_course: Callable[[str, str], bytes] = lambda _iri, _name: b""
     """Gives the `Course.text` of an IRI and a name."""
+    introduce: Callable[[str, str], Any] = lambda _name, _iri: None
+    """Gives the `Person.actor` of an anonymised id and an IRI."""
     include_text: bool = False
     """Whether text that learners wrote may leave."""
+    is_lasting: bool = False
+    """Whether the anonymised ids of users never change, so that nobody is asked twice."""
     known: Memory[str | tuple[str, str, str], str] = dataclasses.field(
         default_factory=lambda: Memory(_MOST_IRIS), repr=False, compare=False
     )
@@ -59,10 +85,14 @@ class Site:
         default_factory=lambda: Memory(_MOST_IRIS), repr=False, compare=False
     )
     """Courses that were asked for before, by their keys."""
-    people: Memory[str, str] = dataclasses.field(
+    people: Memory[int | str, Person] = dataclasses.field(
         default_factory=lambda: Memory(_MOST_IRIS), repr=False, compare=False
     )
-    """IRIs of people that were asked for before, by their anonymised ids."""
+    """People that were asked for before: by user if ids are lasting, else by anonymised id."""
+    sessions: Memory[str, Session] = dataclasses.field(
+        default_factory=lambda: Memory(_MOST_SESSIONS), repr=False, compare=False
+    )
+    """Sessions that were asked for before, by their keys."""
 
     def course(self, course_id: str) -> Course:
         """Give what is known of a course now."""
@@ -76,13 +106,31 @@ class Site:
                 self.courses.keep(course_id, found)
         return found
 
-    def person(self, user: int | str, source: Source) -> str:
-        """Give the IRI of a user, or raise `TranslationError`."""
+    def person(self, user: int | str, source: Source) -> Person:
+        """Give what is known of a user, or raise `TranslationError`."""
+        kind = type(user)
+        if self.is_lasting and (kind is int or kind is str):  # True equals 1, and is nobody
+            return self.people.get(user) or self._met(user, self.anonymous(user, source))
         name = self.anonymous(user, source)
-        found = self.people.get(name)
+        if self.is_lasting:
+            return self._met(None, name)
+        return self.people.get(name) or self._met(name, name)
+
+    def _met(self, key: int | str | None, name: str) -> Person:
+        iri = f"{self.lms_root}/user/{encode_iri(name)}"
+        found = Person(name, iri, self.introduce(name, iri))
+        if key is not None:
+            self.people.keep(key, found)
+        return found
+
+    def session(self, key: str) -> Session:
+        """Give what documents say of the session with this key."""
+        found = self.sessions.get(key)
         if found is None:
-            found = f"{self.lms_root}/user/{encode_iri(name)}"
-            self.people.keep(name, found)
+            iri = self.passing_iri(f"/sessions/{key}")
+            found = Session(iri, b',"session":' + dumps({"id": iri, "type": "Session"}))
+            if len(key) <= _LONGEST_PATH:
+                self.sessions.keep(key, found)
         return found
 
     def iri(self, path: str) -> str:
@@ -95,7 +143,7 @@ class Site:
         return found
 
     def passing_iri(self, path: str) -> str:
-        """Give what `iri` gives, of something that need not be remembered: a person, a session."""
+        """Give what `iri` gives, of something that is remembered elsewhere, or need not be."""
         return self.lms_root + encode_iri(path)
 
     def block_in_course(self, course: str, kind: str, name: str) -> str | None:

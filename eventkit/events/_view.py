@@ -30,6 +30,7 @@ _HANDLER = re.compile(r"/xblock/([^/?#]+)/handler(?:_noauth)?/")
 _LARGEST = 2**63
 _LARGEST_FLOAT = 2.0**63  # comparing a float with an integer of that size takes long
 _MOST_ITEMS = 1_000
+_EXACT = 1e12  # up to here thousandths are told apart with digits to spare
 
 
 class View(Source):
@@ -178,7 +179,7 @@ class View(Source):
 
     def person(self, user: int | str) -> str:
         """Give the IRI of a person."""
-        return self.site.person(user, self)
+        return self.site.person(user, self).iri
 
     def learner(self) -> int | str:
         """Give the user that the event is about; drop the event without one."""
@@ -232,12 +233,25 @@ class View(Source):
 
     def seconds(self, *fields: str) -> float | None:
         """Give the first of *fields* that holds a time in seconds, to the millisecond."""
+        get = self.data.get
         for field in fields:
-            value = self.data.get(field)
-            if type(value) is float and -_LARGEST_FLOAT < value < _LARGEST_FLOAT:
-                return round(value, 3)
-            if value is not None and (value := number(value)) is not None:
-                return round(float(value), 3)
+            value = get(field)
+            if value is None:
+                continue
+            if type(value) is not float:
+                given = number(value)
+                if given is None:
+                    continue
+                value = float(given)
+            thousands = value * 1000.0
+            if -_EXACT < thousands < _EXACT:
+                nearest = round(thousands)
+                # What lies between two must be looked at more closely, and so must a negative zero.
+                if nearest and -0.499 < thousands - nearest < 0.499:
+                    return nearest / 1000
+            elif not -_LARGEST_FLOAT < value < _LARGEST_FLOAT:
+                continue
+            return round(value, 3)
         return None
 
     def words(self, field: str) -> str:
