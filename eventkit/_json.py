@@ -57,6 +57,9 @@ def _default(value: object) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
+NOT_JSON = (ValueError, TypeError, RecursionError)
+"""What `dumps` raises; only a broken row makes what is not JSON."""
+
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 decode_first = _decoder.raw_decode
 """Reads the value that starts at an index of a text; gives it, and where it ends."""

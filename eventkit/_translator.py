@@ -8,11 +8,12 @@ that goes in is counted under what became of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol
 
 from eventkit._counting import Tally
-from eventkit._json import dumps
+from eventkit._json import NOT_JSON, dumps
 from eventkit._options import (
+    check_dialect,
     check_hook,
     check_identity,
     check_root,
@@ -29,6 +30,7 @@ from eventkit.instrumentation import Details, What, is_on, tell
 from eventkit.source import Source, name_of
 from eventkit.typing import (
     Courses,
+    Dialect,
     ErrorHook,
     Event,
     Identity,
@@ -41,10 +43,18 @@ logger = SafeLogger(__name__)
 
 _MOST_LOGGED = 1000
 
-NOT_JSON = (ValueError, TypeError, RecursionError)
-"""What `dumps` raises; only a broken row makes what is not JSON."""
 
-Made = TypeVar("Made", Json, bytes)
+class Maker(Protocol):
+    """What makes the documents of one protocol."""
+
+    def write_course(self, iri: str, name: str) -> bytes:
+        """Give the `Site.write_course` of the protocol."""
+
+    def introduce(self, name: str, iri: str) -> Any:
+        """Give the `Site.introduce` of the protocol."""
+
+    def make(self, row: Row, view: View, *, is_written: bool) -> list[Any]:
+        """Make the documents of one event, as objects or as JSON in UTF-8."""
 
 
 class Translator:
@@ -52,8 +62,10 @@ class Translator:
 
     protocol: ProtocolName
 
-    _is_plain = True
-    """Whether documents are what rows say, and are believed: no dialect, no validation."""
+    _standard: Maker
+    """Makes the documents of dialect ``standard``; set before `_begin` is called."""
+    _check: Callable[[Json], list[str]] | None = None
+    """Says what is wrong with a document, where that is asked for."""
 
     def __init__(
         self,
@@ -65,6 +77,7 @@ class Translator:
         include_text: bool,
         transformer_version: str | None,
         on_error: ErrorHook | None,
+        dialect: Dialect,
     ) -> None:
         self._root = check_root(lms_root)
         self._identity = check_identity(identity)
@@ -72,29 +85,33 @@ class Translator:
         self._catalogue = extend_catalogue(events)
         self._on_error = check_hook(on_error)
         self._version = transformer_version or own_version()
+        self._rows = {name: row for row in self._catalogue if self._plan(row) for name in row.names}
+        self._logged: set[tuple[str, str]] = set()
+        self._courses = courses
+        self._include_text = bool(include_text)
+        self._dialect = check_dialect(dialect)
+
+    def _begin(self) -> None:
+        """Have nothing counted and nothing remembered, as in a new process."""
+        self._tally = Tally()
+        self._count = self._tally.counter("translated")
+        self._is_plain = self._dialect == "standard" and self._check is None
         # A dictionary cannot fail, so nobody has to stand between.
-        known = {} if courses is None else courses
+        known = {} if self._courses is None else self._courses
         self._site = Site(
             self._root,
             known.get if type(known) is dict else self._course_name,
             self._anonymous,
-            self._write_course,
-            self._introduce,
-            bool(include_text),
-            getattr(identity, "lasting", False) is True,
+            self._standard.write_course,
+            self._standard.introduce,
+            self._include_text,
+            getattr(self._identity, "lasting", False) is True,
         )
-        self._rows = {name: row for row in self._catalogue if self._plan(row) for name in row.names}
-        self._logged: set[tuple[str, str]] = set()
-        self._begin()
-
-    def _begin(self) -> None:
-        """Have nothing counted, as in a new process."""
-        self._tally = Tally()
-        self._count = self._tally.counter("translated")
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        del state["_tally"], state["_count"]
+        for name in ("_tally", "_count", "_site", "_standard", "_erb"):
+            del state[name]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -102,24 +119,7 @@ class Translator:
         self._begin()
 
     def _documents(self, row: Row, view: View) -> list[Json]:
-        """Give the documents of one event as this translator is set, if it is not plain."""
-        raise NotImplementedError
-
-    def _plain(self, row: Row, view: View, make: Callable[..., Made]) -> list[Made]:
-        """Give the documents that *row* says, each made by *make*; *row* has a translation."""
-        raise NotImplementedError
-
-    _made: Callable[..., Json]
-    """Makes a document for `_plain`."""
-    _written: Callable[..., bytes]
-    """Writes a document for `_plain`."""
-
-    def _write_course(self, iri: str, name: str) -> bytes:
-        """Write the member of a document that says to which course it belongs, after a comma."""
-        raise NotImplementedError
-
-    def _introduce(self, name: str, iri: str) -> Any:
-        """Make what documents need to name a person as their actor."""
+        """Give the documents of one event in the dialect that was chosen."""
         raise NotImplementedError
 
     def _plan(self, row: Row) -> object:
@@ -174,14 +174,10 @@ class Translator:
                 name = name_of(event)
                 row = self._rows.get(name) or self._row(name)
             view = View(event, self._site, name)
-            made: list[Any]
             if self._is_plain:
-                made = self._plain(row, view, self._written if is_written else self._made)
+                made = self._standard.make(row, view, is_written=is_written)
             else:
-                made = self._documents(row, view)
-                if is_written:
-                    check_objects(made, name)
-                    made = [written(document, name) for document in made]
+                made = self._special(row, view, is_written=is_written)
         except UnsupportedEvent as error:
             self._tally.add(f"skipped:{error.reason}")
             self._tell("untranslated", name, error.reason)
@@ -199,6 +195,19 @@ class Translator:
         if is_on():
             self._tell("translated", name)
         return made
+
+    def _special(self, row: Row, view: View, *, is_written: bool) -> list[Any]:
+        """Make the documents of one event where they are not what rows say, or are checked."""
+        documents = self._documents(row, view)
+        if self._check is not None:
+            for document in documents:
+                if errors := self._check(document):
+                    kind = "invalid_statement" if self.protocol == "xapi" else "invalid_event"
+                    raise TranslationError(view.name, kind, detail=errors[0])
+        if not is_written:
+            return documents
+        check_objects(documents, view.name)
+        return [written(document, view.name) for document in documents]
 
     def _row(self, name: str) -> Row:
         """Find the row of an event without a name of its own; say why there is none for others."""

@@ -67,7 +67,13 @@ def document_id(  # noqa: PLR0917 - the parts of the recipe, in its order
         digest: gives the digest of the payload; called only when *time* has no sub-second part.
     """
     stamp = time.isoformat(timespec="microseconds")[:26]
-    return stamped_id(protocol, name, actor, stamp, object_id, ordinal, digest)
+    payload = digest() if is_whole(stamp) else ""
+    return stamped_id(protocol, name, actor, stamp, object_id, ordinal, payload)
+
+
+def is_whole(stamp: str) -> bool:
+    """Tell whether a written time has no sub-second part."""
+    return stamp.endswith(".000000")
 
 
 def stamped_id(  # noqa: PLR0917 - as above
@@ -77,10 +83,9 @@ def stamped_id(  # noqa: PLR0917 - as above
     stamp: str,
     object_id: str,
     ordinal: str,
-    digest: Callable[[], str],
+    payload: str,
 ) -> str:
-    """Give the id as `document_id` does, of a time that is written: `Source.stamp`."""
-    payload = digest() if stamp.endswith(".000000") else ""
+    """Give the id as `document_id` does, of what is written: `Source.stamp`, `Source.digest_at`."""
     return _uuid5(f"{protocol}\n{name}\n{actor}\n{stamp}Z\n{object_id}\n{ordinal}\n{payload}")
 
 

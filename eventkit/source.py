@@ -19,13 +19,14 @@ from typing import Any, TypeGuard
 from urllib.parse import unquote
 
 from eventkit._json import loads, try_loads
+from eventkit.ids import is_whole
 from eventkit.typing import Event, Json
 
 _NOTHING: Json = {}
 _MOST_USERS = 1 << 63
 
 # What no text should hold: NUL and lone surrogates.
-_NOT_IN_TEXT = re.compile("[\x00\ud800-\udfff]")
+_NOT_IN_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _MOST_TEXT = 100_000
 
 # A usage key, and the parts of it that give its course: the namespace and the course's own parts.
@@ -227,6 +228,10 @@ class Source:
                 return None
             value = value.get(step)
         return value
+
+    def digest_at(self, stamp: str) -> str:
+        """Give what ids say of the payload of an event of that time: its digest, or ``""``."""
+        return self.digest() if is_whole(stamp) else ""
 
     def digest(self) -> str:
         """Digest of the payload that both shapes of an event agree on."""

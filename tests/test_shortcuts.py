@@ -22,7 +22,7 @@ from eventkit import (
     source,
 )
 from eventkit.events import _site, completion, navigation
-from eventkit.events._caliper import digits, duration
+from eventkit.events._caliper import digits, duration, position
 from eventkit.events._iris import PROGRESS
 from eventkit.events._scores import score
 from eventkit.events._site import Site, encode_iri
@@ -246,11 +246,20 @@ def test_digits(number):
 @example(3_660.5)
 @example(86_399.999)
 @example(86_400.0)
+@example(-0.0)
+@example(0)
 def test_positions(seconds):
     """To the millisecond, durations are those of isodate too."""
-    assert duration(seconds) == (
-        duration_isoformat(timedelta(seconds=seconds)) if seconds else "PT0S"
-    )
+    expected = duration_isoformat(timedelta(seconds=seconds)) if seconds else "PT0S"
+
+    assert duration(seconds) == expected
+    assert position(seconds) == (digits(seconds), expected)
+
+
+@pytest.mark.parametrize("seconds", [None, -1, -0.001, 1e9 + 1, 1e300])
+def test_no_positions(seconds):
+    """What no player measures is no position."""
+    assert duration(seconds) is position(seconds) is None
 
 
 @given(st.floats(-1e9, 1e9), st.floats(1e-9, 1e9))

@@ -8,7 +8,7 @@ from typing import Any
 
 from isodate import duration_isoformat
 
-from eventkit.events._view import View, filled
+from eventkit.events._view import EXACT, View, filled
 from eventkit.source import utc
 from eventkit.typing import Json
 
@@ -49,9 +49,9 @@ def extended(made: Json, extensions: Json | None) -> Json:
     return made
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=1_000)
 def duration(seconds: float | None) -> str | None:
-    """Write seconds as an ISO 8601 duration (``PT3M15S``)."""
+    """Write seconds as an ISO 8601 duration (``PT3M15S``); None of what nobody has measured."""
     if seconds is None or not 0 <= seconds <= _LONGEST:
         return None
     if not seconds:
@@ -59,8 +59,25 @@ def duration(seconds: float | None) -> str | None:
     written = digits(seconds)
     if seconds >= _DAY or float(written) != seconds:
         return str(duration_isoformat(timedelta(seconds=seconds)))
-    # What players measure, many times a second: isodate's text, without its ways.
-    whole = int(seconds)
+    return _duration(int(seconds), written)
+
+
+def position(seconds: float | None) -> tuple[str, str] | None:
+    """
+    Write a position as `digits` and as `duration` do; None where that gives none.
+
+    The seconds are known to the millisecond, as `View.seconds` gives them.
+    """
+    if not seconds or not 0 < seconds < _DAY:
+        length = duration(seconds)
+        return None if seconds is None or length is None else (digits(seconds), length)
+    written = digits(seconds)
+    # Positions seldom come twice, so there is no use in remembering them.
+    return written, _duration(int(seconds), written)
+
+
+def _duration(whole: int, written: str) -> str:
+    """Write less than a day, and more than nothing: isodate's text, without its ways."""
     if whole < 60:
         return f"PT{written}S"
     minutes, rest = whole // 60, whole % 60
@@ -87,6 +104,14 @@ def digits(value: float) -> str:
     """Write a number as part of an IRI: no exponent, at most three decimals, no trailing zeros."""
     if type(value) is int and -_MOST_DIGITS <= value <= _MOST_DIGITS:
         return str(value)
+    thousands = value * 1000.0
+    if 1.0 <= thousands < EXACT:
+        nearest = round(thousands)
+        if -0.499 < thousands - nearest < 0.499:
+            rest = nearest % 1000
+            if not rest:
+                return str(nearest // 1000)
+            return f"{nearest // 1000}.{rest:03d}".rstrip("0")
     text = f"{value:.3f}"
     return text.rstrip("0").rstrip(".") if text.endswith("0") else text
 

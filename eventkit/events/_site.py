@@ -25,7 +25,7 @@ _MOST_SESSIONS = 10_000
 _LONGEST_PATH = 300
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Course:
     """What documents say of a course."""
 
@@ -38,7 +38,7 @@ class Course:
     """How the documents of a protocol say that they belong to it: a comma and a member."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Person:
     """What documents say of a person."""
 
@@ -49,7 +49,7 @@ class Person:
     """How the documents of a protocol name them as the actor: what the protocol made of these."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Session:
     """What documents say of a learner's session in the browser."""
 
@@ -58,13 +58,13 @@ class Session:
     """How Caliper says that an event belongs to it: a comma and a member."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Site:
     """What shapes may know of the site: where it is, what its courses are called."""
 
     lms_root: str
     """Root URL of the LMS, without a trailing slash."""
-    course_name: Callable[[str], str | None]
+    course_name: Callable[[str], object]
     anonymous: Callable[[int | str, Source], str]
     """Gives the anonymised id of a user, or raises `TranslationError`."""
     write_course: Callable[[str, str], bytes] = lambda _iri, _name: b""

@@ -30,7 +30,9 @@ _HANDLER = re.compile(r"/xblock/([^/?#]+)/handler(?:_noauth)?/")
 _LARGEST = 2**63
 _LARGEST_FLOAT = 2.0**63  # comparing a float with an integer of that size takes long
 _MOST_ITEMS = 1_000
-_EXACT = 1e12  # up to here thousandths are told apart with digits to spare
+
+EXACT = 1e12
+"""Up to here floats tell thousandths apart with digits to spare."""
 
 
 class View(Source):
@@ -244,7 +246,7 @@ class View(Source):
                     continue
                 value = float(given)
             thousands = value * 1000.0
-            if -_EXACT < thousands < _EXACT:
+            if -EXACT < thousands < EXACT:
                 nearest = round(thousands)
                 # What lies between two must be looked at more closely, and so must a negative zero.
                 if nearest and -0.499 < thousands - nearest < 0.499:

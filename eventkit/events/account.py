@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eventkit.events._rows import Event
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.user.settings.changed",),
         reason="A setting of an account, often personal data; not a learning event.",

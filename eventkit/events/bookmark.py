@@ -103,7 +103,7 @@ def listing(view: View) -> Json:
     return {RESULTS_COUNT: view.number("bookmarks_count")} | paging(view)
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.bookmark.added", "edx.course.bookmark.added"),
         xapi=Statement(BOOKMARKED, block),

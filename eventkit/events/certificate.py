@@ -185,7 +185,7 @@ _VISITED = (
 )
 _CONFIGURED = "Course configuration, not a learner's action."
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.certificate.created",),
         # Analytics counts every "earned" as a grade.

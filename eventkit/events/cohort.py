@@ -67,7 +67,7 @@ def _put(name: str, verb: Verb, action: str, status: str) -> Event:
     )
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.cohort.created",),
         caliper=Action("Event", "Created", group, GENERAL, actor=doer),

@@ -199,7 +199,7 @@ def _aggregate(
     )
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.completion.block_completion.changed",),
         xapi=Statement(PROGRESSED, block, result=partial(progress, field="completion")),

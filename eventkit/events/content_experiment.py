@@ -71,7 +71,7 @@ def seen_child(view: View) -> Json:
     return entity(view.block("child_id", "child-id"), "DigitalResource", isPartOf=course_part(view))
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("xmodule.partitions.assigned_user_to_partition",),
         xapi=Statement(WAS_ASSIGNED, group, activities=partition),

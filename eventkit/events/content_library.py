@@ -83,7 +83,7 @@ def taken_from(view: View) -> Json:
     return {LEARNER: view.person(view.learner())} | why(view)
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.librarycontentblock.content.assigned",),
         xapi=Statement(WAS_ASSIGNED, collection, activities=partial(components, field="added")),

@@ -90,7 +90,7 @@ def _displayed(what: str, kind: str) -> Event:
     )
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.course.tool.accessed",),
         xapi=Statement(ACCESSED, tool),

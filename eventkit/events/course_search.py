@@ -82,7 +82,7 @@ _RESULTS_SHOWN = Action(
 )
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.course_discovery.search.initiated",),
         xapi=OneOf((_SEARCHED,), searched),

@@ -10,7 +10,7 @@ _TOOL = (
 )
 _ROLE = "The course team gives or takes a role in the discussions; not a learner's action."
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     *(
         Event((name,), reason=_TOOL)
         for name in (

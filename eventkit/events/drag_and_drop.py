@@ -125,7 +125,7 @@ def _feedback(view: View, extensions: Json | None = None) -> Json:
     return entity(f"{block}/feedback", "DigitalResource", isPartOf=block, extensions=extensions)
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.drag_and_drop_v2.loaded",),
         xapi=Statement(INITIALIZED, problem),

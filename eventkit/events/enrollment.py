@@ -72,7 +72,7 @@ def enrolled(view: View, *, status: str) -> Json:
     )
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.course.enrollment.activated",),
         xapi=Statement(REGISTERED, course, extensions=mode, in_course=False),

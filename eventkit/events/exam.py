@@ -288,7 +288,7 @@ def _supervised(kind: str) -> tuple[Event, ...]:
     )
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     *(row for kind in EXAMS for row in _attempts(kind)),
     *(row for kind in ("practice", "proctored") for row in _supervised(kind)),
     _row(

@@ -382,7 +382,7 @@ _MESSAGE_REPORTED = _reported(message, message_report)
 _MESSAGE_UNREPORTED = _generic("Removed", message_report, _unreport)
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.forum.thread.created",),
         xapi=Statement(POSTED, thread, result=post, extensions=thread_type),

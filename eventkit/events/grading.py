@@ -292,7 +292,7 @@ def _corrected(name: str, how: str) -> Event:
     )
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.course.grade.passed.first_time",),
         xapi=Statement(PASSED, enrolled_course, in_course=False),

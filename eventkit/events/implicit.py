@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eventkit.events._rows import Event
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("implicit",),
         reason=(

@@ -287,7 +287,7 @@ _TO_UNIT = Action(
     "NavigationEvent", "NavigatedTo", units, READING, target=unit_reached, referrer=unit_left
 )
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.ui.lms.link_clicked",),
         xapi=Statement(NAVIGATED, link),

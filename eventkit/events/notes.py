@@ -234,7 +234,7 @@ _HIGHLIGHTED = Action("AnnotationEvent", "Highlighted", text, ANNOTATION, genera
 _TAGGED = Action("AnnotationEvent", "Tagged", text, ANNOTATION, generated=tagging, key="tags")
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.course.student_notes.added",),
         xapi=Statement(COMMENTED, block, result=written, activities=with_note),

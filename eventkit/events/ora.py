@@ -340,7 +340,7 @@ def graded(view: View, *, action: Action = _GRADED) -> list[Action]:
 
 _ASSESSED = Statement(ASSESSED, submission, result=assessment, activities=of_assignment)
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("openassessmentblock.create_submission",),
         xapi=Statement(ANSWERED, question, result=response, activities=with_submission),

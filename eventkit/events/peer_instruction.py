@@ -59,7 +59,7 @@ def _submitted(stage: str, count: int) -> Event:
     )
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("ubc.peer_instruction.accessed",),
         xapi=Statement(INITIALIZED, question),

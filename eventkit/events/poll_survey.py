@@ -155,7 +155,7 @@ def submitted(view: View) -> list[Action]:
 _RESULTS_VIEWED = Statement(VIEWED, results)
 _VIEWED = Action("ViewEvent", "Viewed", shown_results, READING)
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("xblock.poll.submitted",),
         xapi=Statement(ANSWERED, poll, result=vote),

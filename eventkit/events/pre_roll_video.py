@@ -117,7 +117,7 @@ _PAUSED = _media("Paused")
 _ENDED = _media("Ended")
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.video.bumper.loaded",),
         xapi=_watched(INITIALIZED, None),

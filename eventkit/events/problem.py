@@ -235,7 +235,7 @@ def saved_answers(view: View) -> Json:
 _REFUSED = "Caliper: a refusal; nothing was {}."
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("problem_check", "save_problem_check"),
         xapi=OneOf((FROM_SERVER, FROM_BROWSER), problem_check),

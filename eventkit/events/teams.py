@@ -177,7 +177,7 @@ def _moved(names: tuple[str, ...], verb: Verb, action: str, *, status: str, fiel
     )
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("edx.team.created",),
         xapi=Statement(CREATED, team),

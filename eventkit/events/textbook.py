@@ -311,7 +311,7 @@ _PAGE_TURNED = Statement(
     EXPERIENCED, partial(page, field="new"), extensions=turned, activities=in_book
 )
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     *_VIEWER,
     Event(
         ("book",),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from eventkit.events._caliper import GENERAL, MEDIA, course_part, digits, duration, entity, extended
+from eventkit.events._caliper import GENERAL, MEDIA, course_part, duration, entity, extended
+from eventkit.events._caliper import position as written_position
 from eventkit.events._iris import (
     ACTION,
     CAPTION_KIND,
@@ -213,13 +214,13 @@ def left(view: View) -> Json | None:
 
 
 def _location(video: str, seconds: float | None, extensions: Json | None = None) -> Json | None:
-    time = duration(seconds)
-    if seconds is None or time is None:
+    written = written_position(seconds)
+    if written is None:
         return None
     made: Json = {
-        "id": f"{video}#t={digits(seconds)}",
+        "id": f"{video}#t={written[0]}",
         "type": "MediaLocation",
-        "currentTime": time,
+        "currentTime": written[1],
         "isPartOf": video,
     }
     return extended(made, extensions)
@@ -270,7 +271,7 @@ _STARTED = Action("MediaEvent", "Started", media, MEDIA, target=location)
 _RESUMED = Action("MediaEvent", "Resumed", media, MEDIA, target=location)
 
 
-EVENTS = (
+EVENTS: tuple[Event, ...] = (
     Event(
         ("load_video", "edx.video.loaded"),
         xapi=Statement(INITIALIZED, video, extensions=player),

@@ -1,0 +1,1 @@
+"""Dialect ``standard``: what rows say, made into the documents of each protocol."""
