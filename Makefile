@@ -3,22 +3,28 @@
 #   make demo    see the whole path work on this machine
 #   make test    lint, type checks and all tests
 #   make bench   measure everything, side by side with the peers
+#   make wheel   build the package with its hot path compiled
 #
 # A Python of your choice: make demo PYTHON=/path/to/python3.12 (then `make clean` first, if it ran before).
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
+COMPILED_PYTHON := ../$(BIN)/python
+# What has no part in translating is tested once.
+NOT_COMPILED := contrib faults lrs runners typing
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench bench-quick guard clean
+.PHONY: help demo test test-compiled lint format bench bench-quick guard wheel clean
 
 help:
 	@echo 'make demo     see the whole path work on this machine'
 	@echo 'make test     lint, type checks and all tests'
 	@echo 'make lint     lint and type checks only'
+	@echo 'make test-compiled   the tests of translation, with the hot path compiled'
+	@echo 'make wheel    build a wheel with the hot path compiled, into dist/'
 	@echo 'make format   format the code'
 	@echo 'make bench    measure everything beside the peers, half an hour; bench-quick: a few minutes'
 	@echo 'make guard    see whether translating has come to cost more'
@@ -29,6 +35,24 @@ demo: $(VENV)/.installed
 
 test: lint $(VENV)/.lrs-installed
 	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory test-compiled
+
+# The same tests once more, of what events pass through, where the compiled modules do it. They are
+# compiled in a copy, for beside the sources they would hide them.
+test-compiled: .compiled/.built
+	cd .compiled && $(COMPILED_PYTHON) -c 'import eventkit.source as s; assert s.__file__.endswith(".so")'
+	cd .compiled && $(COMPILED_PYTHON) -m pytest $(addprefix --ignore=tests/,$(NOT_COMPILED))
+
+.compiled/.built: $(VENV)/.test-installed $(shell find eventkit tests -name '*.py' -o -name '*.json') setup.py
+	@echo 'Compiling the hot path; this takes a minute'
+	@rm -rf .compiled && mkdir .compiled
+	@cp -R benchmarks docs eventkit examples tests *.cfg *.md *.py *.toml LICENSE Makefile .compiled/
+	@cd .compiled && EVENTKIT_COMPILE=1 $(COMPILED_PYTHON) setup.py --quiet build_ext --inplace
+	@rm -rf .compiled/build
+	@touch $@
+
+wheel: $(VENV)/.created
+	EVENTKIT_COMPILE=1 $(PIP) wheel --no-deps --wheel-dir dist .
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check
@@ -59,7 +83,7 @@ guard: $(VENV)/.installed
 	@$(BIN)/python benchmarks/guard.py
 
 clean:
-	rm -rf $(VENV) .venv-lrs .venv-bench .venv-bench-erb .venv-bench-ralph .bench build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .compiled .venv-lrs .venv-bench .venv-bench-erb .venv-bench-ralph .bench build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first Python that is new enough, unless PYTHON says which.

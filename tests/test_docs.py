@@ -278,7 +278,9 @@ def test_an_event_is_a_row_and_a_golden_case(tmp_path: Path) -> None:
     page = {word: block for block in blocks(ADD_AN_EVENT) for word in block.words}
     shutil.copytree(ROOT / "eventkit", tmp_path / "eventkit")
     module = tmp_path / "eventkit" / "events" / f"{page['row'].words['row']}.py"
-    head, start, rest = module.read_text(encoding="utf-8").partition("EVENTS = (\n")
+    head, start, rest = module.read_text(encoding="utf-8").partition(
+        "EVENTS: tuple[Event, ...] = (\n"
+    )
     module.write_text(f"{head}{start}{page['row'].text.rstrip()},\n{rest}", encoding="utf-8")
     case = tmp_path / page["case"].words["case"]
     case.write_text(page["case"].text, encoding="utf-8")

@@ -341,7 +341,8 @@ class TestReading:
 
 def loaded_anew():
     """Load the module once more, as a process would that has what is installed now."""
-    spec = importlib.util.spec_from_file_location("eventkit_json_anew", both.__file__)
+    source = Path(both.__file__).parent / "_json.py"  # also where it was compiled
+    spec = importlib.util.spec_from_file_location("eventkit_json_anew", source)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

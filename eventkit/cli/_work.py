@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
@@ -195,7 +196,8 @@ def _spread(paths: Sequence[str], options: TranslatorOptions, workers: int) -> I
         try:
             for task in _tasks(paths, workers):
                 path = task.path if isinstance(task, _Part) else ""
-                waiting.append((path, pool.submit(_work, task)))
+                with _uninterrupted():
+                    waiting.append((path, pool.submit(_work, task)))
                 if len(waiting) > 2 * workers:
                     yield numbering.of(*waiting.popleft())
             while waiting:
@@ -207,6 +209,20 @@ def _spread(paths: Sequence[str], options: TranslatorOptions, workers: int) -> I
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """
+    Put off Ctrl-C while processes may be started, and in these until they are ready.
+
+    The terminal sends it to all of them, and one that is only beginning would complain.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Numbering:
@@ -234,6 +250,7 @@ def _prepare(options: TranslatorOptions, folder: str) -> None:
     """Make a worker process ready."""
     global _translator, _folder  # noqa: PLW0603 - a pool hands nothing else from initializer to task
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _translator = options.build()
     _folder = folder
 
