@@ -12,12 +12,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtualenv
 COMPILED_PYTHON := ../$(BIN)/python
 # What has no part in translating is tested once.
-NOT_COMPILED := contrib faults lrs runners typing
+COMPILED_TESTS := \
+	properties/test_translation.py test_batch.py test_caliper.py test_erb.py test_events_people.py \
+	test_events_xblocks.py test_golden.py test_ids.py test_json.py test_jsonable.py test_navigation.py \
+	test_parsing.py test_plugins.py test_shortcuts.py test_source.py test_writing.py test_xapi.py
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-compiled lint format bench bench-quick guard wheel clean
+.PHONY: help demo test test-plain test-compiled lint format bench bench-quick guard wheel clean
 
 help:
 	@echo 'make demo     see the whole path work on this machine'
@@ -34,14 +37,16 @@ demo: $(VENV)/.installed
 	@$(BIN)/eventkit demo
 
 test: lint $(VENV)/.lrs-installed
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-plain test-compiled
+
+test-plain:
 	$(BIN)/python -m pytest
-	@$(MAKE) --no-print-directory test-compiled
 
 # The same tests once more, of what events pass through, where the compiled modules do it. They are
 # compiled in a copy, for beside the sources they would hide them.
 test-compiled: .compiled/.built
 	cd .compiled && $(COMPILED_PYTHON) -c 'import eventkit.source as s; assert s.__file__.endswith(".so")'
-	cd .compiled && $(COMPILED_PYTHON) -m pytest $(addprefix --ignore=tests/,$(NOT_COMPILED))
+	cd .compiled && EVENTKIT_TEST_DATA="$${EVENTKIT_TEST_DATA:-../../shared/data}" $(COMPILED_PYTHON) -m pytest $(addprefix tests/,$(COMPILED_TESTS))
 
 .compiled/.built: $(VENV)/.test-installed $(shell find eventkit tests -name '*.py' -o -name '*.json') setup.py
 	@echo 'Compiling the hot path; this takes a minute'

@@ -50,9 +50,13 @@ def main() -> None:
         # pip is only asking what it has to install before it builds.
         setup(setup_requires=[COMPILER])
         return
-    options = ["--config-file=", "--ignore-missing-imports", "--no-incremental"]
+    options = ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent"]
     setup(
-        ext_modules=mypycify([*options, *modules()], opt_level="3", group_name="eventkit"),
+        ext_modules=mypycify(
+            [*options, *modules()],
+            opt_level=os.environ.get("MYPYC_OPT_LEVEL", "3"),
+            group_name="eventkit",
+        ),
     )
 
 

@@ -10,8 +10,17 @@ from typing import Any, Self
 
 from benchmarks.install import ENVIRONMENTS, ROOT
 
-FAST = "orjson,jsonschema_rs,msgspec"
+FAST = "orjson,jsonschema_rs,msgspec,uuid_utils"
 """What a candidate without extras must not find."""
+
+
+# What is installed comes before what lies here.
+_START = f"""
+import sys
+sys.path.append({str(ROOT)!r})
+from benchmarks.worker import main
+main()
+"""
 
 
 class CandidateFailed(Exception):
@@ -38,10 +47,7 @@ class Candidate:
         python = ENVIRONMENTS[environment].python
         self.name = module
         self._process = subprocess.Popen(
-            [
-                *(python, "-m", "benchmarks.worker", module),
-                *(f"--core={core}", f"--without={without}"),
-            ],
+            [python, "-P", "-c", _START, module, f"--core={core}", f"--without={without}"],
             cwd=ROOT,
             env=os.environ | {"PYTHONHASHSEED": "0"},
             stdin=subprocess.PIPE,

@@ -66,7 +66,7 @@ def ratio(sections: Sections, case: str, to: str) -> Figure:
 
 def floor(case: str, dialect: str = "orjson") -> str:
     """Give the name of the floor beneath a case."""
-    mix = case.removesuffix(" stdlib-only").split()[-1]
+    mix = case.split()[4] if case.startswith("ours") else case.rsplit(maxsplit=1)[-1]
     return f"floor line {dialect} {mix}"
 
 

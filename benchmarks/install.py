@@ -1,14 +1,16 @@
 """
 Install what is measured, each candidate in an environment of its own.
 
-    python -m benchmarks.install [eventkit] [erb] [ralph]
+    python -m benchmarks.install [eventkit] [compiled] [erb] [ralph]
 
-What is installed already stays. The folders are ``.venv-bench``, ``.venv-bench-erb`` and
-``.venv-bench-ralph`` in the root of the project.
+What is installed already stays. The folders are ``.venv-bench``, ``.venv-bench-compiled``,
+``.venv-bench-erb`` and ``.venv-bench-ralph`` in the root of the project.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import subprocess
 import sys
 import venv
@@ -25,6 +27,8 @@ class Environment:
     folder: Path
     requirements: tuple[str, ...]
     check: str
+    is_compiled: bool = False
+    """Whether eventkit's own sources are compiled into it, as they are now."""
 
     @property
     def python(self) -> Path:
@@ -36,17 +40,32 @@ class Environment:
         """The file that tells that the environment is complete."""
         return self.folder / "installed.txt"
 
+    def describe(self) -> str:
+        """Say what is in it."""
+        lines = [*self.requirements]
+        if self.is_compiled:
+            digest = hashlib.sha256()
+            for path in [ROOT / "setup.py", *sorted((ROOT / "eventkit").rglob("*.py"))]:
+                digest.update(path.read_bytes())
+            lines.append(digest.hexdigest())
+        return "\n".join(lines)
+
     def is_complete(self) -> bool:
         """Tell whether this very environment is there."""
-        wanted = "\n".join(self.requirements)
-        return self.mark.is_file() and self.mark.read_text(encoding="utf-8") == wanted
+        return self.mark.is_file() and self.mark.read_text(encoding="utf-8") == self.describe()
 
 
 ENVIRONMENTS = {
     "eventkit": Environment(
         ROOT / ".venv-bench",
-        (f"--editable={ROOT}", "orjson>=3.10", "jsonschema-rs>=0.36", "matplotlib>=3.9,<4"),
-        "import eventkit, orjson, matplotlib",
+        (f"--editable={ROOT}[fast]", "matplotlib>=3.9,<4"),
+        "import eventkit, msgspec, orjson, uuid_utils, matplotlib",
+    ),
+    "compiled": Environment(
+        ROOT / ".venv-bench-compiled",
+        (f"{ROOT}[fast]",),
+        "import eventkit.source as it; assert it.__file__.endswith('.so')",
+        is_compiled=True,
     ),
     "erb": Environment(
         ROOT / ".venv-bench-erb",
@@ -69,10 +88,11 @@ def install(environment: Environment) -> None:
     venv.create(environment.folder, clear=True, with_pip=True)
     python = str(environment.python)
     pip = [python, "-m", "pip", "--disable-pip-version-check", "-qq"]
-    subprocess.run([*pip, "install", *environment.requirements], check=True)
+    variables = os.environ | {"EVENTKIT_COMPILE": str(int(environment.is_compiled))}
+    subprocess.run([*pip, "install", *environment.requirements], check=True, env=variables)
     subprocess.run([python, "-c", environment.check], check=True, cwd=environment.folder)
     # Last: an environment that is half done must not pass for a whole one.
-    environment.mark.write_text("\n".join(environment.requirements), encoding="utf-8")
+    environment.mark.write_text(environment.describe(), encoding="utf-8")
 
 
 def main(names: list[str]) -> None:

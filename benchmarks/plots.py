@@ -79,13 +79,14 @@ def _translation(figure: Any, sections: Sections) -> None:
         mix = "translated" if protocol == "xapi" else "translated_caliper"
         cases = {
             "orjson floor": f"floor line orjson {mix}",
+            "eventkit, compiled": f"ours line {protocol} standard {mix} compiled",
             "eventkit": f"ours line {protocol} standard {mix}",
             "eventkit, stdlib": f"ours line {protocol} standard {mix} stdlib-only",
             "eventkit, erb": f"ours line {protocol} erb {mix}",
             "ERB": f"erb line {protocol} command {mix}",
         }
         values = [1e6 / figures.microseconds(sections, case).median for case in cases.values()]
-        _bars(axes, list(cases), values, [_FLOOR, _OURS, _OURS, _OURS, _PEER])
+        _bars(axes, list(cases), values, [_FLOOR, *[_OURS] * 4, _PEER])
         title = "xAPI" if protocol == "xapi" else "Caliper"
         axes.set_title(f"{title}: lines a second on one core")
 

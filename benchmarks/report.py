@@ -46,7 +46,15 @@ _LABELS = {
 """What tables call the cases; Caliper's are derived."""
 
 
-_COMPARED = ("openedx-eventkit", "edx-event-routing-backends", "ralph-malph", "orjson", "requests")
+_COMPARED = (
+    "openedx-eventkit",
+    "edx-event-routing-backends",
+    "ralph-malph",
+    "msgspec",
+    "orjson",
+    "uuid_utils",
+    "requests",
+)
 
 
 def label(case: str) -> str:
@@ -54,6 +62,8 @@ def label(case: str) -> str:
     if case.startswith("floor"):
         return f"floor: {case.split()[2]} reads and writes the line"
     plain = case.replace(" caliper ", " xapi ").replace("translated_caliper", "translated")
+    if plain.endswith(" compiled"):
+        return f"{_LABELS[plain.removesuffix(' compiled')]}, compiled"
     return _LABELS[plain]
 
 
@@ -116,12 +126,16 @@ def _of(protocol: str, kind: str) -> list[str]:
     """List the cases of a table."""
     mix = "translated" if protocol == "xapi" else "translated_caliper"
     if kind == "event":
-        ours = [f"ours event {protocol} {dialect} {mix}" for dialect in ("standard", "erb")]
+        ours = [
+            f"ours event {protocol} {dialect} {mix}{way}"
+            for dialect in ("standard", "erb")
+            for way in (" compiled", "")
+        ]
         return [*ours, f"erb event {protocol} bare {mix}"]
     ours = [
-        f"ours line {protocol} {dialect} {mix}{without}"
+        f"ours line {protocol} {dialect} {mix}{way}"
         for dialect in ("standard", "erb")
-        for without in ("", " stdlib-only")
+        for way in (" compiled", "", " stdlib-only")
     ]
     peers = [f"erb line {protocol} {way} {mix}" for way in ("command", "bare")]
     floors = [f"floor line {json} {mix}" for json in ("orjson", "stdlib")]
@@ -129,13 +143,17 @@ def _of(protocol: str, kind: str) -> list[str]:
 
 
 def _mixed(sections: Sections) -> str:
-    cases = [f"{who} mixed" for who in ("ours line xapi standard", "erb line xapi command")]
+    ours = [f"ours line xapi standard mixed{way}" for way in (" compiled", "")]
+    peer = "erb line xapi command mixed"
     floors = ["floor line orjson mixed", "floor line stdlib mixed"]
-    return _translation([*cases, *floors], cases[1])(sections)
+    return _translation([*ours, peer, *floors], peer)(sections)
 
 
 def _ralph(sections: Sections) -> str:
-    cases = ["ours line xapi standard ralph", "ours line xapi erb ralph"]
+    cases = [
+        f"ours line xapi {what}"
+        for what in ("standard ralph compiled", "standard ralph", "erb ralph")
+    ]
     cases += ["erb line xapi command ralph", "ralph line xapi ralph", "floor line orjson ralph"]
     return _translation(cases, "ralph line xapi ralph")(sections)
 

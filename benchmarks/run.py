@@ -44,12 +44,14 @@ _PACKAGES = (
     "edx-event-routing-backends",
     "event-tracking",
     "jsonschema-rs",
+    "msgspec",
     "openedx-eventkit",
     "orjson",
     "pydantic",
     "ralph-malph",
     "requests",
     "tincan",
+    "uuid_utils",
 )
 
 
@@ -75,7 +77,12 @@ def machine() -> dict[str, Any]:
 def versions() -> dict[str, Any]:
     """Say what is compared: Python and packages of each environment."""
     found = {}
-    for name, module in (("eventkit", "ours"), ("erb", "erb"), ("ralph", "ralph")):
+    for name, module in (
+        ("eventkit", "ours"),
+        ("compiled", "ours"),
+        ("erb", "erb"),
+        ("ralph", "ralph"),
+    ):
         with Candidate(module, name) as candidate:
             about = candidate.ask("about")
         about["packages"] = {

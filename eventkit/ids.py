@@ -26,11 +26,13 @@ from hashlib import sha1
 from types import ModuleType
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-_quick: ModuleType | None
+_quick: ModuleType | None = None
 try:
-    import uuid_utils as _quick
+    import uuid_utils
 except ImportError:
-    _quick = None
+    pass
+else:
+    _quick = uuid_utils
 
 NAMESPACE = uuid5(NAMESPACE_URL, "urn:openedx:eventkit")
 """``f64282e4-8709-58ea-900d-14cf73991181``"""
