@@ -3,7 +3,7 @@ Compile the hot path, if asked to; everything else about the package is in setup
 
     EVENTKIT_COMPILE=1 pip install .
 
-The result does the same, in less time (docs/decisions/0006-compiled-build.md).
+The result does the same, in less time (docs/decisions/0007-compiled-build.md).
 """
 
 import os

@@ -38,6 +38,7 @@ class Costs:
     drain: float
     line: float
     line_caliper: float
+    line_compiled: float
     size: float
     """Bytes of a document."""
     accepted: float
@@ -73,6 +74,9 @@ def costs(sections: Sections) -> Costs:
         accept=figures.Figure.of([1e6 * run["cpu"] / run["events"] for run in stored]).median,
         drain=of("eventkit durable 100"),
         line=figures.microseconds(sections, "ours line xapi standard mixed").median,
+        line_compiled=figures.microseconds(
+            sections, "ours line xapi standard mixed compiled"
+        ).median,
         line_caliper=figures.microseconds(sections, "ours line caliper standard mixed").median,
         size=first["bytes"] / first["documents"],
         accepted=figures.rates(stored, "events").median,
@@ -99,6 +103,7 @@ def stages(sections: Sections) -> str:
         ("durable: accept it into the store, 500 at a time", cost.accept),
         ("durable: read, post and settle it, 100 in a request", cost.drain),
         ("a line of a log to xAPI, whole logs", cost.line),
+        ("the same, compiled", cost.line_compiled),
         ("a line of a log to Caliper, whole logs", cost.line_caliper),
     ]
     lines = [f"| stage (measured) | {MICRO} of a core |", "| --- | ---: |"]
@@ -120,6 +125,7 @@ def per_core(sections: Sections) -> str:
         ("in real time, buffered, one consumer", cost.buffered),
         ("in real time, durable, one consumer", cost.durable),
         ("old logs to xAPI", cost.line),
+        ("the same, compiled", cost.line_compiled),
         ("old logs to Caliper", cost.line_caliper),
     ):
         lines.append(
