@@ -17,11 +17,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-# Both parsers give up where nesting fills the stack, but not at the very same depth.
-_DEPTH = 700
-
-LONG = 2 * _DEPTH
-"""Bytes from which on JSON can be nested too deeply: whatever opens must be closed."""
+from eventkit.typing import Json
 
 # Integers that took other parsers, and older ones, some bits.
 _INTEGERS = b"[18446744073709551616,-9223372036854775809,123456789012345678901234567890]"
@@ -81,11 +77,12 @@ def loads(text: str) -> Any:
     return _decoder.decode(text) if value is None else value
 
 
-def _dumps(document: object) -> bytes:
+def _dumps(document: object, *, is_checked: bool = True) -> bytes:  # noqa: ARG001 - as `dumps`
     """
     Write JSON on one line, in UTF-8.
 
-    Half a surrogate pair, which UTF-8 cannot carry, is escaped.
+    Half a surrogate pair, which UTF-8 cannot carry, is escaped. A document that need not be
+    *checked* has neither nulls nor what is no number.
 
     Raises:
         ValueError, TypeError, RecursionError: it is not JSON, or holds itself.
@@ -107,16 +104,9 @@ def _without_zeros(token: re.Match[str]) -> str:
     return f"{sign}{first}.{rest}e-{exponent}" if rest else f"{sign}{first}e-{exponent}"
 
 
-def is_deep(data: bytes | str) -> bool:
-    """Tell whether *data* may be nested so deeply that the parsers disagree."""
-    if isinstance(data, str):
-        return data.count("[") + data.count("{") > _DEPTH
-    return data.count(b"[") + data.count(b"{") > _DEPTH
-
-
 def try_loads(data: bytes | str) -> Any:
     """Read JSON; None where the standard library has to say what it is."""
-    if quick_loads is None or (len(data) >= LONG and is_deep(data)):
+    if quick_loads is None:
         return None
     try:
         return quick_loads(data)
@@ -124,22 +114,38 @@ def try_loads(data: bytes | str) -> Any:
         return None
 
 
+def try_event(line: bytes) -> Json | None:
+    """Read the event that is all of a line, with a name; None where one has to look closer."""
+    if quick_loads is None:
+        return None
+    if not line.startswith(b"{"):
+        start = line.find(b"{")
+        if start < 0 or not line[:start].isascii():
+            return None
+        line = line[start:]
+    try:
+        event: Json = quick_loads(line)
+    except (ValueError, RecursionError):
+        return None
+    # What begins with a brace is an object.
+    return event if isinstance(event.get("name") or event.get("event_type"), str) else None
+
+
 def _quick_dumps(write: Callable[[object, None, int], bytes], options: int) -> Callable[..., bytes]:
-    def dumps(document: object) -> bytes:
+    def dumps(document: object, *, is_checked: bool = True) -> bytes:
         try:
             data = write(document, None, options)
         except TypeError:
             return _dumps(document)
-        return data if data.rfind(_NULL) < 0 else _dumps(document)
+        return _dumps(document) if is_checked and data.rfind(_NULL) >= 0 else data
 
-    dumps.__doc__ = _dumps.__doc__
     return dumps
 
 
 quick_loads: Callable[[bytes | str], Any] | None = None
-"""msgspec, for what is not `is_deep`; what it refuses the standard library has to judge."""
+"""msgspec; what it refuses the standard library has to judge."""
 
-dumps: Callable[[object], bytes] = _dumps
+dumps: Callable[..., bytes] = _dumps
 
 try:
     import msgspec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventkit._json import LONG, decode_first, is_deep, quick_loads
+from eventkit._json import decode_first, try_event
 from eventkit.exceptions import EventParseError
 from eventkit.typing import Json
 
@@ -25,7 +25,7 @@ def parse_line(line: str | bytes) -> Json:
             no event).
     """
     if isinstance(line, bytes):
-        event = _parse_at_once(line)
+        event = try_event(line) if len(line) <= MAX_LINE else None
         if event is not None:
             return event
         try:
@@ -40,25 +40,6 @@ def parse_line(line: str | bytes) -> Json:
     if not _is_named(event):
         raise EventParseError("no_name", "the object has neither name nor event_type")
     return event
-
-
-def _parse_at_once(line: bytes) -> Json | None:
-    """Give the event where it ends the line and leaves no doubt; None where one has to look."""
-    if quick_loads is None:
-        return None
-    if not line.startswith(b"{"):
-        start = line.find(b"{")
-        if start < 0 or not line[:start].isascii():
-            return None
-        line = line[start:]
-    if len(line) >= LONG and (len(line) > MAX_LINE or is_deep(line)):
-        return None
-    try:
-        event: Json = quick_loads(line)
-    except (ValueError, RecursionError):
-        return None
-    # What begins with a brace is an object.
-    return event if isinstance(event.get("name") or event.get("event_type"), str) else None
 
 
 def _is_named(event: Json) -> bool:

@@ -20,7 +20,6 @@ from eventkit import (
     HMACIdentity,
     XAPITranslator,
     parse_line,
-    parsing,
 )
 from eventkit import _json as both
 from eventkit.testing import golden_cases
@@ -260,7 +259,7 @@ def parsed(line):
 
 def parsed_slowly(line):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parsing, "quick_loads", None)
+        patch.setattr(both, "quick_loads", None)
         return parsed(line)
 
 
@@ -332,7 +331,6 @@ class TestReading:
             return [write(document) for made in found for document in made["documents"]]
 
         quick = run(both.dumps)
-        monkeypatch.setattr(parsing, "quick_loads", None)
         monkeypatch.setattr(both, "quick_loads", None)
 
         assert len(quick) > 200

@@ -174,6 +174,8 @@ def catalogue() -> Catalogue:
 
 
 CATALOGUE = Catalogue(
-    replace(row, family=family) for family, rows in FAMILIES.items() for row in rows
+    replace(row, family=family, is_checked=False)
+    for family, rows in FAMILIES.items()
+    for row in rows
 )
 """The events of this package."""

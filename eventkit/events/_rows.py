@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeAlias
 
 from eventkit.events._iris import Verb
+from eventkit.events._one_of import OneOf
 from eventkit.events._view import View
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json
+
+__all__ = ["Action", "Child", "Event", "OneOf", "Shape", "Statement", "Who"]
 
 Shape = Callable[[View], Json | None]
 """
@@ -19,15 +22,23 @@ A shape raises `eventkit.TranslationError` (most easily through `View.lacks`) wh
 what the document cannot do without.
 """
 
-
-Meaning = TypeVar("Meaning")
-Choice = TypeVar("Choice")
-
 Who = Callable[[View], int | str | None]
 """Finds a user: an id (int) or a username (str); None when there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots, which the compiler does not know; it makes them of its own, and leaves nothing that
+# `pickle` could look into.
+
+
+_Again: TypeAlias = tuple[type, tuple[Any, ...]]
+
+
+def _again(row: Statement | Action | Event) -> _Again:
+    """Say how to make a row again."""
+    return (type(row), tuple(getattr(row, each.name) for each in fields(row) if each.init))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Child:
     """One more statement of the same event, below the first: a question of a problem, say."""
 
@@ -37,7 +48,7 @@ class Child:
     result: Json | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Statement:
     """
     What an event becomes in xAPI.
@@ -61,8 +72,11 @@ class Statement:
     instructor: Who | None = None
     """Who did it to the learner; left out when it is nobody, or the learner."""
 
+    def __reduce__(self) -> _Again:
+        return _again(self)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Action:
     """
     What an event becomes in Caliper.
@@ -100,22 +114,11 @@ class Action:
         words = f'"type":"{self.type}","profile":"{self.profile}","action":"{self.action}"'
         object.__setattr__(self, "text", words.encode())
 
-
-@dataclass(frozen=True, slots=True)
-class OneOf(Generic[Meaning, Choice]):
-    """
-    What an event becomes when that depends on what it holds.
-
-    *among* lists everything that it can become; *pick* decides, or raises
-    `eventkit.UnsupportedEvent` (see `View.skipped`) when it is nothing after all. For xAPI it gives
-    one statement, for Caliper any number of actions.
-    """
-
-    among: tuple[Meaning, ...]
-    pick: Callable[[View], Choice]
+    def __reduce__(self) -> _Again:
+        return _again(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Event:
     """
     One kind of event: a row.
@@ -131,6 +134,14 @@ class Event:
     reason: str = ""
     family: str = ""
     """The module that the row stands in; filled in by the catalogue when empty."""
+    is_checked: bool = True
+    """
+    Whether what it makes is looked through for what JSON cannot hold. Rows of eventkit itself make
+    no such thing, which its tests look after.
+    """
+
+    def __reduce__(self) -> _Again:
+        return _again(self)
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from eventkit.events._site import Site, encode_iri
+from eventkit.events._site import Course, Site, encode_iri
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.source import (
     Source,
@@ -38,7 +38,7 @@ EXACT = 1e12
 class View(Source):
     """A `Source` with the site's IRIs and the readers that shapes are made of."""
 
-    __slots__ = ("course_id", "data", "payload", "site")
+    __slots__ = ("_course", "course_id", "data", "payload", "site")
 
     # Rows ask for these many times over, so they are found once and stand ready.
     payload: Any
@@ -63,6 +63,7 @@ class View(Source):
         self.payload = payload
         course = context.get("course_id")
         self.course_id = (course.strip() if isinstance(course, str) else "") or self._find_course()
+        self._course: Course | None = None
 
     def lacks(self, reason: str, field: str = "") -> TranslationError:
         """Make the error to raise when the event lacks what the document cannot do without."""
@@ -127,12 +128,17 @@ class View(Source):
             return str(value)
         return ""
 
+    def course(self) -> Course | None:
+        """Give the course that the event belongs to; None when it belongs to none."""
+        if self._course is None and self.course_id:
+            self._course = self.site.course(self.course_id)
+        return self._course
+
     def course_iri(self) -> str:
         """Give the IRI of the course that the event belongs to; drop the event without one."""
-        course_id = self.course_id
-        if not course_id:
+        course = self.course()
+        if course is None:
             raise self.lacks("no_course", "context.course_id")
-        course = self.site.courses.get(course_id) or self.site.course(course_id)
         return course.iri
 
     def course_page(self, path: str) -> str:
@@ -227,7 +233,8 @@ class View(Source):
 
     def course_name(self) -> str:
         """Give the display name of the course; ``""`` when it has none."""
-        return self.site.course(self.course_id).name
+        course = self.course()
+        return course.name if course else ""
 
     def number(self, field: str) -> int | float | None:
         """Give the payload's *field* as a finite number; numbers in text count."""

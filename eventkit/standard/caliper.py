@@ -55,21 +55,25 @@ class Events:
 
     def make(self, row: Event, view: View, *, is_written: bool) -> list[Any]:
         """Make the events of an event that *row* has a translation of: objects, or JSON."""
-        name, caliper = row.names[0], row.caliper
+        caliper = row.caliper
         if isinstance(caliper, Action):
-            return [self._event(name, caliper, view, is_written=is_written)]
+            stamp = view.stamp() or view.stamped()
+            return [self._event(row, caliper, view, stamp, is_written=is_written)]
         if caliper is None:  # pragma: no cover - the caller has looked
             return []
-        return [self._event(name, plan, view, is_written=is_written) for plan in caliper.pick(view)]
-
-    def _event(self, name: str, plan: Action, view: View, *, is_written: bool) -> Any:
+        plans = caliper.pick(view)
         stamp = view.stamp() or view.stamped()
+        return [self._event(row, plan, view, stamp, is_written=is_written) for plan in plans]
+
+    def _event(self, row: Event, plan: Action, view: View, stamp: str, *, is_written: bool) -> Any:
         actor = self._actor(plan, view)
         target = plan.object(view)
         if not target:
             raise view.lacks("no_object", "object")
         payload = view.digest_at(stamp)
-        own_id = stamped_id("caliper", name, actor.id, stamp, target["id"], plan.key, payload)
+        own_id = stamped_id(
+            "caliper", row.names[0], actor.id, stamp, target["id"], plan.key, payload
+        )
         own: Json = {"object": target}
         key = view.session()
         session = view.site.session(key) if key else None
@@ -82,9 +86,11 @@ class Events:
         more = plan.extensions(view) if plan.extensions else None
         if more:
             more = filled(more)
-        course = view.site.course(view.course_id) if view.course_id else None
+        course = view.course()
         if is_written:
-            return self._write(view, own_id, plan, stamp, course, session, actor, own, more)
+            return self._write(
+                view, own_id, plan, stamp, course, session, actor, own, more, row.is_checked
+            )
         return self._made(own_id, plan, stamp, course, session, actor, own, more)
 
     def _made(  # noqa: PLR0917 - the parts of an event, in its order
@@ -127,12 +133,13 @@ class Events:
         actor: Actor,
         own: Json,
         more: Json | None,
+        is_checked: bool,  # noqa: FBT001 - as above
     ) -> bytes:
         """Write the event that `_made` makes; what many have in common was written before."""
         if more:
             own["extensions"] = {TRANSFORMER_VERSION: self._version} | more
         try:
-            text = dumps(own)
+            text = dumps(own, is_checked=is_checked)
         except NOT_JSON:
             raise view.lacks("not_serialisable") from None
         return b"".join(

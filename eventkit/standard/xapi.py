@@ -85,8 +85,7 @@ class Statements:
         if user is None:
             raise view.lacks("no_actor")
         agent = self._agent(user, view)
-        is_needed = view.course_id and (plan.in_course or plan.children)
-        course = view.site.course(view.course_id) if is_needed else None
+        course = view.course() if plan.in_course or plan.children else None
         parent = course if plan.in_course else None
         extensions = self._extensions(plan, view)
         context: Json = {"extensions": extensions}
@@ -116,6 +115,7 @@ class Statements:
                 parent,
                 stamp,
                 is_written=is_written,
+                is_checked=row.is_checked,
             )
         ]
         if plan.children is None:
@@ -139,6 +139,7 @@ class Statements:
                     None,
                     stamp,
                     is_written=is_written,
+                    is_checked=row.is_checked,
                 )
             )
         return made
@@ -221,6 +222,7 @@ def _statement(  # noqa: PLR0917 - the parts of a statement, in its order
     stamp: str,
     *,
     is_written: bool,
+    is_checked: bool,
 ) -> Any:
     """
     Make a statement, as an object, or as JSON: then what many have in common was written before.
@@ -233,7 +235,7 @@ def _statement(  # noqa: PLR0917 - the parts of a statement, in its order
             own["result"] = result
         own["context"] = context
         try:
-            text = dumps(own)
+            text = dumps(own, is_checked=is_checked)
         except NOT_JSON:
             raise view.lacks("not_serialisable") from None
         return b"".join(
