@@ -111,7 +111,7 @@ def digits(value: float) -> str:
             rest = nearest % 1000
             if not rest:
                 return str(nearest // 1000)
-            return f"{nearest // 1000}.{rest:03d}".rstrip("0")
+            return f"{nearest // 1000}.{str(1000 + rest)[1:]}".rstrip("0")
     text = f"{value:.3f}"
     return text.rstrip("0").rstrip(".") if text.endswith("0") else text
 

@@ -344,6 +344,13 @@ def filled(members: Json) -> Json:
     return {key: value for key, value in members.items() if value is not None}
 
 
+def add_filled(members: Json, more: Json) -> None:
+    """Add to *members* those of *more* that have a value."""
+    for key, value in more.items():
+        if value is not None:
+            members[key] = value
+
+
 def copied(value: Any) -> Any:
     """Copy what documents are made of, for a second one to hold."""
     if isinstance(value, dict):

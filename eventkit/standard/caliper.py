@@ -10,7 +10,7 @@ from eventkit.events._caliper import CONTEXT
 from eventkit.events._iris import TRANSFORMER_VERSION
 from eventkit.events._rows import Action, Event
 from eventkit.events._site import Course, Session
-from eventkit.events._view import View, filled
+from eventkit.events._view import View, add_filled
 from eventkit.ids import stamped_id
 from eventkit.typing import Json
 
@@ -84,8 +84,6 @@ class Events:
         if plan.referrer and (part := plan.referrer(view)):
             own["referrer"] = part
         more = plan.extensions(view) if plan.extensions else None
-        if more:
-            more = filled(more)
         course = view.course()
         if is_written:
             return self._write(
@@ -119,7 +117,7 @@ class Events:
             event["session"] = {"id": session.iri, "type": "Session"}
         event["actor"] = {"id": actor.id, "type": actor.type}
         event |= own
-        event["extensions"] = {TRANSFORMER_VERSION: self._version} | (more or {})
+        event["extensions"] = self._extensions(more or {})
         return event
 
     def _write(  # noqa: PLR0917 - as above
@@ -137,7 +135,7 @@ class Events:
     ) -> bytes:
         """Write the event that `_made` makes; what many have in common was written before."""
         if more:
-            own["extensions"] = {TRANSFORMER_VERSION: self._version} | more
+            own["extensions"] = self._extensions(more)
         try:
             text = dumps(own, is_checked=is_checked)
         except NOT_JSON:
@@ -158,6 +156,11 @@ class Events:
                 text[1:] if more else text[1:-1] + self._end,
             )
         )
+
+    def _extensions(self, more: Json) -> Json:
+        extensions: Json = {TRANSFORMER_VERSION: self._version}
+        add_filled(extensions, more)
+        return extensions
 
     def _actor(self, plan: Action, view: View) -> Actor:
         user: int | str | None

@@ -12,7 +12,7 @@ from eventkit._json import NOT_JSON, dumps
 from eventkit.events._iris import COURSE, ORIGINAL_BLOCK, SESSION_ID, TRANSFORMER_VERSION, Verb
 from eventkit.events._rows import Event, Statement
 from eventkit.events._site import Course
-from eventkit.events._view import View, activity, copied, filled
+from eventkit.events._view import View, activity, add_filled, copied, filled
 from eventkit.exceptions import TranslationError
 from eventkit.ids import stamped_id
 from eventkit.source import as_object
@@ -152,7 +152,7 @@ class Statements:
         if module is not None and (original := _original_block(module, view)):
             extensions[ORIGINAL_BLOCK] = original
         if plan.extensions and (more := plan.extensions(view)):
-            extensions |= filled(more)
+            add_filled(extensions, more)
         return extensions
 
     @staticmethod
