@@ -49,44 +49,42 @@ def extended(made: Json, extensions: Json | None) -> Json:
     return made
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=10_000)
 def duration(seconds: float | None) -> str | None:
     """Write seconds as an ISO 8601 duration (``PT3M15S``); None of what nobody has measured."""
     if seconds is None or not 0 <= seconds <= _LONGEST:
         return None
     if not seconds:
         return "PT0S"
-    written = digits(seconds)
-    if seconds >= _DAY or float(written) != seconds:
-        return str(duration_isoformat(timedelta(seconds=seconds)))
-    return _duration(int(seconds), written)
+    time = timedelta(seconds=seconds)
+    if time.days or not time:
+        return str(duration_isoformat(time))
+    fraction = str(1_000_000 + time.microseconds)[1:].rstrip("0")
+    return _below_a_day(time.seconds, fraction)
 
 
 def position(seconds: float | None) -> tuple[str, str] | None:
     """
     Write a position as `digits` and as `duration` do; None where that gives none.
 
-    The seconds are known to the millisecond, as `View.seconds` gives them.
+    The seconds are known to the millisecond, as `View.seconds` gives them. Positions seldom come
+    twice, so there is no use in remembering them.
     """
     if not seconds or not 0 < seconds < _DAY:
         length = duration(seconds)
         return None if seconds is None or length is None else (digits(seconds), length)
     written = digits(seconds)
-    # Positions seldom come twice, so there is no use in remembering them.
-    return written, _duration(int(seconds), written)
+    return written, _below_a_day(int(seconds), written.partition(".")[2])
 
 
-def _duration(whole: int, written: str) -> str:
-    """Write less than a day, and more than nothing: isodate's text, without its ways."""
-    if whole < 60:
-        return f"PT{written}S"
+def _below_a_day(whole: int, fraction: str) -> str:
+    """Write a duration as isodate does, without its ways."""
     minutes, rest = whole // 60, whole % 60
     text = f"PT{minutes // 60}H" if minutes >= 60 else "PT"
     if minutes % 60:
         text = f"{text}{minutes % 60}M"
-    point = written.find(".")
-    if point > 0:
-        return f"{text}{rest}{written[point:]}S"
+    if fraction:
+        return f"{text}{rest}.{fraction}S"
     return f"{text}{rest}S" if rest else text
 
 
