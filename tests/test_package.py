@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -160,3 +162,35 @@ def test_the_version_is_written_once(root: Path) -> None:
         assert importlib.metadata.version("openedx-eventkit") == version
     except importlib.metadata.PackageNotFoundError:
         pytest.skip("not installed")
+
+
+def test_what_is_compiled_is_what_every_event_passes_through(root: Path) -> None:
+    """Not what people extend, pickle, or read the help of, nor what other packages bring."""
+    build = runpy.run_path(str(root / "setup.py"), run_name="setup")
+    compiled = {Path(path).relative_to("eventkit").as_posix() for path in build["modules"]()}
+
+    assert {"_json.py", "ids.py", "source.py", "events/video.py", "standard/xapi.py"} <= compiled
+    assert all((root / "eventkit" / path).is_file() for path in compiled)
+    assert compiled.isdisjoint(
+        {"__init__.py", "_translator.py", "caliper.py", "parsing.py", "xapi.py", "identity.py"}
+    )
+
+
+def test_compiling_says_what_it_lacks(root: Path, tmp_path: Path) -> None:
+    """Asked to compile without the compiler, it does not make a plain package in silence."""
+    (tmp_path / "mypyc").mkdir()
+    (tmp_path / "mypyc" / "__init__.py").write_text("raise ImportError")
+    done = subprocess.run(
+        [sys.executable, "setup.py", "--quiet", "build"],
+        cwd=root,
+        env={**os.environ, "EVENTKIT_COMPILE": "1", "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith(
+        "EVENTKIT_COMPILE=1 needs mypy>=2.0,<3, which is not installed"
+    )
