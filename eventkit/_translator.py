@@ -58,7 +58,7 @@ class Maker(Protocol):
 
 
 class Translator:
-    """Turns events into the documents of one protocol; a subclass says how, in `_documents`."""
+    """Turns events into the documents of one protocol; a subclass says which, in `_documents`."""
 
     protocol: ProtocolName
 
