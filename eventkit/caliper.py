@@ -113,7 +113,7 @@ class CaliperTranslator(Translator):
             name = same[0]["id"]
         else:
             stamp, actor = view.stamped(), made["actor"]["id"]
-            target, payload = made["object"].get("id", ""), view.digest_at(stamp)
+            target, payload = str(made["object"].get("id", "")), view.digest_at(stamp)
             key = stamped_id("caliper", row.names[0], actor, stamp, target, "", payload)
             name = f"urn:uuid:{key}"
         return {"@context": made["@context"], "id": name, **made}

@@ -100,7 +100,7 @@ def write_case(path: str | Path, *, events: Iterable[Event] = ()) -> bool:
     path = Path(path)
     case = json.loads(path.read_text("utf-8"))
     made = {"event": case["event"], **translate_case(case["event"], events=events)}
-    if made == case:
+    if _exactly(made) == _exactly(case):
         return False
     path.write_text(json.dumps(made, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return True
@@ -120,7 +120,7 @@ def check_case(path: str | Path, *, events: Iterable[Event] = ()) -> None:
     case = json.loads(path.read_text("utf-8"))
     made = translate_case(case["event"], events=events)
     for protocol, documents in made.items():
-        if protocol not in case or case[protocol] != documents:
+        if protocol not in case or _exactly(case[protocol]) != _exactly(documents):
             raise AssertionError(
                 f"{path.name}: {protocol} is not what the case says; if it is right, write the "
                 f"case anew with eventkit.testing.write_case({str(path)!r}). "
@@ -147,6 +147,11 @@ def events_without_case(events: Iterable[Event], cases: Iterable[Path]) -> list[
             stem == name or stem.startswith(f"{name}.") for stem in stems for name in row.names
         )
     ]
+
+
+def _exactly(value: Any) -> str:
+    """Give what tells 1 from 1.0 and from true, but not one order of members from another."""
+    return json.dumps(value, sort_keys=True)
 
 
 def _new(events: Iterable[Event]) -> list[Event]:

@@ -143,11 +143,12 @@ def key_in_course(course_id: str, kind: str, name: Any) -> str:
     return f"{version}:{rest}+type@{kind}+block@{name}"
 
 
-def submitted_key(peer: Peer, referer: str) -> str | None:
+def submitted_key(peer: Peer, referer: Any) -> str | None:
     """Give the usage key of what the browser checked: from the page's URL, else the form."""
     shown = parse_qs(urlparse(referer).query).get("activate_block_id")
     if shown:
-        return shown[0]
+        key: str = shown[0]
+        return key
     data, course_id = peer.get("data"), peer.get("context.course_id")
     if data is None or course_id is None:
         return None

@@ -24,13 +24,13 @@ def _language(language: str, text: Any) -> Json:
     return {language: text}
 
 
-def _seconds(value: Any) -> float | None:
+def _seconds(value: Any) -> int | float | None:
     if value is None:
         return None
     return float(f"{float(value):.3f}")
 
 
-def _duration(seconds: float) -> str:
+def _duration(seconds: int | float) -> str:
     """Write a duration with two digits for hours, minutes and seconds (``PT03M15S``)."""
     length = timedelta(seconds=seconds)
     minutes, rest = divmod(length.total_seconds(), 60)
@@ -47,7 +47,7 @@ def _duration(seconds: float) -> str:
     return f"P{text}{digits}S"
 
 
-def _score(least: float, most: Any, raw: Any, scaled: Any) -> Json:
+def _score(least: int | float, most: Any, raw: Any, scaled: Any) -> Json:
     members = {"min": least, "max": most, "raw": raw, "scaled": scaled}
     return {key: float(value) for key, value in members.items() if value is not None}
 
@@ -190,7 +190,7 @@ def _progress(peer: Peer) -> Json:
     return {"completion": share == 1.0, "extensions": extensions({iri.PROGRESS: share * 100})}
 
 
-def _position(peer: Peer) -> float | None:
+def _position(peer: Peer) -> int | float | None:
     return _seconds(peer.get("data.current_time") or peer.get("data.currentTime"))
 
 

@@ -50,7 +50,7 @@ def extended(made: Json, extensions: Json | None) -> Json:
 
 
 @lru_cache(maxsize=10_000)
-def duration(seconds: float | None) -> str | None:
+def duration(seconds: int | float | None) -> str | None:
     """Write seconds as an ISO 8601 duration (``PT3M15S``); None of what nobody has measured."""
     if seconds is None or not 0 <= seconds <= _LONGEST:
         return None
@@ -63,7 +63,7 @@ def duration(seconds: float | None) -> str | None:
     return _below_a_day(time.seconds, fraction)
 
 
-def position(seconds: float | None) -> tuple[str, str] | None:
+def position(seconds: int | float | None) -> tuple[str, str] | None:
     """
     Write a position as `digits` and as `duration` do; None where that gives none.
 
@@ -98,7 +98,7 @@ def time_of(view: View, field: str) -> str | None:
     return milliseconds(utc(view.data.get(field)))
 
 
-def digits(value: float) -> str:
+def digits(value: int | float) -> str:
     """Write a number as part of an IRI: no exponent, at most three decimals, no trailing zeros."""
     if type(value) is int and -_MOST_DIGITS <= value <= _MOST_DIGITS:
         return str(value)
@@ -129,7 +129,7 @@ def attempt(
     block: str,
     steps: str,
     *,
-    count: float | None = None,
+    count: int | float | None = None,
     learner: int | str | None = None,
 ) -> Json:
     """
@@ -161,8 +161,8 @@ def _attempt_iri(block: str, person: str, steps: str) -> str:
 def score(
     view: View,
     of: str,
-    given: float | None,
-    most: float | None,
+    given: int | float | None,
+    most: int | float | None,
     *,
     steps: str = "/score",
     by: str = "",
@@ -230,7 +230,7 @@ def draft(view: View, block: str, *, of: Json | str) -> Json:
     )
 
 
-def search_response(view: View, place: str, *, terms: str, results: float | None) -> Json:
+def search_response(view: View, place: str, *, terms: str, results: int | float | None) -> Json:
     """Make what a search at *place* gave; its *terms* only where texts may leave."""
     person = actor(view)
     search = made_by(view, person, place, "search")

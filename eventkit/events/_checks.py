@@ -167,7 +167,7 @@ def problem_attempt(view: View, *, learner: str | None = None) -> Json:
     return attempt(view, problem_iri(view), _steps(count), count=count, learner=learner)
 
 
-def _steps(count: float | None) -> str:
+def _steps(count: int | float | None) -> str:
     """Give the end of an attempt's IRI."""
     return "/attempt" if count is None else f"/attempt/{digits(count)}"
 

@@ -47,7 +47,7 @@ def chosen(view: View, field: str) -> Json | None:
     return filled({clean(str(key)): scalar(value) for key, value in found.items()}) or None
 
 
-def points(view: View) -> tuple[float | None, float | None]:
+def points(view: View) -> tuple[int | float | None, int | float | None]:
     """Give the points and the most there could be; criteria may be about feedback only."""
     parts = objects(view.data.get("parts"))
     options = [part["option"] for part in parts if part.get("option") is not None]
@@ -56,7 +56,7 @@ def points(view: View) -> tuple[float | None, float | None]:
     return given, most
 
 
-def _sum(items: list[Any], field: str) -> float | None:
+def _sum(items: list[Any], field: str) -> int | float | None:
     found = [number(item.get(field)) if isinstance(item, Mapping) else None for item in items]
     numbers = [each for each in found if each is not None]
     return sum(numbers) if numbers and len(numbers) == len(found) else None

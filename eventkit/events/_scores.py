@@ -5,7 +5,7 @@ from __future__ import annotations
 from eventkit.typing import Json
 
 
-def score(raw: float | None, most: float | None) -> Json | None:
+def score(raw: int | float | None, most: int | float | None) -> Json | None:
     """
     Make a score of *raw* points out of *most*, leaving out what would be false or forbidden.
 
@@ -29,7 +29,7 @@ def score(raw: float | None, most: float | None) -> Json | None:
     return members
 
 
-def graded(raw: float | None, most: float | None) -> Json:
+def graded(raw: int | float | None, most: int | float | None) -> Json:
     """Make the result of graded work: its score, and success when all points were earned."""
     result: Json = {}
     if points := score(raw, most):

@@ -25,7 +25,7 @@ from eventkit.typing import Json
 # What the platform told us.
 
 
-def share(view: View, field: str) -> float:
+def share(view: View, field: str) -> int | float:
     """Give how much is done, from 0 to 1; drop the event when it does not say."""
     done = view.number(field)
     if done is None:

@@ -26,7 +26,7 @@ def course(view: View) -> Json:
     return _course(view, view.scalar("mode"))
 
 
-def _course(view: View, mode: str | float | None) -> Json:
+def _course(view: View, mode: str | int | float | None) -> Json:
     return activity(view.course_iri(), COURSE, name=view.course_name(), extensions={TYPE: mode})
 
 

@@ -173,7 +173,7 @@ def _position(view: View, field: str, older: str) -> int | float | None:
     return view.number(older) if found is None else found
 
 
-def _moved(view: View, end: str | float | None) -> Json:
+def _moved(view: View, end: str | int | float | None) -> Json:
     return {
         STARTING_POSITION: _position(view, "current_tab", "old"),
         ENDING_POINT: end,
@@ -271,7 +271,7 @@ def unit_left(view: View) -> Json | None:
     return _unit(view, _position(view, "old", "current_tab"))
 
 
-def _unit(view: View, index: float | None) -> Json | None:
+def _unit(view: View, index: int | float | None) -> Json | None:
     if index is None or index < 0:
         return None
     subsection_iri = view.block("id")

@@ -50,7 +50,7 @@ def video_iri(view: View, *, field: str = "id") -> str:
     return view.block_in_course("video", video)
 
 
-def position(view: View) -> float | None:
+def position(view: View) -> int | float | None:
     """Give the position in the video, in seconds; the player has two spellings for it."""
     return view.seconds("current_time", "currentTime")
 
@@ -213,7 +213,9 @@ def left(view: View) -> Json | None:
     )
 
 
-def _location(video: str, seconds: float | None, extensions: Json | None = None) -> Json | None:
+def _location(
+    video: str, seconds: int | float | None, extensions: Json | None = None
+) -> Json | None:
     written = written_position(seconds)
     if written is None:
         return None
