@@ -367,6 +367,13 @@ def test_other_releases_of_msgspec(monkeypatch):
     assert again.dumps is not again._dumps
 
 
+def test_releases_of_msgspec_with_other_errors(monkeypatch):
+    """A release whose errors nobody would catch is not asked to read either."""
+    monkeypatch.setattr(msgspec, "DecodeError", type("DecodeError", (Exception,), {}))
+
+    assert loaded_anew().quick_loads is None
+
+
 @pytest.mark.parametrize("missing", ["orjson", "msgspec"])
 def test_without_a_part_of_the_extra(missing, monkeypatch):
     """Without a part of the extra the standard library does what it would have done."""
