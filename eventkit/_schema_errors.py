@@ -77,10 +77,18 @@ def _expected(error: ValidationError) -> str:
 def _shown(error: ValidationError, *, is_private: bool) -> str:
     """Show what was given; of a private value only what it is."""
     value = error.instance
-    if isinstance(value, (dict, list)) or (is_private and value != ""):
+    if value is None or isinstance(value, (dict, list)) or (is_private and value != ""):
         return f"{_KINDS.get(type(value), type(value).__name__)}"
     text = repr(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
-_KINDS = {dict: "an object", list: "a list", str: "text", int: "a number", float: "a number"}
+_KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "nothing (null)",
+}

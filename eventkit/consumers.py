@@ -17,11 +17,12 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Any, Literal, NoReturn, Protocol, Self, runtime_checkable
 from urllib.parse import urlsplit
 
 import attrs
 
+from eventkit._filtering.rules import doubts
 from eventkit._schema_errors import complaints, near_miss
 from eventkit._secrets import Secret, read_secret
 from eventkit.exceptions import ConfigurationError
@@ -31,6 +32,13 @@ from eventkit.typing import Event, Json, ProtocolName
 _SCHEMA = "consumers.json"
 _PRIVATE = ("auth", "headers", "url")
 _MAX_COMPLAINTS = 5
+
+_LEFT_OUT_IS_NONE = ("allow", "deny", "sensor")
+"""Arguments whose None is that of who leaves them out; in a file it is a mistake."""
+_NULL_REMEDIES = {
+    "allow": "write [] to allow nothing, or leave it out to allow everything",
+    "deny": "write [] or leave it out to deny nothing",
+}
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x20\x7f<>\"{}|\\^`]+")
@@ -183,7 +191,13 @@ class Consumer:
 
     def __attrs_pre_init__(self, **settings: Any) -> None:
         # Before the converters, so that they only ever see what is right.
-        _check({key: value for key, value in settings.items() if value is not attrs.NOTHING})
+        _check(
+            {
+                key: value
+                for key, value in settings.items()
+                if value is not attrs.NOTHING and not (value is None and key in _LEFT_OUT_IS_NONE)
+            }
+        )
 
     def __attrs_post_init__(self) -> None:
         try:
@@ -211,6 +225,9 @@ class Consumer:
             raise ConfigurationError(
                 f"a consumer: expected an object, got {type(settings).__name__}"
             )
+        nulls = [key for key in settings if settings[key] is None]
+        if nulls:
+            _refuse_null(settings, nulls[0])
         _check(settings)
         return cls(**settings)
 
@@ -218,6 +235,10 @@ class Consumer:
     def scheme(self) -> str:
         """The scheme of the URL, which decides on the transport."""
         return urlsplit(self.url).scheme.lower()
+
+    def doubts(self) -> list[str]:
+        """Say what is allowed and yet may be a slip: patterns that can match nothing known."""
+        return [*doubts(self.allow or (), "allow"), *doubts(self.deny or (), "deny")]
 
     def accepts(self, event: Event) -> bool:
         """Tell whether the access rules let this consumer have *event*."""
@@ -236,6 +257,12 @@ class Consumer:
         for name, value in values.items():
             check_header_value(value.reveal(), f"headers.{name}")
         return values
+
+
+def _refuse_null(settings: Mapping[str, Any], key: str) -> NoReturn:
+    """Refuse a key with nothing behind it, which says neither "all" nor "none"."""
+    remedy = _NULL_REMEDIES.get(key, "write a value, or leave it out")
+    raise ConfigurationError(f"{_who(settings)}: {key}: nothing stands behind it (null); {remedy}")
 
 
 def check_header_value(value: str, key: str) -> None:
@@ -263,9 +290,7 @@ def _check_header_name(name: str, auth: Auth) -> None:
 
 def _check(settings: Mapping[str, Any]) -> None:
     """Check settings as they were given against the schema, and what all consumers must keep to."""
-    named = settings.get("id")
-    named = named if isinstance(named, str) else ""
-    who = f"consumer {named!r}" if named else "a consumer without id"
+    named = _id(settings)
     plain = _plain(settings)
     found = list(complaints(plain, schema=_SCHEMA, definition="consumer", private=_PRIVATE))
     if not found and not (named.isprintable() and named == named.strip()):
@@ -274,7 +299,17 @@ def _check(settings: Mapping[str, Any]) -> None:
         # One id for every document would make all of them the same document.
         found = ["override.id: documents keep their own ids; remove it"]
     if found:
-        raise ConfigurationError(f"{who}: {'; '.join(found[:_MAX_COMPLAINTS])}")
+        raise ConfigurationError(f"{_who(settings)}: {'; '.join(found[:_MAX_COMPLAINTS])}")
+
+
+def _id(settings: Mapping[str, Any]) -> str:
+    named = settings.get("id")
+    return named if isinstance(named, str) else ""
+
+
+def _who(settings: Mapping[str, Any]) -> str:
+    named = _id(settings)
+    return f"consumer {named!r}" if named else "a consumer without id"
 
 
 def _plain(value: Any) -> Any:

@@ -40,8 +40,11 @@ class Filter:
     ``forum``, ...), ``enterprise``, or a dotted path (``context.org_id``, ``data.mode``).
 
     Patterns are exact text, text with ``*`` (anything) or ``?`` (one character), or ``re:`` and a
-    regular expression, found anywhere unless it has anchors; only linear-time ones are accepted,
-    and they need the extra ``re2``. Case counts. Everything else is plain text, ``[`` included.
+    regular expression; only linear-time ones are accepted, and they need the extra ``re2``. All of
+    them must match all of a text. Case counts. Everything else is plain text, ``[`` included.
+
+    A rule of *deny* with a pattern that can match nothing known is refused, unless the rule has
+    ``unknown: True``.
 
     Raises:
         ConfigurationError: a rule is wrong; the message names the rule, the field and the remedy.
@@ -61,8 +64,10 @@ class Filter:
         allow: Iterable[Mapping[str, Any]] | None = None,
         deny: Iterable[Mapping[str, Any]] | None = None,
     ) -> None:
-        allowed = None if allow is None else parse_rules(allow, "allow", _fields.ALLOW)
-        denied = () if deny is None else parse_rules(deny, "deny", _fields.DENY)
+        allowed = (
+            None if allow is None else parse_rules(allow, "allow", _fields.ALLOW, denies=False)
+        )
+        denied = () if deny is None else parse_rules(deny, "deny", _fields.DENY, denies=True)
         self._begin((Rules(allowed, denied),))
 
     @classmethod

@@ -272,7 +272,7 @@ class TestHooks:
 
 class TestRealTimeBackend:
     def test_tells_what_becomes_of_each_event(self, told: list[Details]) -> None:
-        refusal = Filter(deny=[{"event": "secret"}])
+        refusal = Filter(deny=[{"event": "secret", "unknown": True}])
         backend = RealTimeBackend(processors=[refusal], enqueue=lambda _: None, max_bytes=1000)
         for sent in (event(), event("secret"), event(text="x" * 2000)):
             backend.send(sent)

@@ -131,7 +131,7 @@ class TestAnswers:
 
     def test_for_regular_expressions(self) -> None:
         pytest.importorskip("re2")
-        index = RuleIndex([consumer("a", allow=[{"course": r"re:\+2024$", "user": r"re:^\d+$"}])])
+        index = RuleIndex([consumer("a", allow=[{"course": r"re:.*\+2024$", "user": r"re:^\d+$"}])])
 
         assert ids(index, event()) == ["a"]
         assert ids(index, event(course_id="course-v1:edX+DemoX+2025")) == []

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from eventkit._filtering.patterns import MAX_LENGTH, Patterns, Regex
+from eventkit._filtering.patterns import MAX_LENGTH, Patterns, compile_linear, encoded
 from eventkit.exceptions import ConfigurationError
 
 # The parse tree of an expression, in the standard library's own words.
@@ -80,7 +80,27 @@ class SafeExpression:
         return self._compiled.search(text) is not None
 
 
-def _expression(source: str, where: str) -> SafeExpression | Regex:
+class LinearExpression:
+    """An expression rewritten for RE2, and searched for as Python's own engine would."""
+
+    __slots__ = ("_compiled", "_source")
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._compiled = compile_linear(source)
+
+    def __repr__(self) -> str:
+        return f"LinearExpression({self._source!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LinearExpression, (self._source,)
+
+    def matches(self, text: str) -> bool:
+        """Tell whether the expression is found in *text*."""
+        return self._compiled.search(encoded(text)) is not None
+
+
+def _expression(source: str, where: str) -> SafeExpression | LinearExpression:
     if len(source) > MAX_LENGTH:
         raise ConfigurationError(
             f"{where}: the expression has {len(source)} characters, more than {MAX_LENGTH}; "
@@ -94,7 +114,7 @@ def _expression(source: str, where: str) -> SafeExpression | Regex:
     if _is_safe(tree):
         return SafeExpression(source)
     try:
-        return Regex(_rewrite(tree, tree.state.flags, last=True))
+        return LinearExpression(_rewrite(tree, tree.state.flags, last=True))
     except _Unequal as error:
         raise ConfigurationError(
             f"{where}: {source!r} has no equal that runs in linear time: {error}; write the rule "

@@ -12,6 +12,7 @@ import importlib
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any, Protocol
 
 from eventkit.exceptions import ConfigurationError
@@ -20,6 +21,9 @@ MAX_LENGTH = 1000
 """Characters of one pattern; longer ones are refused."""
 
 REGEX_PREFIX = "re:"
+
+_MOST_COMPARED = 100
+"""Bytes of a regular expression's beginning that are looked at."""
 
 
 class Pattern(Protocol):
@@ -90,13 +94,13 @@ def _fixed(piece: str) -> re.Pattern[str]:
 
 
 class Regex:
-    """A regular expression that RE2 accepts; it matches anywhere unless it has anchors."""
+    """A regular expression that RE2 accepts; it matches all of a text, as a glob does."""
 
     __slots__ = ("_compiled", "_source")
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._compiled = _compile(source)
+        self._compiled = compile_linear(source)
 
     def __repr__(self) -> str:
         return f"Regex({self._source!r})"
@@ -111,8 +115,19 @@ class Regex:
         return Regex, (self._source,)
 
     def matches(self, text: str) -> bool:
-        """Tell whether the expression is found in *text*."""
-        return self._compiled.search(encoded(text)) is not None
+        """Tell whether all of *text* matches."""
+        return self._compiled.fullmatch(encoded(text)) is not None
+
+    def beginning(self) -> tuple[str, bool]:
+        """Give what every text that matches begins with, and whether that is all of it."""
+        try:
+            # What it was compiled of may be matched in the middle; this is for all of a text.
+            whole = compile_linear(rf"\A(?:{self._source})\z")
+            least, most = whole.possiblematchrange(_MOST_COMPARED)
+        except Exception:  # noqa: BLE001 - it does not say what it raises when it cannot tell
+            return "", False
+        pairs = takewhile(lambda pair: pair[0] == pair[1], zip(least, most, strict=False))
+        return bytes(byte for byte, _ in pairs).decode("utf-8", "ignore"), least == most
 
 
 def encoded(text: str) -> bytes:
@@ -123,7 +138,13 @@ def encoded(text: str) -> bytes:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
-def _compile(source: str) -> Any:
+def compile_linear(source: str) -> Any:
+    """
+    Compile *source* with RE2.
+
+    Raises:
+        ConfigurationError: RE2 is not installed, or has no linear-time form for *source*.
+    """
     try:
         re2 = importlib.import_module("re2")
     except ImportError:

@@ -8,10 +8,12 @@ same answers without asking every rule.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 from eventkit._filtering import fields as _fields
+from eventkit._filtering.doubts import doubt
 from eventkit._filtering.fields import Reader
 from eventkit._filtering.patterns import Patterns, parse_patterns
 from eventkit.events import catalogue
@@ -20,6 +22,13 @@ from eventkit.source import Source, name_of
 from eventkit.typing import Event
 
 _DOTTED_ROOTS = ("context", "data", "event")
+
+OPTIONS: dict[str, tuple[bool | str, ...]] = {"unknown": (True, False)}
+"""
+The keys of a rule that are no fields, and the values that each may have.
+
+``unknown``: its patterns may match nothing that is known, as of events of a site's own.
+"""
 
 
 class Facts:
@@ -89,36 +98,99 @@ def names_of(name: str) -> tuple[str, ...]:
     return catalogue().names(name) if name else ()
 
 
-def parse_rules(rules: object, where: str, readers: Mapping[str, Reader]) -> tuple[Rule, ...]:
+def parse_rules(
+    rules: object, where: str, readers: Mapping[str, Reader], *, denies: bool
+) -> tuple[Rule, ...]:
+    """
+    Read the rules that stand under the key *where*.
+
+    Raises:
+        ConfigurationError: one is wrong, or *denies* and can never match (`eventkit._filtering
+            .doubts`) without saying so by the option ``unknown``.
+    """
     if isinstance(rules, (str, bytes, Mapping)) or not isinstance(rules, Iterable):
         raise ConfigurationError(
             f"{where}: expected a list of rules, got {type(rules).__name__}; "
             f"write [{{'course': '...'}}]"
         )
     return tuple(
-        _parse_rule(rule, f"{where}[{index}]", readers) for index, rule in enumerate(rules)
+        _parse_rule(rule, f"{where}[{index}]", readers, denies=denies)
+        for index, rule in enumerate(rules)
     )
 
 
-def _parse_rule(rule: object, where: str, readers: Mapping[str, Reader]) -> Rule:
+def doubts(rules: Iterable[Mapping[str, Any]], where: str) -> list[str]:
+    """Say what is doubtful about *rules* that were read, but for what they say is meant."""
+    found = []
+    for index, rule in enumerate(rules):
+        fields = {} if rule.get("unknown") else rule
+        for field, value in fields.items():
+            told = (doubt(field, text) for text in _texts(value) if field not in OPTIONS)
+            found += [f"{where}[{index}].{field}: {each.text}" for each in told if each]
+    return found
+
+
+def _parse_rule(rule: object, where: str, readers: Mapping[str, Reader], *, denies: bool) -> Rule:
     if not isinstance(rule, Mapping):
         raise ConfigurationError(
-            f"{where}: a rule maps fields to patterns, got {type(rule).__name__}; "
+            f"{where}: a rule maps fields to patterns, got {_kind(rule)}; "
             f"known fields: {', '.join(_fields.KNOWN)}"
         )
     if not rule:
         raise ConfigurationError(f"{where}: the rule is empty; name a field, or remove the rule")
+    options = _options(rule, where)
+    if len(options) == len(rule):
+        raise ConfigurationError(f"{where}: the rule has no field; name one, or remove the rule")
     names: Patterns | None = None
     tests: list[Test] = []
     for field, value in rule.items():
+        if field in options:
+            continue
         reader = _reader(field, where, readers)
-        patterns = _parse_field(value, f"{where}.{field}", numbers=field == "user" or "." in field)
+        at = f"{where}.{field}"
+        patterns = _parse_field(value, at, numbers=field == "user" or "." in field)
+        if denies and not options.get("unknown"):
+            _refuse_what_never_matches(field, value, at)
         if reader is None:
             aliases = (alias for name in patterns.exact for alias in catalogue().names(name))
             names = Patterns(aliases, patterns.others)
         else:
             tests.append(Test(reader, field if "." in field else "", patterns))
     return Rule(names, tuple(tests))
+
+
+def _options(rule: Mapping[Any, Any], where: str) -> dict[str, bool | str]:
+    """Take the keys of *rule* that are no fields."""
+    found = {}
+    for key, allowed in OPTIONS.items():
+        if key not in rule:
+            continue
+        value = rule[key]
+        if not any(type(value) is type(one) and value == one for one in allowed):
+            known = " or ".join(json.dumps(one) for one in allowed)
+            raise ConfigurationError(f"{where}.{key}: expected {known}, got {_kind(value)}")
+        found[key] = value
+    return found
+
+
+def _refuse_what_never_matches(field: str, value: object, where: str) -> None:
+    for text in _texts(value):
+        found = doubt(field, text)
+        if found is not None and found.never:
+            raise ConfigurationError(
+                f"{where}: {found.text} (a rule that denies and never matches keeps nothing "
+                "back; if it is meant, say 'unknown: true' in the rule)"
+            )
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Give the patterns of a field that are text."""
+    given = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    return (item for item in given if isinstance(item, str))
+
+
+def _kind(value: object) -> str:
+    return "nothing (null)" if value is None else type(value).__name__
 
 
 def _reader(field: object, where: str, readers: Mapping[str, Reader]) -> Reader | None:
@@ -139,7 +211,7 @@ def _reader(field: object, where: str, readers: Mapping[str, Reader]) -> Reader 
             return _fields.dotted
         hint = f"did you mean '{near[0]}.{rest}'?"
     else:
-        near = difflib.get_close_matches(field, _fields.KNOWN, 1)
+        near = difflib.get_close_matches(field, (*_fields.KNOWN, *OPTIONS), 1)
         hint = f"did you mean {near[0]!r}?" if near else "a path needs a dot: 'context.org_id'."
     raise ConfigurationError(
         f"{where}: unknown field {field!r:.80}; {hint} Known fields: "
@@ -151,6 +223,11 @@ def _parse_field(value: object, where: str, *, numbers: bool) -> Patterns:
     given = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
     if not given:
         raise ConfigurationError(f"{where}: the list of patterns is empty; remove the field")
+    if None in given:
+        raise ConfigurationError(
+            f"{where}: nothing stands there (null); write a pattern, or remove the field to match "
+            "any value"
+        )
     patterns: list[str] = []
     for item in given:
         if isinstance(item, str):

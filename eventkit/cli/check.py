@@ -36,6 +36,9 @@ person, with the verb {TRIAL_VERB} (in Caliper: an
 Event "Used"). Its id depends on the consumer's id alone, so a receiver that knows ids keeps one of
 it, however often this runs. A file: or log: consumer gets a line each time.
 
+A rule that can match nothing that is known, say because of a slip of the pen, is told of on
+standard error, with the nearest name; one that denies so is an error.
+
 With --store each line also says what waits in that on-disk store for the consumer, for how long,
 and how many dead letters it has. Nothing in the store is changed.
 
@@ -77,6 +80,9 @@ def run(options: argparse.Namespace) -> int:
         return complain(f"--store: {error}")
     if not consumers:
         print("no consumers", file=sys.stderr)
+    for consumer in consumers:
+        for doubt in consumer.doubts():
+            print(f"eventkit: warning: consumer {consumer.id!r}: {doubt}", file=sys.stderr)
 
     def look(consumer: Consumer) -> CheckResult | None:
         check = try_consumer if options.live else check_consumer

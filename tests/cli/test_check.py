@@ -101,6 +101,31 @@ def test_a_mistake_in_the_file(check, consumer, words):
     assert all(word in text for word in ["lrs-0", *words]), text
 
 
+def test_a_pattern_that_can_match_nothing(check):
+    """One line warns, with the nearest name; a rule that denies is an error, as it would leak."""
+    allow = [{"event": ["play_video", "edx.froum.*"]}, {"org": "^edX$"}, {"course": "edX+*"}]
+    done = check(
+        {"url": "log:events", "allow": allow, "deny": [{"activity_type": "vidoe"}]},
+        {"url": "log:events", "allow": [{"event": "acme.*", "unknown": True}]},
+    )
+
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 0
+    assert [line.split(": ")[:5] for line in lines] == [
+        ["eventkit", "warning", "consumer 'lrs-0'", place, lines[at].split(": ")[4]]
+        for at, place in enumerate(
+            ["allow[0].event", "allow[1].org", "allow[2].course", "deny[0].activity_type"]
+        )
+    ]
+    for line, near in zip(
+        lines, ["edx.forum.*", "re:^edX$", "course-v1:edX+*", "video"], strict=True
+    ):
+        assert f"did you mean {near!r}?" in line
+    refused = check({"url": "log:events", "deny": [{"event": "edx.froum.*"}]})
+    assert refused.returncode == 2
+    assert b"did you mean 'edx.forum.*'?" in refused.stderr
+
+
 def test_no_file(eventkit):
     done = eventkit("check", "missing.json")
 

@@ -125,7 +125,7 @@ class TestReload:
         with serving() as other:
             source.set(consumer("lrs", other.url))
             router = start(source)
-            source.set(consumer("lrs", server.url, deny=[{"event": "secret"}]))
+            source.set(consumer("lrs", server.url, deny=[{"event": "secret", "unknown": True}]))
             threading.Event().wait(0.2)
             send(router, 0)
             router.send({**translation(1), "name": "secret", "event": {"name": "secret"}})
