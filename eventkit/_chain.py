@@ -78,6 +78,11 @@ class Chain:
         return event
 
 
+def is_retryable(drop: EventEmissionExit) -> bool:
+    """Tell whether a processor drops an event only because it can do nothing with it now."""
+    return getattr(drop, "retryable", False) is True
+
+
 def is_own(thing: object) -> bool:
     """Tell whether *thing* is eventkit's own, which never changes what it is given."""
     of = thing if isinstance(thing, FunctionType) else type(thing)

@@ -15,7 +15,7 @@ from eventtracking.processors.exceptions import (
 
 from eventkit._chain import is_own
 from eventkit._throttle import SafeLogger, describe, name_of
-from eventkit.exceptions import DeliveryError, StoreError
+from eventkit.exceptions import DeliveryError, LookupFailed, StoreError
 from eventkit.typing import Backend
 
 _log = SafeLogger(__name__)
@@ -49,8 +49,10 @@ def try_to_send(
 def summary(errors: Sequence[DeliveryError]) -> DeliveryError:
     """Make one error of many: worth another try if any of them is, after the longest wait."""
     first = next((error for error in errors if error.retryable), errors[0])
-    if len(errors) == 1 or all(isinstance(error, StoreError) for error in errors):
-        # Of a store it matters to who tries again that it was the store.
+    if len(errors) == 1 or any(
+        all(isinstance(error, kind) for error in errors) for kind in (StoreError, LookupFailed)
+    ):
+        # To who tries again it matters that it was the store, or a look-up.
         return first
     waits = [error.retry_after for error in errors if error.retry_after is not None]
     return DeliveryError(

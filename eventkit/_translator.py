@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from eventkit._counting import Tally
 from eventkit._json import NOT_JSON, dumps
+from eventkit._lookups import Unanswered, ask, says_no_such
 from eventkit._options import (
     check_dialect,
     check_hook,
@@ -136,7 +137,11 @@ class Translator:
         return row is not None and self._plan(row) is not None
 
     def stats(self) -> dict[str, int]:
-        """Give the counts so far: ``translated``, and ``skipped:`` and ``rejected:`` by reason."""
+        """
+        Give the counts so far: ``translated``, and ``skipped:`` and ``rejected:`` by reason.
+
+        ``failed:lookup_failed`` counts attempts that are to be made again.
+        """
         return self._tally.snapshot()
 
     def translate(self, event: Event) -> list[Json]:
@@ -145,7 +150,8 @@ class Translator:
 
         Raises:
             UnsupportedEvent: by design there is no translation.
-            TranslationError: the event lacks what its translation needs.
+            TranslationError: the event lacks what its translation needs, or, where it is
+                *retryable*, a look-up failed.
         """
         return self._attempt(event, is_written=False)
 
@@ -159,7 +165,7 @@ class Translator:
 
         Raises:
             UnsupportedEvent: by design there is no translation.
-            TranslationError: the event lacks what its translation needs.
+            TranslationError: as of `translate`.
         """
         return self._attempt(event, is_written=True)
 
@@ -186,6 +192,8 @@ class Translator:
             self._tally.add(f"rejected:{error.reason}")
             self._tell("untranslated", name, error.reason)
             raise
+        except Unanswered as failure:
+            raise self._failed(failure, name) from failure.__cause__
         except Exception as error:
             self._tally.add("rejected:internal_error")
             self._tell("untranslated", name, "internal_error")
@@ -195,6 +203,21 @@ class Translator:
         if is_on():
             self._tell("translated", name)
         return made
+
+    def _failed(self, failure: Unanswered, name: str) -> TranslationError:
+        """Count a look-up that failed, and make the error to raise."""
+        self._tally.add("failed:lookup_failed")
+        self._tell("untranslated", name, "lookup_failed")
+        if failure.__cause__ is not None:
+            self._log_once(f"a look-up by {failure.field}", failure.__cause__)
+        return TranslationError(
+            name,
+            "lookup_failed",
+            failure.field,
+            f"a look-up failed with {type(failure.__cause__).__name__}",
+            retryable=True,
+            retry_after=failure.retry_after,
+        )
 
     def _special(self, row: Row, view: View, *, is_written: bool) -> list[Any]:
         """Make the documents of one event where they are not what rows say, or are checked."""
@@ -224,7 +247,7 @@ class Translator:
 
         Raises:
             DropEvent: there is no translation; its cause, an `UnsupportedEvent` or a
-                `TranslationError`, tells more.
+                `TranslationError`, tells more. It is *retryable* where that is.
         """
         try:
             documents = self.translate(event)
@@ -234,20 +257,29 @@ class Translator:
             raise DropEvent(error.reason) from error
         except TranslationError as error:
             self._report(error, event)
-            raise DropEvent(error.reason) from error
+            raise DropEvent(
+                error.reason, retryable=error.retryable, retry_after=error.retry_after
+            ) from error
         return {"name": name, "protocol": self.protocol, "documents": documents, "event": event}
 
     def translate_many(self, events: Iterable[Event]) -> Iterator[Translation]:
-        """Translate *events* in order; those without a translation are counted and left out."""
+        """
+        Translate *events* in order; those without a translation are counted and left out.
+
+        Raises:
+            TranslationError: a look-up failed, so that an event which has a translation would have
+                been left out; it is *retryable*.
+        """
         for event in events:
             try:
                 yield self(event)
-            except DropEvent:
-                continue
+            except DropEvent as drop:
+                if drop.retryable and isinstance(drop.__cause__, TranslationError):
+                    raise drop.__cause__ from drop.__cause__.__cause__
 
     def _anonymous(self, user: int | str, source: Source) -> str:
         """Give the anonymised id of *user*; without one the event is dropped."""
-        name = self._identity(user, self.protocol)
+        name = ask(self._identity, "context.user_id", user, self.protocol)
         if not name:
             raise TranslationError(source.name, "unknown_user", "context.user_id")
         if not isinstance(name, str) or name == str(user):
@@ -260,10 +292,11 @@ class Translator:
             return None
         try:
             return self._names(course_id)
-        except Exception as error:  # noqa: BLE001 - a name is not worth an event
-            self._tally.add("course_name_failed")
-            self._log_once("course names", error)
-            return None
+        except Exception as error:
+            if isinstance(error, LookupError) or says_no_such(error):
+                return None
+            # Without the name it would be another document under the same id.
+            raise Unanswered("context.course_id") from error
 
     def _tell(self, what: What, name: str, reason: str = "") -> None:
         if is_on():

@@ -14,13 +14,13 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
 from eventkit._counting import Tally
 from eventkit._forking import renew_after_fork
 from eventkit._throttle import SafeLogger, Throttle, describe
-from eventkit.exceptions import StoreError, StoreFull
+from eventkit.exceptions import LookupFailed, StoreError, StoreFull
 from eventkit.instrumentation import Details, is_on, tell
 
 Many: TypeAlias = Callable[[list[Any]], object]
@@ -48,6 +48,27 @@ class SomeFailed(Exception):
         self.error = error
 
 
+class SomeWait(Exception):
+    """
+    Of many items those at *positions* are worth another try, because of *error*.
+
+    *failed* others were not delivered and are not, because of *failure*.
+    """
+
+    def __init__(
+        self,
+        positions: Collection[int],
+        error: Exception,
+        failed: int = 0,
+        failure: Exception | None = None,
+    ) -> None:
+        super().__init__(len(positions))
+        self.positions = positions
+        self.error = error
+        self.failed = failed
+        self.failure = failure
+
+
 class Worker:
     """
     Hand each item that is `put` to *consume*, in order, in a daemon thread of its own.
@@ -57,9 +78,10 @@ class Worker:
     parent must not be used: make a new one.
 
     Args:
-        consume: takes one item. When it raises `StoreError` it is given the same one again, after
-            a pause, for as long as the worker is open; whatever else it raises is counted, and the
-            next item follows. It must not refer to the worker, which would then never be collected.
+        consume: takes one item. When it raises `StoreError` or `LookupFailed` it is given the same
+            one again, after a pause, for as long as the worker is open; whatever else it raises is
+            counted, and the next item follows. It must not refer to the worker, which would then
+            never be collected.
 
         many: gives what takes all items that wait, as a list, instead of *consume*; or None. It is
             asked in the thread, each time.
@@ -314,18 +336,36 @@ class _Queue:
             self._tally.add("processed", len(part) - some.number)
             self._fail(part, some.number, some.error)
             return None
+        except SomeWait as some:
+            return self._keep(part, some)
         except BaseException as error:  # noqa: BLE001 - nothing that an item does ends the thread
             return error
         self._tally.add("processed", len(part))
         self._done(part)
         return None
 
+    def _keep(self, part: list[_Item], some: SomeWait) -> BaseException:
+        """Leave only those in *part* that are worth another try, and give the reason."""
+        done = [item for position, item in enumerate(part) if position not in some.positions]
+        self._tally.add("processed", len(done) - some.failed)
+        if some.failure is not None:
+            self._fail(done, some.failed, some.failure)
+        else:
+            self._done(done)
+        part[:] = [part[position] for position in sorted(some.positions)]
+        return some.error
+
     def _say_waiting(self, number: int, error: BaseException) -> None:
         if is_on():
             reason = "store_full" if isinstance(error, StoreFull) else "store_failed"
+            if isinstance(error, LookupFailed):
+                reason = "lookup_failed"
             tell(Details("retried", number, component=self._component, reason=reason))
         _process.throttle.warning(
-            "store", "Events wait in this process, the store cannot take them: %s", describe(error)
+            "store",
+            "Events wait in this process, %s: %s",
+            "a look-up failed" if isinstance(error, LookupFailed) else "the store cannot take them",
+            describe(error),
         )
 
     def _fail(self, part: list[_Item], number: int, error: BaseException) -> None:
@@ -359,7 +399,7 @@ _STOP = object()
 
 def _may_pass(error: BaseException) -> bool:
     """Tell whether the same may succeed later, and nothing has happened until then."""
-    return isinstance(error, StoreError)
+    return isinstance(error, (StoreError, LookupFailed))
 
 
 class _Process:

@@ -11,25 +11,25 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Literal
 
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.processors.exceptions import EventEmissionExit
 
-from eventkit._chain import Chain, Lost
+from eventkit._chain import Chain, Lost, is_retryable
 from eventkit._counting import Tally
 from eventkit._delivering import Failure, summary, tell, try_to_send
 from eventkit._enqueueing import EnqueueNotFound, find_enqueue, find_many
 from eventkit._forking import renew_after_fork
 from eventkit._jsonable import from_json, to_json
 from eventkit._throttle import Throttle, describe, name_of
-from eventkit._worker import Many, SomeFailed, Worker
+from eventkit._worker import Many, SomeFailed, SomeWait, Worker
 from eventkit.exceptions import (
     ConfigurationError,
     DeliveryError,
     DropEvent,
+    LookupFailed,
     StoreError,
     StoreFull,
 )
@@ -41,6 +41,9 @@ MAX_QUEUED_BYTES = 100_000_000
 """JSON that waits in one in-process queue, however few events it is."""
 
 _CHUNK = 500
+
+_PATIENCE = 5.0
+"""Seconds from the first look-up that fails, of many events, to the one that puts off the rest."""
 
 _REAL_TIME = "RealTimeBackend"
 _ROUTING = "EventRoutingBackend"
@@ -206,7 +209,10 @@ class RealTimeBackend:
             raise Lost("closed", "the backend is closed")
         try:
             result = self._processors(event)
-        except EventEmissionExit:
+        except EventEmissionExit as drop:
+            if is_retryable(drop):
+                # Nobody here can try it again.
+                raise Lost(_reason(drop), "a processor could not do its work now") from None
             return "filtered"
         written = _write(result, self._max_bytes)
         if self._worker is None:
@@ -266,8 +272,14 @@ def _route_many(backend: EventRoutingBackend, written: list[bytes]) -> None:
     if errors and all(isinstance(error, StoreError) for error in errors):
         # Worth another try; what has been stored by then has the same ids.
         raise errors[0]
+    waiting = {position for position, error in failures if isinstance(error, LookupFailed)}
+    failed = {position for position, _ in failures} - waiting
+    if waiting:
+        error = next(error for error in errors if isinstance(error, LookupFailed))
+        others = [each for position, each in failures if position not in waiting]
+        raise SomeWait(waiting, error, len(failed), summary(others) if others else None)
     if errors:
-        raise SomeFailed(len({position for position, _ in failures}), summary(errors))
+        raise SomeFailed(len(failed), summary(errors))
 
 
 class EventRoutingBackend(RoutingBackend):
@@ -336,6 +348,7 @@ class EventRoutingBackend(RoutingBackend):
         Process *event* and hand the result to every backend.
 
         Raises:
+            LookupFailed: a processor could not do its work now; trying again may help.
             DeliveryError: a backend failed. The others have been tried; trying again hands the
                 event to all of them, and its statements have the same ids.
         """
@@ -366,8 +379,11 @@ class EventRoutingBackend(RoutingBackend):
         self._count("received")
         try:
             return self._chain(event)
-        except EventEmissionExit:
-            self._count("filtered")
+        except EventEmissionExit as drop:
+            if is_retryable(drop):
+                self._tally.add("failed")
+            else:
+                self._count("filtered")
             raise
         except Lost as loss:
             self._count("dropped", loss.reason)
@@ -395,7 +411,8 @@ class EventRoutingBackend(RoutingBackend):
         Count what became of the events of this process.
 
         ``received`` = ``filtered`` + ``dropped:<reason>`` + ``processed`` + ``failed``. A failed
-        event is one that at least one backend did not take; ``backend_failed:<name>`` says which.
+        event is one that at least one backend did not take (``backend_failed:<name>`` says which)
+        or that a processor could not work on now (``lookup_failed``).
         """
         return self._tally.snapshot()
 
@@ -413,11 +430,36 @@ class EventRoutingBackend(RoutingBackend):
     def _send_all(self, events: Sequence[Event]) -> list[Failure]:
         """Send each of *events*; give the failures with the positions of their events."""
         positions, results = [], []
+        failures: list[Failure] = []
+        until = None
         for position, event in enumerate(events):
-            with suppress(EventEmissionExit):
+            try:
                 results.append(self.process_event(event))
                 positions.append(position)
-        return [(positions[index], error) for index, error in self._deliver(results)]
+            except EventEmissionExit as drop:
+                if not is_retryable(drop):
+                    continue
+                error = self._not_now(drop)
+                failures.append((position, error))
+                until = until or time.monotonic() + _PATIENCE
+                if time.monotonic() >= until:
+                    # What is away is asked no more; the rest is tried again too.
+                    failures += [(rest, error) for rest in range(position + 1, len(events))]
+                    break
+        failures += [(positions[index], error) for index, error in self._deliver(results)]
+        return failures
+
+    def _not_now(self, drop: EventEmissionExit) -> LookupFailed:
+        """Tell of an event that a processor could not work on now, and give the error."""
+        reason = _reason(drop)
+        self._tally.add("lookup_failed")
+        self._throttle.warning(
+            "lookup_failed", "An event waits, a processor could not work on it now: %s", reason
+        )
+        return LookupFailed(
+            f"a processor could not work on an event now: {reason}",
+            retry_after=getattr(drop, "retry_after", None),
+        )
 
     def _deliver(self, results: Sequence[Any]) -> list[Failure]:
         failures: list[Failure] = []
@@ -434,6 +476,11 @@ class EventRoutingBackend(RoutingBackend):
         if failed < len(results):
             self._tally.add("processed", len(results) - failed)
         return failures
+
+
+def _reason(drop: EventEmissionExit) -> str:
+    reason = getattr(drop, "reason", "")
+    return reason if isinstance(reason, str) and reason else "lookup_failed"
 
 
 def _failures(backend: Backend, name: str, results: Sequence[Any]) -> Iterator[Failure]:

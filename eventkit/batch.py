@@ -93,6 +93,8 @@ class Outcome:
     """The line itself."""
     translation: Translation | None = field(default=None, repr=False)
     """What a router takes, when it was translated."""
+    retryable: bool = False
+    """Nothing is wrong with the line: a look-up failed, and later it may be translated."""
 
     @property
     def documents(self) -> list[Json]:
@@ -138,7 +140,8 @@ def _translate(line: str | bytes, translator: Translator, number: int, source: s
         translation = translator(event)
     except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the neighbours
         status, reason = verdict(error)
-        return Outcome(status, reason, number, source, name, line)
+        again = getattr(error, "retryable", False) is True
+        return Outcome(status, reason, number, source, name, line, retryable=again)
     return Outcome("translated", "", number, source, name, line, translation)
 
 

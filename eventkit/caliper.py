@@ -25,8 +25,8 @@ class CaliperTranslator(Translator):
 
         identity: gives the anonymised id of a user (see `eventkit.HMACIdentity`).
 
-        courses: gives the display name of a course; a callable or a mapping. A look-up that fails
-            costs the name, not the event.
+        courses: gives the display name of a course; a callable or a mapping. A `LookupError`, like
+            None, says that the course has no name.
 
         dialect: ``"standard"`` follows the specification; ``"erb"`` equals what
             event-routing-backends writes, its faults included, but for ids, which are random there.
@@ -40,7 +40,7 @@ class CaliperTranslator(Translator):
         transformer_version: what events say of the program that made them.
 
         on_error: called with the error and the event when an event that has a translation could
-            not be translated.
+            not be translated; ``error.retryable`` tells whether it is to be tried again.
 
     Raises:
         ConfigurationError: an option is wrong; the message names it.

@@ -130,8 +130,9 @@ class TranslationLetters:
     """
     Keep events that cannot be translated as dead letters: an ``on_error`` for translators.
 
-    Events that have no translation by design are none of them. The letters hold the original event,
-    personal data included: give the file a key.
+    Events that have no translation by design are none of them, nor are those that are to be tried
+    again, because a look-up failed. The letters hold the original event, personal data included:
+    give the file a key.
 
     Args:
         letters: the path of a file, or whatever takes dead letters, such as a `FileDeadLetters`
@@ -158,7 +159,9 @@ class TranslationLetters:
         return f"<{type(self).__name__} {self._protocol}>"
 
     def __call__(self, error: BaseException, event: Event) -> None:
-        """Keep *event*. Never raises."""
+        """Keep *event*, unless the *error* is retryable. Never raises."""
+        if getattr(error, "retryable", False):
+            return
         self._box.put(translation_letter(error, event, self._protocol))
 
     def stats(self) -> dict[str, int]:

@@ -56,14 +56,29 @@ class TranslationError(EventkitError):
 
     *name* is the event's name, *reason* a slug (``"no_actor"``, ``"no_object"``, ``"bad_time"``,
     ...), *field* the field at fault. The value is never part of the message.
+
+    Where *retryable* is True nothing is wrong with the event: a look-up failed (reason
+    ``"lookup_failed"``), the same event may be translated later, and *retry_after* is how many
+    seconds the look-up asked to wait (None: it did not say).
     """
 
-    def __init__(self, name: str, reason: str, field: str = "", detail: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        reason: str,
+        field: str = "",
+        detail: str = "",
+        *,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         at = f" at {field}" if field else ""
         super().__init__(f"{name}: {detail or reason}{at}")
         self.name = name
         self.reason = reason
         self.field = field
+        self.retryable = retryable
+        self.retry_after = retry_after
 
 
 class DropEvent(EventEmissionExit, EventkitError):
@@ -72,11 +87,23 @@ class DropEvent(EventEmissionExit, EventkitError):
 
     This is the only exception a processor raises: event-tracking answers any other by sending the
     untranslated event on.
+
+    Where *retryable* is True the processor could not do its work now, and the event is to be given
+    to it again later; *retry_after* is as of `TranslationError`. `EventRoutingBackend` makes a
+    `LookupFailed` of it.
     """
 
-    def __init__(self, reason: str = "dropped") -> None:
+    def __init__(
+        self,
+        reason: str = "dropped",
+        *,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.retryable = retryable
+        self.retry_after = retry_after
 
 
 class DeliveryError(EventkitError):
@@ -99,6 +126,17 @@ class DeliveryError(EventkitError):
         self.retryable = retryable
         self.retry_after = retry_after
         self.consumer = consumer
+
+
+class LookupFailed(DeliveryError):
+    """
+    A processor could not do its work now, because what it looks up did not answer.
+
+    Nothing of the event has gone on; trying again may help.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message, retryable=True, retry_after=retry_after)
 
 
 class StoreError(DeliveryError):

@@ -20,9 +20,11 @@ from contextlib import suppress
 from eventtracking.processors.exceptions import EventEmissionExit
 
 from eventkit._counting import Tally
+from eventkit._delivering import summary
 from eventkit._forking import renew_after_fork
 from eventkit._jsonable import from_json
 from eventkit._throttle import Throttle, describe, name_of
+from eventkit.backends import EventRoutingBackend
 from eventkit.dead_letters import DeadLetter, DeadLetterBox, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.store import INBOX, Entry, Settled, Store
@@ -275,6 +277,15 @@ class Relay:
 
     def _hand_over(self, entries: Sequence[Entry]) -> list[Settled]:
         """Give *entries* to the backend; say what became of those that are done with."""
+        settled, events = self._read(entries)
+        if not events:
+            return settled
+        if type(self._backend) is EventRoutingBackend:
+            return settled + self._route(self._backend, events)
+        return settled + self._hand_over_together(events)
+
+    def _read(self, entries: Sequence[Entry]) -> tuple[list[Settled], list[tuple[int, Event]]]:
+        """Read *entries*; those that cannot be read are done with."""
         settled: list[Settled] = []
         events: list[tuple[int, Event]] = []
         for entry in entries:
@@ -286,20 +297,43 @@ class Relay:
                 settled.append(self._bury(entry.position, entry.event, error))
             else:
                 events.append((entry.position, event))
-        if not events:
-            return settled
+        return settled, events
+
+    def _hand_over_together(self, events: Sequence[tuple[int, Event]]) -> list[Settled]:
         send_many = getattr(self._backend, "send_many", None)
         if callable(send_many) and len(events) > 1 and events[0][0] > self._suspect:
             try:
                 send_many([event for _, event in events])
             except Exception as error:  # noqa: BLE001 - whatever a backend raises
                 if self._is_passing(error):
-                    return settled
+                    return []
                 # One of them is at fault. Those that were taken are handed over once more.
                 self._suspect = events[-1][0]
             else:
-                return settled + [self._taken(position) for position, _ in events]
-        return settled + self._hand_over_singly(events)
+                return [self._taken(position) for position, _ in events]
+        return self._hand_over_singly(events)
+
+    def _route(
+        self, backend: EventRoutingBackend, events: Sequence[tuple[int, Event]]
+    ) -> list[Settled]:
+        """Hand *events* to a backend that knows which of them failed."""
+        failures: dict[int, DeliveryError] = {}
+        for index, error in backend._send_all([event for _, event in events]):  # noqa: SLF001
+            if index not in failures or error.retryable:
+                failures[index] = error
+        settled = [
+            self._taken(position)
+            for index, (position, _) in enumerate(events)
+            if index not in failures
+        ]
+        waiting = [error for error in failures.values() if error.retryable]
+        if waiting:
+            self._is_passing(summary(waiting))
+        elif failures:
+            # What failed together goes one by one: only then it is known whose fault it is.
+            alone = [event for index, event in enumerate(events) if index in failures]
+            settled += self._hand_over_singly(alone)
+        return settled
 
     def _hand_over_singly(self, events: Sequence[tuple[int, Event]]) -> list[Settled]:
         settled: list[Settled] = []

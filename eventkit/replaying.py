@@ -37,8 +37,9 @@ class ReplayReport:
     """
     They lie there as before, by reason: ``unknown_consumer``, ``disabled``, ``wrong_protocol``,
     ``denied`` (by the consumer's rules of today, or no event to judge by), ``in_trouble`` (the
-    consumer cannot take them now), ``no_translator``, ``not_translated``, ``unwanted`` (no consumer
-    may have the event), ``no_content``.
+    consumer cannot take them now), ``lookup_failed`` (a look-up that the translation needs does not
+    answer), ``no_translator``, ``not_translated``, ``unwanted`` (no consumer may have the event),
+    ``no_content``.
     """
     notes: tuple[str, ...]
     """A line for people on each consumer in trouble."""
@@ -231,17 +232,23 @@ class _Run:
         if not names:
             return "no_translator"
         found: list[Delivery] = []
+        failed: list[DeadLetter] = []
         reasons = set()
         for name in names:
             try:
                 found += self.router.route(self.translators[name](letter.event))
                 reasons.add("unwanted")
             except Exception as error:  # noqa: BLE001 - one event must not cost the others
+                if getattr(error, "retryable", False):
+                    # The letter stays whole; what the other protocol has is sent again with it.
+                    return "lookup_failed"
                 cause = (error.__cause__ or error) if isinstance(error, DropEvent) else error
                 if isinstance(cause, UnsupportedEvent):
                     reasons.add("not_translated")
                 else:
-                    self._renew(case, translation_letter(cause, letter.event, name))
+                    failed.append(translation_letter(cause, letter.event, name))
+        for each in failed:
+            self._renew(case, each)
         return found if found or case.renewed else max(reasons)
 
     def _deliver(self, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from eventkit._lookups import ask
 from eventkit._translator import Translator
 from eventkit.events import Event as Row
 from eventkit.events._page import IMPLICIT
@@ -29,8 +30,8 @@ class XAPITranslator(Translator):
 
         identity: gives the anonymised id of a user (see `eventkit.HMACIdentity`).
 
-        courses: gives the display name of a course; a callable or a mapping. A look-up that fails
-            costs the name, not the event.
+        courses: gives the display name of a course; a callable or a mapping. A `LookupError`, like
+            None, says that the course has no name.
 
         dialect: ``"standard"`` follows the specification and the profiles; ``"erb"`` equals what
             event-routing-backends writes, its faults included.
@@ -53,7 +54,7 @@ class XAPITranslator(Translator):
         transformer_version: what statements say of the program that made them.
 
         on_error: called with the error and the event when an event that has a translation could
-            not be translated.
+            not be translated; ``error.retryable`` tells whether it is to be tried again.
 
     Raises:
         ConfigurationError: an option is wrong; the message names it.
@@ -99,7 +100,8 @@ class XAPITranslator(Translator):
         self._begin()
 
     def _begin(self) -> None:
-        self._standard = Statements(self._root, self._version, self._email, self._actor_form)
+        email = self._ask_email if self._email else None
+        self._standard = Statements(self._root, self._version, email, self._actor_form)
         super()._begin()
         self._erb = None
         if self._dialect == "erb":
@@ -118,12 +120,16 @@ class XAPITranslator(Translator):
         documents: list[Json] | None = self._erb.translate(view) if self._erb else None
         return self._standard.make(row, view, is_written=False) if documents is None else documents
 
+    def _ask_email(self, user: int | str) -> str | None:
+        found: str | None = ask(self._email, "context.user_id", user) if self._email else None
+        return found
+
     def _erb_actor(self, user: int | str, view: View) -> Json:
         """Make the actor as dialect ``erb`` has it: its order of members counts in ids."""
         if self._email is None:
             name = view.site.person(user, view).name
             return {"objectType": "Agent", "account": {"name": name, "homePage": self._root}}
-        email = self._email(user)
+        email = self._ask_email(user)
         if not email:
             raise view.lacks("no_email", "context.user_id")
         if self._actor_form == "mbox":

@@ -21,7 +21,7 @@ from eventkit import (
     XAPITranslator,
     parse_line,
 )
-from eventkit.typing import Translation
+from eventkit.typing import Event, Translation
 
 QUEUE_SIZE = 1_000
 SENDERS = 8
@@ -32,10 +32,24 @@ async def read(queue: asyncio.Queue[Translation], translator: XAPITranslator) ->
     """Put a translation of each line into *queue*."""
     while line := await asyncio.to_thread(sys.stdin.buffer.readline):
         try:
-            translation = translator(parse_line(line))
-        except (EventParseError, DropEvent):
+            event = parse_line(line)
+        except EventParseError:
             continue
-        await queue.put(translation)
+        if translation := await translate(event, translator):
+            await queue.put(translation)
+
+
+async def translate(event: Event, translator: XAPITranslator) -> Translation | None:
+    """Translate *event*, as soon as all that has to be looked up can be."""
+    wait = 1.0
+    while True:
+        try:
+            return translator(event)
+        except DropEvent as drop:
+            if not drop.retryable:
+                return None
+            await asyncio.sleep(drop.retry_after or wait)
+            wait = min(2 * wait, LONGEST_WAIT)
 
 
 async def send(queue: asyncio.Queue[Translation], router: Router) -> None:

@@ -3,6 +3,14 @@
 from eventkit.events import Event, Statement
 from eventkit.events._iris import COMPLETED
 
+
+def _broken(view):
+    raise KeyError(f"no {view.text('username')} here")
+
+
+BROKEN = Event(("site.broken",), xapi=Statement(COMPLETED, _broken))
+"""A row with a bug, whose message tells something personal."""
+
 EVENTS = (
     Event(
         ("site.lab.closed",),

@@ -7,8 +7,10 @@ import os
 import pickle
 import tracemalloc
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from own_rows import BROKEN
 
 from eventkit import XAPITranslator, batch
 from eventkit.batch import (
@@ -123,12 +125,12 @@ class TestTranslateLines:
     def test_an_error_inside_the_translator_is_told_by_its_type(self):
         """The translator's own net catches it first; its type still shows."""
 
-        def fails(user, system):
-            raise LookupError("zofia_blank")
+        translator = XAPITranslator(
+            lms_root=LMS, identity=lambda user, system: str(UUID(int=1)), events=[BROKEN]
+        )
+        broken = json.dumps({**SHOWANSWER, "event_type": "site.broken"})
 
-        translator = XAPITranslator(lms_root=LMS, identity=fails)
-
-        assert outcomes([line()], translator) == [("rejected", "internal_error:LookupError")]
+        assert outcomes([broken], translator) == [("rejected", "internal_error:KeyError")]
 
     def test_what_a_processor_drops_by_design_is_skipped(self):
         """A site's own processor may stand in for the translator."""

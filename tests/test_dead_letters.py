@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import pytest
 from cryptography.fernet import Fernet
+from own_rows import BROKEN
 
 from eventkit import XAPITranslator, dead_letters
 from eventkit._letters.sealing import make_sealer
@@ -628,15 +629,11 @@ class TestTranslationLetters:
 
     def test_an_unexpected_error(self, tmp_path):
         """A bug is kept like bad data is; of its message nothing is told."""
-
-        def broken(user, system):
-            raise RuntimeError("ann has no id")
-
-        event = self.EVENT | {"context": {"username": "ann", "user_id": 7}}
+        event = self.EVENT | {"name": "site.broken", "context": {"username": "ann", "user_id": 7}}
         letters = MemoryDeadLetters()
-        list(self.translator(letters, broken).translate_many([event]))
+        list(self.translator(letters, events=[BROKEN]).translate_many([event]))
 
-        assert "internal_error: RuntimeError at" in letters[0].detail
+        assert "internal_error: KeyError at" in letters[0].detail
         assert "ann" not in letters[0].detail
 
     def test_events_without_translation_are_no_letters(self):

@@ -15,6 +15,7 @@ from typing import Any, Never
 
 import attrs
 import pytest
+from own_rows import BROKEN
 
 from eventkit import backends, instrumentation
 from eventkit._throttle import Throttle
@@ -410,9 +411,15 @@ class TestTranslators:
 
     def test_tell_of_errors_of_ours(self, told: list[Details]) -> None:
         with pytest.raises(DropEvent):
-            XAPITranslator(lms_root="https://lms.example.org", identity=lambda *_: 1 / 0)(event())  # type: ignore[arg-type,return-value]
+            translator(events=[BROKEN])(event("site.broken"))
 
         assert counted(told) == {("untranslated", "internal_error"): 1}
+
+    def test_tell_of_look_ups_that_fail(self, told: list[Details]) -> None:
+        with pytest.raises(DropEvent):
+            XAPITranslator(lms_root="https://lms.example.org", identity=lambda *_: 1 / 0)(event())  # type: ignore[arg-type,return-value]
+
+        assert counted(told) == {("untranslated", "lookup_failed"): 1}
 
 
 class TestHealth:

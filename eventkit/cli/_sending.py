@@ -59,6 +59,8 @@ class Dispatch:
     rejects: IO[bytes] | None = None
     passed: int = 0
     """Lines that all consumers had before."""
+    stopped: str = ""
+    """Where and why the run ended early; empty when it did not."""
     recipients: list[Recipient] = field(init=False)
     _ending: threading.Event = field(init=False, default_factory=threading.Event)
 
@@ -70,10 +72,16 @@ class Dispatch:
         ]
 
     def send(self, paths: Iterable[str]) -> None:
-        """Send files, in order, until the last one or until every consumer is given up."""
+        """
+        Send files, in order, until the last one or until every consumer is given up.
+
+        It stops before a line for which a look-up fails: what is behind it belongs to the next run.
+        """
         with ThreadPoolExecutor(len(self.recipients)) as pool:
             try:
                 for path in paths:
+                    if self.stopped:
+                        break
                     self._send_file(path, pool)
             finally:
                 self.progress.clear()
@@ -89,9 +97,12 @@ class Dispatch:
         before = min(starts.values())
         self.passed += before
         for lines in chunked(_passing(read_log(path), tracker, before)):
-            if all(recipient.stopped for recipient in self.recipients):
+            if self.stopped or all(recipient.stopped for recipient in self.recipients):
                 return
-            outcomes = self._translate(lines)
+            outcomes, number = self._translate(lines)
+            lines = lines[:number]  # noqa: PLW2901 - what is left of the group is for the next run
+            if not lines:
+                return
             jobs = self._start(outcomes, starts, lines, pool)
             try:
                 wait(jobs.values())
@@ -106,21 +117,21 @@ class Dispatch:
             tracker.pass_over(lines)
             self.progress.show(self.summary)
 
-    def _translate(self, lines: Sequence[Line]) -> list[Outcome]:
+    def _translate(self, lines: Sequence[Line]) -> tuple[list[Outcome], int]:
         """
         Translate lines for all protocols in use; each is counted once.
 
-        What only one protocol rejects is kept too: it is not to be lost for that one.
+        What only one protocol rejects is kept too: it is not to be lost for that one. Gives the
+        outcomes of the lines before the first for which a look-up fails, and how many these are.
         """
         found: list[Outcome] = []
-        for line in lines:
+        for number, line in enumerate(lines):
             if line.part:
                 self._reject(line, line.fault)
                 continue
-            outcomes = {
-                protocol: translate_line(line, translator)
-                for protocol, translator in self.translators.items()
-            }
+            outcomes = self._translate_line(line)
+            if self.stopped:
+                return found, number
             kept = [outcome for outcome in outcomes.values() if outcome.translation]
             bad = [name for name, outcome in outcomes.items() if outcome.status == "rejected"]
             if kept:
@@ -138,7 +149,23 @@ class Dispatch:
                 kept = list(outcomes.values())[:1]
                 self.summary.skipped[kept[0].reason] += 1
             found += kept
-        return found
+        return found, len(lines)
+
+    def _translate_line(self, line: Line) -> dict[ProtocolName, Outcome]:
+        """Translate one line, again and again while a look-up fails and patience lasts."""
+        until = time.monotonic() + self.patience
+        pause = _FIRST_WAIT
+        while True:
+            outcomes = {
+                protocol: translate_line(line, translator)
+                for protocol, translator in self.translators.items()
+            }
+            if not any(outcome.retryable for outcome in outcomes.values()):
+                return outcomes
+            if time.monotonic() + pause > until or self._ending.wait(pause):
+                self.stopped = f"{line.source}:{line.number}"
+                return outcomes
+            pause = min(2 * pause, _LONGEST_WAIT)
 
     def _reject(self, line: Line, reason: str) -> None:
         if self.rejects:

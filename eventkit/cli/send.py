@@ -40,7 +40,9 @@ has it under "in part", and the rejects have it with the protocol before the rea
 Ctrl-C and SIGTERM end it after the requests that are under way, with the checkpoint written.
 
 A consumer that cannot take its documents is tried again for a while; when it is given up, the
-others go on. What a consumer refuses for good is kept in the file of dead letters.
+others go on. What a consumer refuses for good is kept in the file of dead letters. A look-up of an
+identity or a course that fails is tried again for as long; then the run stops before that line, and
+the next one goes on there.
 
 Exit codes: 0 done; 1 some input was rejected, or some documents are not delivered; 2 wrong usage or
 configuration.
@@ -77,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=float,
         default=_PATIENCE,
-        help="how long a consumer in trouble is tried again before it is given up "
+        help="how long a consumer in trouble, or a look-up, is tried again before it is given up "
         f"(default: {_PATIENCE:g})",
     )
     add_input_options(parser)
@@ -157,20 +159,32 @@ def _terminable(endings: Sequence[Callable[[], None]]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _conclude(dispatch: Dispatch, letters: str, options: argparse.Namespace) -> int:
-    """Tell what each consumer got; give the exit code."""
-    code = DONE
+def _report(dispatch: Dispatch) -> dict[str, dict[str, Any]]:
+    """Give what each consumer got, and where it was given up if it was."""
     report: dict[str, dict[str, Any]] = {}
     for recipient in dispatch.recipients:
         counts = dispatch.router.stats(recipient.name)
         report[recipient.name] = {key: counts[key] for key in ("delivered", "dead")}
         if recipient.stopped:
             report[recipient.name]["stopped"] = recipient.stopped
-        if recipient.stopped or counts["dead"]:
-            code = REJECTED
+    return report
+
+
+_AWAY = "a look-up of who a user is, or what a course is called, failed; run again"
+
+
+def _conclude(dispatch: Dispatch, letters: str, options: argparse.Namespace) -> int:
+    """Tell what each consumer got; give the exit code."""
+    report = _report(dispatch)
+    is_done = not any(counts["dead"] or "stopped" in counts for counts in report.values())
+    code = DONE if is_done else REJECTED
     summary, quiet = dispatch.summary, options.quiet
+    more: dict[str, object] = {"sent_before": dispatch.passed, "consumers": report}
+    if dispatch.stopped:
+        code = REJECTED
+        more["stopped"] = dispatch.stopped
+        print(f"eventkit: stopped at {dispatch.stopped}: {_AWAY}", file=sys.stderr)
     if options.summary == "json":
-        more: dict[str, object] = {"sent_before": dispatch.passed, "consumers": report}
         return max(code, conclude(summary, options, **more))
     code = max(code, conclude(summary, options))
     if dispatch.passed and not quiet:

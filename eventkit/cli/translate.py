@@ -23,7 +23,8 @@ example:
 The result has one document per line, in the order of the input. Every line read is translated,
 skipped (blank, or an event without translation) or rejected (something is wrong with it); the
 summary says why. A rejects file has the rejected lines as they were, each as a JSON object with
-source, line, reason and raw.
+source, line, reason and raw. Lines for which a look-up of an identity or a course failed are
+rejected too, as lookup_failed: nothing is wrong with them, translate them again.
 
 Exit codes: 0 done; 1 some input was rejected; 2 wrong usage or configuration.
 """
@@ -102,6 +103,12 @@ def conclude(summary: Summary, options: argparse.Namespace, **more: object) -> i
         summary.write(options.summary, sys.stderr, **more)
     if not summary.rejected and not summary.in_part:
         return DONE
+    if failed := summary.rejected["lookup_failed"]:
+        print(
+            f"eventkit: look-ups failed for {failed} lines; nothing is wrong with them, "
+            "translate them again",
+            file=sys.stderr,
+        )
     if not options.rejects:
         print("eventkit: some lines were rejected; --rejects FILE keeps them", file=sys.stderr)
     return REJECTED

@@ -16,6 +16,7 @@ from fault_server import PATIENCE, FaultServer, respond
 from eventkit import (
     DropEvent,
     EventRoutingBackend,
+    LookupFailed,
     RealTimeBackend,
     XAPITranslator,
     instrumentation,
@@ -204,13 +205,14 @@ class TestSinks:
         event["timestamp"] = "2025-02-03T04:05:06+00:00"
         with pytest.raises(DropEvent):
             translate(event)
-        backend.send(event)
+        with pytest.raises(LookupFailed):
+            backend.send(event)
         real_time = RealTimeBackend(enqueue=fail)
         real_time.send(event)
 
         assert told == []
         assert broken.asked.is_set()
-        assert translate.stats()["rejected:internal_error"] == 2
+        assert translate.stats()["failed:lookup_failed"] == 2
         assert [name for name in real_time.stats() if name.startswith("dropped:")]
 
     @pytest.mark.parametrize("error", [RuntimeError, OSError, RecursionError])
