@@ -25,6 +25,7 @@ from eventkit import (
     FileDeadLetters,
     Filter,
     HMACIdentity,
+    LookupFailed,
     MappingIdentity,
     RealTimeBackend,
     Relay,
@@ -202,6 +203,9 @@ def share(event: Json) -> None:
     try:
         routing.send(event)
         routing.send_many([event, event])
+    except LookupFailed as error:
+        later: float | None = error.retry_after
+        print(later)
     except DeliveryError as error:
         wait: float = error.retry_after or 1.0
         print(error.retryable, error.consumer, wait)
@@ -211,7 +215,8 @@ def deliver(event: Json) -> None:
     try:
         translation: Translation = translator(event)
     except DropEvent as error:
-        print(error.reason)
+        again: bool = error.retryable
+        print(error.reason, again, error.retry_after)
         return
     deliveries: list[Delivery] = router.route(translation)
     router.deliver(deliveries)
