@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,8 @@ try:
 except ImportError:  # pragma: no cover - not POSIX: lines of several processes may mix
     fcntl = None  # type: ignore[assignment]
 
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0)
+"""Opening a pipe waits for whoever has its other end, which may be nobody."""
 _ROUNDS = 100
 """Tries to open a file that keeps being replaced; some file systems only make it look so."""
 
@@ -40,12 +43,13 @@ def append(path: Path, data: bytes, *, mode: int, sync: bool = False) -> int:
         The size of the file now.
 
     Raises:
-        OSError: it could not be written.
+        OSError: it could not be written, or is a pipe, a device, or else no regular file: what is
+            written there may wait for ever, and would be nowhere afterwards.
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
     descriptor, before = _open_alone(path, flags, mode)
     try:
-        if stat.S_ISREG(before.st_mode) and before.st_size and not _ends_with_line(path, before):
+        if before.st_size and not _ends_with_line(path, before):
             data = b"\n" + data
         try:
             view = memoryview(data)
@@ -54,8 +58,7 @@ def append(path: Path, data: bytes, *, mode: int, sync: bool = False) -> int:
             if sync:
                 os.fsync(descriptor)
         except OSError:
-            if stat.S_ISREG(before.st_mode):
-                os.ftruncate(descriptor, before.st_size)
+            os.ftruncate(descriptor, before.st_size)
             raise
         return before.st_size + len(data)
     finally:
@@ -70,7 +73,7 @@ def reading(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     Nobody waits for the reader: what is added later lies beyond that size, and a file that
     `rewriting` has replaced meanwhile is still there for those who have it open.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = _open_regular(path, os.O_RDONLY | os.O_CLOEXEC)
     with open(descriptor, "rb") as stream:  # noqa: PTH123 - it is a descriptor
         if fcntl is not None:
             # Only for this moment, in which nobody is in the middle of a line.
@@ -139,13 +142,13 @@ def rewriting(path: Path) -> Iterator[Rewriting | None]:
 def _open_alone(path: Path, flags: int, mode: int) -> tuple[int, os.stat_result]:
     """Open the file at *path* and lock it, so that nobody else writes to that path."""
     for attempt in count(1):
-        descriptor = os.open(path, flags, mode)
+        descriptor = _open_regular(path, flags, mode)
         try:
             # The lock belongs to this opening of the file; it holds off threads and processes.
             if fcntl is not None:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             opened = os.fstat(descriptor)
-            if not stat.S_ISREG(opened.st_mode) or _is_at(path, opened) or attempt == _ROUNDS:
+            if _is_at(path, opened) or attempt == _ROUNDS:
                 return descriptor, opened
         except BaseException:
             os.close(descriptor)
@@ -153,6 +156,33 @@ def _open_alone(path: Path, flags: int, mode: int) -> tuple[int, os.stat_result]
         # While we waited, somebody has put another file in its place, or moved it away.
         os.close(descriptor)
     raise AssertionError("unreachable")
+
+
+def is_regular(path: Path) -> bool:
+    """Tell whether what is at *path*, if anything, is a regular file as far as can be seen."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
+
+
+def _open_regular(path: Path, flags: int, mode: int = 0) -> int:
+    """Open the file at *path*, without waiting for anybody; refuse what is no regular file."""
+    try:
+        descriptor = os.open(path, flags | _NO_WAITING, mode)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            # A pipe that nobody reads, or a socket.
+            raise _irregular(path) from None
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise _irregular(path)
+
+
+def _irregular(path: Path) -> OSError:
+    return OSError(errno.EINVAL, "is no regular file", str(path))
 
 
 def _is_at(path: Path, opened: os.stat_result) -> bool:
@@ -165,7 +195,7 @@ def _is_at(path: Path, opened: os.stat_result) -> bool:
 
 def _ends_with_line(path: Path, opened: os.stat_result) -> bool:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = _open_regular(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return True  # We may add to it but not read it; then it is taken to be whole.
     try:

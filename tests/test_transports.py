@@ -6,6 +6,7 @@ import base64
 import contextlib
 import email.utils
 import errno
+import gzip
 import json
 import logging
 import os
@@ -15,6 +16,8 @@ import ssl
 import subprocess
 import threading
 import time
+import tracemalloc
+import zlib
 
 import fault_server
 import pytest
@@ -225,7 +228,7 @@ class TestNoAnswer:
             (fault_server.reset, "connection"),
             (fault_server.store_and_reset, "connection"),
             (fault_server.cut_short, "connection"),
-            (fault_server.garbage, "connection"),
+            (fault_server.garbage, "bad_answer"),
             (fault_server.hang, "timeout"),
             (fault_server.drip_headers, "timeout"),
             (fault_server.drip_body, "timeout"),
@@ -337,6 +340,165 @@ class TestNoAnswer:
         assert (Verdict.PAUSE, "configuration") == (answer.verdict, answer.reason)
 
 
+def raw(*parts, keep=False):
+    """Answer with these very bytes."""
+
+    def action(server, connection, request):
+        for part in parts:
+            connection.sendall(part)
+        return keep
+
+    return action
+
+
+def head(*lines, status=200):
+    return "\r\n".join([f"HTTP/1.1 {status} OK", *lines, "", ""]).encode("latin-1")
+
+
+BOMB = gzip.compress(gzip.compress(b" " * 200_000_000, 9), 9)
+"""Of some hundred bytes; unpacked twice it is what no process wants to hold."""
+
+
+class TestHostileAnswers:
+    """Whatever a receiver sends is an answer of the receiver, and bounded in time and size."""
+
+    @pytest.mark.parametrize(
+        ("answer", "detail"),
+        [
+            ([head("Content-Length: 2", "Content-Length: 5"), b"[]   "], "it has two lengths"),
+            ([head("Content-Length: 2, 5"), b"[]   "], "it has two lengths"),
+            ([head("Content-Length: -5"), b"[]"], "its length is no number"),
+            ([head("Content-Length: two"), b"[]"], "its length is no number"),
+            ([b"[]"], "that is no HTTP"),
+            ([b"<html>HTTP/0.9</html>\r\n"], "that is no HTTP"),
+            ([b"HTTP/1.1 abc\r\n\r\n"], "that is no HTTP"),
+            ([head(*(f"X-{n}: 1" for n in range(2000)))], "that is no HTTP"),
+            ([head("X: " + "y" * 200_000)], "that is no HTTP"),
+            ([head(status=101)], "it speaks another protocol from here on"),
+            ([head(status=103) * 100_000], "it announces an answer again and again"),
+            ([head(status=100) * 100_000], "it announces an answer again and again"),
+        ],
+    )
+    def test_is_no_wrong_url(self, server, answer, detail):
+        """It is tried again, with a reason that names the receiver."""
+        server.script.append(raw(*answer))
+        made = transport(server.url)
+        found = made.send(documents(1))
+
+        assert (Verdict.RETRY, "bad_answer") == (found.verdict, found.reason)
+        assert detail in found.detail
+        assert f"from {server.url}/statements" in found.detail
+        assert made.send(documents(1)).verdict is Verdict.DELIVERED
+
+    def test_equal_lengths_are_one(self, server):
+        """What HTTP allows is read."""
+        body = b'["id-0"]'
+        server.script.append(raw(head(*[f"Content-Length: {len(body)}"] * 2), body, keep=True))
+
+        assert transport(server.url).send(documents(1)).verdict is Verdict.DELIVERED
+
+    def test_announced_answers_belong_to_their_request(self, server):
+        """An answer that only announces another one is not taken for it, nor left to the next."""
+        refusal = head("Content-Length: 0", status=400)
+        server.script.append(raw(head(status=103), head("Link: <x>", status=103), refusal))
+        made = transport(server.url)
+
+        assert made.send(documents(1)).status == 400
+        assert made.send(documents(2)).verdict is Verdict.DELIVERED
+
+    @pytest.mark.parametrize("status", [200, 302, 400, 503])
+    @pytest.mark.parametrize("is_chunked", [False, True])
+    @pytest.mark.parametrize(
+        "encoding",
+        ["gzip, gzip", "gzip,gzip", "br, gzip", "zstd", "br", "deflate, gzip, x", "\xe9"],
+    )
+    def test_packed_again_and_again(self, server, encoding, is_chunked, status):
+        """It is not unpacked; the status of a failure counts all the same."""
+        lines = [f"Content-Encoding: {encoding}", "Location: http://other.invalid/"]
+        body = BOMB
+        if is_chunked:
+            lines.append("Transfer-Encoding: chunked")
+            body = f"{len(BOMB):x}\r\n".encode() + BOMB + b"\r\n0\r\n\r\n"
+        else:
+            lines.append(f"Content-Length: {len(BOMB)}")
+        server.script.append(raw(head(*lines, status=status), body))
+        tracemalloc.start()
+        found = transport(server.url).send(documents(1))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+
+        assert peak < 20_000_000
+        assert found.verdict is not Verdict.DELIVERED
+        if status == 200:
+            assert (Verdict.RETRY, "encoded_answer") == (found.verdict, found.reason)
+            assert "packed" in found.detail
+        else:
+            assert found.status == status
+
+    @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "identity", "GZIP"])
+    def test_packed_once(self, server, encoding):
+        """One that packs without being asked is understood."""
+        body = b'["id-0"]'
+        if "gzip" in encoding.lower():
+            body = gzip.compress(body)
+        elif encoding == "deflate":
+            body = zlib.compress(body)
+        server.script.append(respond(200, body, Content_Encoding=encoding))
+
+        assert transport(server.url).send(documents(1)).verdict is Verdict.DELIVERED
+
+    @pytest.mark.parametrize("status", [200, 302, 503])
+    @pytest.mark.parametrize("size", [b"10000", b"-1"])
+    def test_without_end(self, server, status, size):
+        """An answer that does not end is cut off by its size, a redirect's too."""
+
+        def flood(server, connection, request):
+            lines = ["Transfer-Encoding: chunked", "Location: http://other.invalid/"]
+            connection.sendall(head(*lines, status=status))
+            while not server.released.is_set():
+                connection.sendall(size + b"\r\n" + b" " * 0x10000 + b"\r\n")
+            return False
+
+        server.script.append(flood)
+        tracemalloc.start()
+        found = transport(server.url).send(documents(1))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+
+        assert peak < 30_000_000
+        assert found.verdict is not Verdict.DELIVERED
+        assert found.reason in ("endless_answer", "redirect", "http_503")
+
+    @pytest.mark.parametrize("way", ["send", "check"])
+    def test_name_that_is_not_found_in_time(self, server, monkeypatch, way):
+        """Looking up a name is part of the time; who asks again waits for the same look-up."""
+        real, released, asked = socket.getaddrinfo, threading.Event(), []
+
+        def look_up(host, *args, **options):
+            if host != "lrs.example.org":
+                return real(host, *args, **options)
+            asked.append(threading.current_thread())
+            released.wait(fault_server.PATIENCE)
+            return real("127.0.0.1", *args, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        url = server.url.replace("127.0.0.1", "lrs.example.org")
+        timeout = {"total": 0.1, "connect": 60, "read": 60}
+        try:
+            if way == "check":
+                assert "no answer in time" in check_consumer(consumer(url, timeout=timeout)).detail
+            made = transport(url, timeout=timeout)
+            found = {made.send(documents(1)).reason for _ in range(3)}
+        finally:
+            released.set()
+        for thread in asked:
+            thread.join(fault_server.PATIENCE)
+
+        assert found == {"timeout"}
+        assert len(asked) == 1
+        assert transport(url).send(documents(1)).verdict is Verdict.DELIVERED
+
+
 class TestSecrets:
     @pytest.mark.parametrize(
         ("settings", "secret"),
@@ -436,6 +598,35 @@ class TestFile:
 
         assert answer.verdict is Verdict.PAUSE
         assert "correct url" in answer.detail
+
+    @pytest.mark.parametrize("kind", ["pipe", "read pipe", "link", "device", "socket", "folder"])
+    def test_no_regular_file(self, tmp_path, kind):
+        """What is no regular file is never waited for, whatever has come in its place."""
+        path = tmp_path / "x.jsonl"
+        made = transport(f"file:{path}")
+        assert made.send(documents(1)).verdict is Verdict.DELIVERED
+        path.unlink()
+        with contextlib.ExitStack() as stack:
+            if kind == "folder":
+                path.mkdir()
+            elif kind == "device":
+                path.symlink_to("/dev/null")
+            elif kind == "socket":
+                stack.enter_context(socket.socket(socket.AF_UNIX)).bind(os.fspath(path))
+            else:
+                os.mkfifo(tmp_path / "pipe")
+                path.symlink_to("pipe")
+                if kind == "read pipe":
+                    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+                    stack.callback(os.close, reader)
+            answer = made.send(documents(1))
+            check = check_consumer(consumer(f"file:{path}"))
+
+        assert (Verdict.PAUSE, "file") == (answer.verdict, answer.reason)
+        assert "correct url" in answer.detail
+        assert not check.ok
+        assert kind == "folder" or "is no regular file" in answer.detail
+        assert kind == "folder" or "is no regular file" in check.detail
 
     @pytest.mark.parametrize(
         "url", ["file:", "file://host/x.jsonl", "file:/x#y", "file:/x?fsync=maybe", "file:/x?a=b"]

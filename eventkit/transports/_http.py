@@ -1,9 +1,9 @@
 """
-HTTP as delivery needs it: no redirects, no environment, an end in time whatever happens.
+HTTP as delivery needs it: no redirects, no environment, an end in time and size whatever happens.
 
 A timeout of `requests` bounds each wait for data, so a receiver that sends a byte now and then
-holds its caller for ever. Here every read, of the headers too, knows when the request as a whole
-must end.
+holds its caller for ever, and looking up a name has no bound at all. Here everything, from the name
+to the last byte of the answer, knows when the request as a whole must end.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -26,16 +27,21 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import InvalidHeader
+from urllib3.exceptions import InvalidHeader, LocationParseError
 from urllib3.util import Retry
 
 from eventkit._json import loads
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.transports import MAX_RESPONSE, Answer, Verdict
+from eventkit.transports._names import look_up
 
 _MAX_BODY = 4_000_000
 """Bytes of an answer that are read; the ids of 10,000 statements are a tenth of it."""
+_MAX_HEAD = 1_000_000
+"""Bytes beyond these for everything before the body, answers that only announce another one too."""
+_MAX_INTERIM = 10
+"""Answers that only announce another one."""
 _CHUNK = 65_536
 _MIN_HEADER_SECRET = 4
 """Shorter header values (``"1"``) are no secrets; blotting them out would spoil the answer."""
@@ -44,6 +50,14 @@ _IMPOSSIBLE = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidHeader,
     urllib3.exceptions.LocationValueError,
+)
+_NOTHING = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    # What the parsers of headers and chunks make of nonsense.
+    ValueError,
 )
 _RETRYABLE = frozenset({408, 425, 429})
 REMEDIES = {
@@ -131,9 +145,11 @@ class Client:
                 text = _read(response, whole=whole)
             finally:
                 response.close()
-        except _IMPOSSIBLE:
+        except _IMPOSSIBLE as error:
+            if _has_cause(error, http.client.HTTPException, InvalidHeader):
+                raise NoReply(*_explain(error, url)) from None
             raise ConfigurationError("url: no request can be made to it; correct it") from None
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except _NOTHING as error:
             raise NoReply(*_explain(error, url)) from None
         finally:
             _current.deadline = None
@@ -153,7 +169,7 @@ class Client:
     def _open(self) -> tuple[requests.Session, dict[str, str], tuple[str, ...]]:
         auth = {key: secret.reveal() for key, secret in self._consumer.auth.values().items()}
         further = {name: secret.reveal() for name, secret in self._consumer.header_values().items()}
-        session = requests.Session()
+        session = _Session()
         session.trust_env = self._trust_env
         adapter = _Adapter(max_retries=Retry(0, read=False))
         session.mount("https://", adapter)
@@ -216,35 +232,116 @@ def retry_after(value: str | None) -> float | None:
 
 
 def _read(response: requests.Response, *, whole: bool) -> str:
+    # The status of a failure says enough.
+    whole = whole and response.status_code < 300
     chunks: list[bytes] = []
     size = 0
     try:
-        while chunk := response.raw.read(_CHUNK, decode_content=True):
+        while chunk := response.raw.read(_CHUNK, decode_content=False):
             chunks.append(chunk)
             size += len(chunk)
             if size > _MAX_BODY:
-                raise NoReply("endless_answer", f"an answer of more than {_MAX_BODY} bytes")
-    except (urllib3.exceptions.HTTPError, OSError, NoReply):
-        # The status of a failure says enough.
-        if whole and response.status_code < 300:
+                raise _endless()
+        if size < _length(response.headers):
+            # Not every release of urllib3 looks.
+            raise ConnectionError("the answer broke off")
+        body = _unpacked(b"".join(chunks), response.headers.get("Content-Encoding", ""))
+    except NoReply:
+        if whole:
             raise
-    return b"".join(chunks).decode("utf-8", "replace")
+        body = b""
+    except _NOTHING:
+        if whole:
+            raise
+        body = b"".join(chunks)
+    return body.decode("utf-8", "replace")
+
+
+def _length(headers: Mapping[str, str]) -> int:
+    """Give the size that an answer says its body has, 0 when it does not say."""
+    length = headers.get("Content-Length", "").partition(",")[0].strip()
+    is_said = length.isascii() and length.isdigit() and "Transfer-Encoding" not in headers
+    return int(length[:15]) if is_said else 0
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """
+    Unpack an answer that is compressed although nobody asked for it.
+
+    Once, and never beyond the bound: what is packed again and again, or in another way, is not
+    read.
+    """
+    names = [name for each in encoding.split(",") if (name := each.strip().lower())]
+    names = [name for name in names if name != "identity"]
+    if not names or not body:
+        return body
+    if len(names) > 1 or names[0] not in ("gzip", "x-gzip", "deflate"):
+        shown = encoding[:40] if encoding.isprintable() else "in some way"
+        raise NoReply(
+            "encoded_answer", f"an answer packed as {shown!r}, although plain text was asked for"
+        )
+    try:
+        # 32: the header says whether it is gzip or zlib.
+        unpacking = zlib.decompressobj(32 + zlib.MAX_WBITS)
+        found = unpacking.decompress(body, _MAX_BODY + 1)
+        if len(found) > _MAX_BODY:
+            raise _endless()
+        if not unpacking.eof:
+            raise NoReply("encoded_answer", "a compressed answer that ends before its end")
+    except zlib.error:
+        raise NoReply("encoded_answer", "a compressed answer that cannot be unpacked") from None
+    return found
+
+
+def _endless() -> NoReply:
+    return NoReply("endless_answer", f"an answer of more than {_MAX_BODY} bytes")
 
 
 def _explain(error: Exception, url: str) -> tuple[str, str]:
     """Give reason and detail of a request without answer; messages of libraries are not quoted."""
     place = _shown(url)
-    timeouts = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
+    causes = list(_causes(error))
+
+    def is_any(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(each, kinds) for each in causes)
+
     # While a request is being sent it comes wrapped, as a connection that broke.
-    if isinstance(error, timeouts) or "TimeoutError(" in repr(error):
+    if is_any(requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
         return "timeout", f"no answer in time from {place}"
-    if isinstance(error, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)):
+    if is_any(requests.exceptions.SSLError, urllib3.exceptions.SSLError):
         return "tls", f"no secure connection to {place}"
-    if isinstance(error, requests.exceptions.ProxyError):
+    if is_any(requests.exceptions.ProxyError):
         return "proxy", f"the proxy does not connect to {place}"
-    if "NameResolutionError" in repr(error):
+    if is_any(socket.gaierror):
         return "dns", f"the name of the host is not known: {place}"
+    if is_any(_TooMuch):
+        return "endless_answer", f"an answer without end from {place}"
+    # A connection that breaks off comes as a line, or a chunk, that is not there.
+    broken = (http.client.RemoteDisconnected, http.client.IncompleteRead)
+    if is_any(http.client.HTTPException, InvalidHeader, ValueError) and not is_any(*broken):
+        return "bad_answer", f"an answer from {place} that is no HTTP{_why(causes)}"
     return "connection", f"no connection to {place}, or it broke"
+
+
+def _why(causes: list[BaseException]) -> str:
+    return next((f": {each}" for each in causes if isinstance(each, _Malformed)), "")
+
+
+def _has_cause(error: BaseException, *kinds: type[BaseException]) -> bool:
+    return any(isinstance(each, kinds) for each in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Give *error* and what it was made of, wherever the libraries keep it."""
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop(0)
+        if not isinstance(each, BaseException) or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
 
 
 def _shown(url: str) -> str:
@@ -280,6 +377,13 @@ def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest
     return request
 
 
+class _Session(requests.Session):
+    """A session that reads no answer of its own accord, as it would that of a redirect."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        del resp
+
+
 class _Current(threading.local):
     """The request that this thread is making."""
 
@@ -289,13 +393,39 @@ class _Current(threading.local):
 _current = _Current()
 
 
-class _Bounded(io.RawIOBase):
-    """What a socket receives, until the deadline."""
+def _remaining() -> float | None:
+    """Give the seconds that the request has left; None: it is none of ours."""
+    if _current.deadline is None:
+        return None
+    remaining = _current.deadline - time.monotonic()
+    if remaining <= 0:
+        raise TimeoutError("the request has taken too long")
+    return remaining
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
+
+def _limit(sock: socket.socket) -> None:
+    """Have the next operation on *sock* end when the request must."""
+    remaining = _remaining()
+    limit = sock.gettimeout()
+    if remaining is not None and (limit is None or limit > remaining):
+        sock.settimeout(remaining)
+
+
+class _TooMuch(OSError):
+    """The receiver has sent more than anybody reads."""
+
+
+class _Malformed(http.client.HTTPException):
+    """An answer that HTTP does not allow; the message says what is wrong with it."""
+
+
+class _Bounded(io.RawIOBase):
+    """What a socket receives, until the deadline, and no more than an answer may hold."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw = raw
         self._sock = sock
-        self._deadline = deadline
+        self._left = _MAX_HEAD + _MAX_BODY
 
     def readable(self) -> bool:
         return True
@@ -304,13 +434,12 @@ class _Bounded(io.RawIOBase):
         return self._raw.fileno()
 
     def readinto(self, buffer: Any) -> int | None:
-        remaining = self._deadline - time.monotonic()
-        if remaining <= 0:
-            raise TimeoutError("the request has taken too long")
-        limit = self._sock.gettimeout()
-        if limit is None or limit > remaining:
-            self._sock.settimeout(remaining)
-        return self._raw.readinto(buffer)
+        if self._left <= 0:
+            raise _TooMuch("an answer without end")
+        _limit(self._sock)
+        number = self._raw.readinto(buffer)
+        self._left -= number or 0
+        return number
 
     def close(self) -> None:
         try:
@@ -324,18 +453,98 @@ class _Response(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        deadline = _current.deadline
-        if deadline is not None:
+        if _current.deadline is not None:
             raw = self.fp.detach()
-            self.fp = io.BufferedReader(_Bounded(raw, sock, deadline))
+            self.fp = io.BufferedReader(_Bounded(raw, sock))
+
+    def begin(self) -> None:
+        """Read up to the body, and refuse what leaves in doubt where that ends."""
+        super().begin()
+        lengths = {
+            length.strip()
+            for value in self.headers.get_all("Content-Length", [])
+            for length in value.split(",")
+        }
+        if len(lengths) > 1:
+            raise _Malformed("it has two lengths")
+        if not all(length.isascii() and length.isdigit() for length in lengths):
+            raise _Malformed("its length is no number")
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """
+        Pass over answers that only announce another one.
+
+        What the standard library takes for the whole answer (103, say) would leave the other one
+        in the connection, for the next request to find.
+        """
+        for _ in range(_MAX_INTERIM):
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not 100 <= found[1] < 200:
+                return found
+            if found[1] == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                raise _Malformed("it speaks another protocol from here on")
+            http.client.parse_headers(self.fp)
+        raise _Malformed("it announces an answer again and again")
 
 
 class _Connection(HTTPConnection):
     response_class = _Response
 
+    def _new_conn(self) -> socket.socket:
+        return _connected(self)
+
+    def send(self, data: Any) -> None:
+        if self.sock is not None:
+            _limit(self.sock)
+        super().send(data)
+
 
 class _SecureConnection(HTTPSConnection):
     response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        return _connected(self)
+
+    def send(self, data: Any) -> None:
+        if self.sock is not None:
+            _limit(self.sock)
+        super().send(data)
+
+
+def _connected(connection: HTTPConnection) -> socket.socket:
+    """
+    Connect to the first address that can be had, looking up the name included in the time.
+
+    Raises:
+        OSError: none can be had, or the name is not known.
+        LocationParseError: what should be a name can be none.
+    """
+    # Not `host`: a name that ends in a dot is meant as it is.
+    name = connection._dns_host.strip("[]")  # noqa: SLF001 - the library's own code reads it here
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        raise LocationParseError(name) from None
+    failure: OSError = OSError("the name has no address")
+    for family, kind, protocol, _, address in look_up(name, connection.port, _remaining()):
+        sock = None
+        try:
+            sock = socket.socket(family, kind, protocol)
+            for option in connection.socket_options or ():
+                sock.setsockopt(*option)
+            if isinstance(connection.timeout, (int, float)):
+                sock.settimeout(connection.timeout)
+            if connection.source_address:
+                sock.bind(connection.source_address)
+            _limit(sock)
+            sock.connect(address)
+        except OSError as error:
+            failure = error
+            if sock is not None:
+                sock.close()
+        else:
+            return sock
+    raise failure
 
 
 class _Pool(HTTPConnectionPool):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from eventkit._appending import append
+from eventkit._appending import append, is_regular
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.transports import DELIVERED, Answer, CheckResult, Document, Verdict
@@ -23,7 +23,8 @@ class FileTransport:
     """
     Append documents to a file.
 
-    Several processes may append to one file. ``file:/path?fsync=true`` waits for the disk, so that
+    Several processes may append to one file. It is a regular one: a pipe or a device could make us
+    wait for ever, and keeps nothing. ``file:/path?fsync=true`` waits for the disk, so that
     what counts as delivered survives a power failure.
     """
 
@@ -66,6 +67,8 @@ class FileTransport:
             return CheckResult(ok=False, detail=f"{self._path} is a folder")
         if not folder.is_dir():
             return CheckResult(ok=False, detail=f"the folder {folder} does not exist")
+        if not is_regular(self._path):
+            return CheckResult(ok=False, detail=f"{self._path} is no regular file")
         target = self._path if self._path.exists() else folder
         needed = os.W_OK if target is self._path else os.W_OK | os.X_OK
         if not os.access(target, needed):
