@@ -26,6 +26,31 @@ settings.register_profile(
 settings.load_profile("eventkit")
 
 
+# What takes longest begins first, so that nobody waits for it in the end; and what shares a server
+# stays together when tests are shared out between processes (pytest -n).
+LONGEST = (
+    "test_instruction_count.py::test_translating",
+    "properties/test_translation.py",
+    "properties/",
+    "lrs/",
+    "runners/",
+)
+SHARING = ("lrs/", "test_demo.py", "test_plugins.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        where = item.nodeid.removeprefix("tests/")
+        return next((i for i, each in enumerate(LONGEST) if where.startswith(each)), len(LONGEST))
+
+    items.sort(key=rank)
+    for item in items:
+        where = item.nodeid.removeprefix("tests/")
+        for shared in SHARING:
+            if where.startswith(shared):
+                item.add_marker(pytest.mark.xdist_group(shared))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The root of the project."""

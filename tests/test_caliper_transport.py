@@ -27,6 +27,11 @@ TOKEN = "tok-en-1234567"
 V1P2 = {"caliperSupportedVersions": ["http://purl.imsglobal.org/ctx/caliper/v1p1", CONTEXT]}
 
 
+def named(value):
+    """Name a parameter alike in every process, so that tests can be shared out between several."""
+    return getattr(value, "__name__", None) or str(value)
+
+
 def opened(number, **members):
     """An event that is told from others by a number."""
     return event(
@@ -431,7 +436,7 @@ class TestConfiguration:
             V1P2,
             {"caliperSupportedVersions": ["https://purl.imsglobal.org/ctx/caliper/v1p2/"]},
         ],
-        ids=str,
+        ids=named,
     )
     def test_what_does_not_stand_in_the_way(self, server, route, configuration):
         """Old endpoints publish nothing, and what they publish may be wrong; they get events."""
@@ -669,7 +674,7 @@ class TestCheck:
             (501, "publishes no configuration"),
             (respond(200, b"hello"), "publishes no configuration"),
         ],
-        ids=str,
+        ids=named,
     )
     def test_good(self, server, configuration, words):
         """It is up; what it says of itself is told. Nothing is sent."""
@@ -694,7 +699,7 @@ class TestCheck:
             ({"caliperSupportedVersions": ["http://x.example/ctx/caliper/v1p1"]}, "Caliper v1p1"),
             (fault_server.reset, "no connection"),
         ],
-        ids=str,
+        ids=named,
     )
     def test_trouble(self, server, configuration, words):
         server.default = caliper(configuration)

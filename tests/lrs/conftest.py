@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import requests
 
 HERE = Path(__file__).resolve().parent
 AUTH = ("eventkit", "secret")
-_PATIENCE = 30
+_PATIENCE = 60
 
 
 @dataclass(frozen=True)
@@ -53,61 +53,61 @@ def ralph_python(root: Path) -> Path:
     return folder / "bin" / "python"
 
 
-@pytest.fixture
-def start_lrs(ralph_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Start one more LRS, empty, on a free port of the loopback address."""
-    running: list[subprocess.Popen[str]] = []
-
-    def start() -> Lrs:
-        folder = tmp_path_factory.mktemp("ralph")
-        (folder / "app").mkdir()
-        (folder / "statements").mkdir()
-        environment = os.environ | {
-            "RALPH_APP_DIR": str(folder / "app"),
-            "RALPH_RUNSERVER_BACKEND": "fs",
-            "RALPH_BACKENDS__LRS__FS__DEFAULT_DIRECTORY_PATH": str(folder / "statements"),
-        }
-        add_user = ["auth", "-u", AUTH[0], "-p", AUTH[1], "-s", "all", "-w"]
-        agent = ["-N", "eventkit", "-A", "eventkit", "https://lms.example.org"]
-        subprocess.run(
-            [ralph_python.with_name("ralph"), *add_user, *agent],
+@pytest.fixture(scope="session")
+def ralph(
+    ralph_python: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Lrs, Path]]:
+    """Start an LRS on a free port of the loopback address; give it and its folder of statements."""
+    folder = tmp_path_factory.mktemp("ralph")
+    (folder / "app").mkdir()
+    statements = folder / "statements"
+    statements.mkdir()
+    environment = os.environ | {
+        "RALPH_APP_DIR": str(folder / "app"),
+        "RALPH_RUNSERVER_BACKEND": "fs",
+        "RALPH_BACKENDS__LRS__FS__DEFAULT_DIRECTORY_PATH": str(statements),
+    }
+    add_user = ["auth", "-u", AUTH[0], "-p", AUTH[1], "-s", "all", "-w"]
+    agent = ["-N", "eventkit", "-A", "eventkit", "https://lms.example.org"]
+    subprocess.run(
+        [ralph_python.with_name("ralph"), *add_user, *agent],
+        env=environment,
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        timeout=_PATIENCE,
+    )
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [ralph_python, HERE / "serve.py"],
             env=environment,
             cwd=folder,
-            check=True,
-            capture_output=True,
-            timeout=_PATIENCE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
         )
-        with (folder / "server.log").open("w") as log:
-            server = subprocess.Popen(
-                [ralph_python, HERE / "serve.py"],
-                env=environment,
-                cwd=folder,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        running.append(server)
-        assert server.stdout is not None
+    assert server.stdout is not None
+    try:
         port = server.stdout.readline().strip()
         assert port, (folder / "server.log").read_text()
         root = f"http://127.0.0.1:{port}"
         # The socket listens already, so this waits until there is somebody to answer.
         requests.get(f"{root}/__lbheartbeat__", timeout=_PATIENCE).raise_for_status()
-        return Lrs(root=root, url=f"{root}/xAPI", auth=AUTH)
-
-    yield start
-    for server in running:
+        yield Lrs(root=root, url=f"{root}/xAPI", auth=AUTH), statements
+    finally:
         server.terminate()
         try:
             server.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
-        if server.stdout is not None:
-            server.stdout.close()
+        server.stdout.close()
 
 
 @pytest.fixture
-def lrs(start_lrs: Callable[[], Lrs]) -> Lrs:
-    """An LRS that is empty."""
-    return start_lrs()
+def lrs(ralph: tuple[Lrs, Path]) -> Lrs:
+    """An LRS that is empty: the one that all tests share, without what it was told before."""
+    running, statements = ralph
+    for each in statements.iterdir():
+        each.unlink()
+    return running
