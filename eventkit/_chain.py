@@ -9,6 +9,7 @@ from typing import Any
 
 from eventtracking.processors.exceptions import EventEmissionExit
 
+from eventkit._blame import is_interrupt
 from eventkit._throttle import describe, name_of
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Event, Processor
@@ -29,7 +30,8 @@ class Chain:
 
     The result is None from a processor: the event stays as it was, which is event-tracking's
     convention. It raises `EventEmissionExit`: the event ends here. It raises anything else: `Lost`,
-    because an event that was not filtered or translated must not go on as if it had been.
+    because an event that was not filtered or translated must not go on as if it had been. What was
+    raised into it by whoever runs it goes on to them, and the event ends here too.
     """
 
     __slots__ = ("_copies", "processors")
@@ -62,14 +64,19 @@ class Chain:
         if self._copies:
             try:
                 event = deepcopy(event)
-            except Exception as error:  # noqa: BLE001 - anything may be in an event
+            except Exception as error:
+                if is_interrupt(error):
+                    raise
                 raise Lost("not_copied", describe(error)) from None
         for processor in self.processors:
             try:
                 result = processor(event)
             except EventEmissionExit:
                 raise
-            except Exception as error:  # noqa: BLE001 - this is what fails closed
+            except Exception as error:
+                if is_interrupt(error):
+                    raise
+                # This is what fails closed.
                 raise Lost(
                     "processor_error", f"{name_of(processor)} failed: {describe(error)}"
                 ) from None

@@ -13,6 +13,7 @@ from eventtracking.processors.exceptions import (
     NoTransformerImplemented,
 )
 
+from eventkit._blame import blame, is_interrupt
 from eventkit._chain import is_own
 from eventkit._throttle import SafeLogger, describe, name_of
 from eventkit.exceptions import DeliveryError, LookupFailed, StoreError
@@ -38,10 +39,13 @@ def try_to_send(
         return None
     except DeliveryError as error:
         return error
-    except Exception as error:  # noqa: BLE001 - one backend's failure must not stop the others
-        # What comes from the network or a disk may work next time; the rest is a bug.
+    except Exception as error:
+        if is_interrupt(error):
+            raise
+        # One backend's failure must not stop the others. What comes from the network or a disk may
+        # work next time; the rest is a bug.
         return DeliveryError(
-            f"backend {name!r} failed: {describe(error)}", retryable=isinstance(error, OSError)
+            f"backend {name!r} failed: {describe(error)}", retryable=blame(error) == "receiver"
         )
     return None
 
@@ -70,6 +74,9 @@ def tell(backend: Backend | None, what: str, deadline: float) -> bool:
         return True
     try:
         return method(max(deadline - time.monotonic(), 0.0)) is not False
-    except Exception as error:  # noqa: BLE001 - the others must get their turn
+    except Exception as error:
+        if is_interrupt(error):
+            raise
+        # The others must get their turn.
         _log.warning("Backend %s failed to %s: %s", name_of(backend), what, describe(error))
         return False

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from eventkit._blame import is_interrupt
 from eventkit._throttle import describe, name_of
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Enqueue
@@ -57,6 +58,11 @@ def find_many(target: Enqueue) -> Callable[[list[bytes]], object] | None:
     return method if callable(method) else None
 
 
+def is_path(target: Enqueue) -> bool:
+    """Tell whether *target* is to be found at a path."""
+    return isinstance(target, _ByPath)
+
+
 def _callable(thing: object) -> Enqueue | None:
     delay = getattr(thing, "delay", None)
     if callable(delay):
@@ -84,7 +90,7 @@ class _ByPath:
         """Give what the path leads to."""
         found = self._found
         if found is None:
-            # A failing import may be slow, and here it is a request that waits for it.
+            # A failing import may be slow, and it may be a request that waits for it.
             if self._problem and self._clock() < self._again_at:
                 raise EnqueueNotFound(self._problem)
             found = self._found = self._import()
@@ -97,7 +103,9 @@ class _ByPath:
             problem = "" if found else "it cannot be called"
         except (ImportError, AttributeError) as error:
             found, problem = None, f"{type(error).__name__}: {error}"
-        except Exception as error:  # noqa: BLE001 - importing runs anything
+        except Exception as error:
+            if is_interrupt(error):
+                raise
             found, problem = None, describe(error)
         if found is None:
             self._problem = f"enqueue: cannot use {self._path!r}: {problem}"

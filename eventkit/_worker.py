@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
+from eventkit._blame import blame, ends_greenlet
 from eventkit._counting import Tally
 from eventkit._forking import renew_after_fork
 from eventkit._throttle import SafeLogger, Throttle, describe
@@ -34,7 +35,10 @@ _WEIGHT_AT_ONCE = 10_000_000
 """How many items, and how heavy together, are handed on in one call."""
 
 _PAUSE, _LONGEST_PAUSE = 0.05, 2.0
-"""Seconds until a store that could not take items is asked again: at first, and at most."""
+"""Seconds until what could not take items is asked again: at first, and at most."""
+
+_DOUBTS = 4
+"""How often an item fails for reasons unknown before others are asked whether it is its fault."""
 
 _log = SafeLogger(__name__)
 
@@ -78,10 +82,12 @@ class Worker:
     parent must not be used: make a new one.
 
     Args:
-        consume: takes one item. When it raises `StoreError` or `LookupFailed` it is given the same
-            one again, after a pause, for as long as the worker is open; whatever else it raises is
-            counted, and the next item follows. It must not refer to the worker, which would then
-            never be collected.
+        consume: takes one item. When it raises what says that it cannot take any just now (see
+            `eventkit._blame`), it is given the same one again, after a pause, for as long as the
+            worker is open, and the others wait behind. What is the fault of the item is counted,
+            and the next one follows. When it is not known whose fault it is, the item is given up
+            once others are taken while it is not. It must not refer to the worker, which would
+            then never be collected.
 
         many: gives what takes all items that wait, as a list, instead of *consume*; or None. It is
             asked in the thread, each time.
@@ -166,6 +172,7 @@ class _Queue:
         self._tally = tally
         self._component = component
         self._parts: list[list[_Item]] = []
+        self._ahead: Any = None
         self._given_up = threading.Event()
         self._why_given_up = ""
         self._ended = False
@@ -245,19 +252,14 @@ class _Queue:
         return len(lost)
 
     def _work(self) -> None:
-        entry: Any = self._items.get()
-        while entry is not _STOP:
-            if isinstance(entry, threading.Event):
-                entry.set()
-                entry = None
-            else:
-                many = self._find_many()
-                batch, entry = self._gather(entry) if many else ([entry], None)
-                self._hand_on(batch, many)
-                # Waiting for the next item must not keep the last ones alive.
-                del batch
-            if entry is None:
-                entry = self._items.get()
+        try:
+            while self._serve():
+                pass
+        except BaseException as error:
+            if not ends_greenlet(error):
+                raise
+            # What was in hand is still there. Whoever puts the next item starts another one.
+            return
         with self._lock:
             self._ended = True
             # Nobody gets to what they wait for any more, and nobody new will wait.
@@ -265,55 +267,96 @@ class _Queue:
                 if isinstance(entry := self._items.get_nowait(), threading.Event):
                     entry.set()
 
+    def _serve(self) -> bool:
+        """Hand on what waits, or wait for something; False when it is time to end."""
+        if not self._parts:
+            entry = self._ahead if self._ahead is not None else self._items.get()
+            self._ahead = None
+            if entry is _STOP:
+                return False
+            if isinstance(entry, threading.Event):
+                entry.set()
+                return True
+            with self._lock:
+                self._parts = [[entry, *self._gather(_AT_ONCE - 1, _WEIGHT_AT_ONCE - entry[1])]]
+            # Waiting for the next item must not keep the last ones alive.
+            del entry
+        self._hand_on(self._find_many())
+        return True
+
     def _find_many(self) -> Many | None:
         try:
             return self._many()
         except BaseException:  # noqa: BLE001 - consuming them one by one tells what is wrong
             return None
 
-    def _gather(self, entry: _Item) -> tuple[list[_Item], Any]:
-        """Give *entry* and the items that wait behind it, and what came next if it was none."""
-        batch, weight = [entry], entry[1]
-        while len(batch) < _AT_ONCE and weight < _WEIGHT_AT_ONCE:
+    def _gather(self, number: int, weight: int) -> list[_Item]:
+        """Take what waits in the queue, up to *number* and *weight*, or to what is no item."""
+        found: list[_Item] = []
+        while self._ahead is None and len(found) < number and weight > 0:
             try:
                 following = self._items.get_nowait()
             except queue.Empty:
                 break
-            if not isinstance(following, tuple):
-                return batch, following
-            batch.append(following)
-            weight += following[1]
-        return batch, None
+            if isinstance(following, tuple):
+                found.append(following)
+                weight -= following[1]
+            else:
+                self._ahead = following
+        return found
 
-    def _hand_on(self, batch: list[_Item], many: Many | None) -> None:
+    def _hand_on(self, many: Many | None) -> None:
         """
-        Have *batch* consumed, in order.
+        Have what is in hand consumed, in order.
 
         What fails together is split in halves, until the culprit stands alone or, with a store that
         is nearly full, what still fits has found its place.
         """
-        with self._lock:
-            self._parts = [batch]
-        pause = _PAUSE
-        while part := self._next_part():
+        pause, doubts = _PAUSE, 0
+        while part := self._next_part(1 if many is None else _AT_ONCE):
             error = self._try(part, many)
             if error is None:
-                pause = _PAUSE
-            elif len(part) > 1 and (isinstance(error, StoreFull) or not _may_pass(error)):
+                pause, doubts = _PAUSE, 0
+                continue
+            fault = blame(error)
+            if len(part) > 1 and (fault != "receiver" or isinstance(error, StoreFull)):
                 middle = len(part) // 2
                 self._put_back(part[middle:], part[:middle])
-            elif _may_pass(error):
+                continue
+            if fault == "unknown":
+                doubts += 1
                 self._put_back(part)
-                self._say_waiting(len(part), error)
-                if self._given_up.wait(pause):
-                    self._lose(self._take_parts(), self._why_given_up)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            else:
+                if doubts > _DOUBTS and self._is_another_taken(doubts - _DOUBTS, many):
+                    # It had its chance before the other. It gets another one, for what it failed
+                    # of may have ended in between.
+                    part = self._next_part(1)
+                    if not part:
+                        return
+                    error = self._try(part, many)
+                    if error is not None:
+                        self._fail(part, 1, error)
+                    pause, doubts = _PAUSE, 0
+                    continue
+            elif fault == "event":
                 self._fail(part, 1, error)
+                pause, doubts = _PAUSE, 0
+                continue
+            else:
+                self._put_back(part)
+            self._say_waiting(len(part), error)
+            if self._given_up.wait(pause):
+                self._lose(self._take_parts(), self._why_given_up)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _next_part(self) -> list[_Item] | None:
+    def _next_part(self, most: int) -> list[_Item] | None:
+        """Take the next items in hand, *most* of them at most."""
         with self._lock:
-            return self._parts.pop() if self._parts else None
+            if not self._parts:
+                return None
+            part = self._parts.pop()
+            if len(part) > most:
+                self._parts.append(part[most:])
+            return part[:most]
 
     def _put_back(self, *parts: list[_Item]) -> None:
         with self._lock:
@@ -325,8 +368,30 @@ class _Queue:
             parts, self._parts = self._parts, []
         return [item for part in reversed(parts) for item in part]
 
+    def _is_another_taken(self, number: int, many: Many | None) -> bool:
+        """Tell whether an item behind the next is taken, and have it taken: the *number*-th."""
+        with self._lock:
+            waiting = self._take_parts()
+            waiting += self._gather(_AT_ONCE - len(waiting), _WEIGHT_AT_ONCE)
+            self._parts = [waiting] if waiting else []
+            if len(waiting) < 2:
+                return False
+            position = 1 + (number - 1) % (len(waiting) - 1)
+            witness = waiting.pop(position)
+        error = self._try([witness], many)
+        if error is None:
+            return True
+        if blame(error) == "event":
+            self._fail([witness], 1, error)
+            return False
+        with self._lock:
+            waiting = self._take_parts()
+            waiting.insert(position, witness)
+            self._parts = [waiting]
+        return False
+
     def _try(self, part: list[_Item], many: Many | None) -> BaseException | None:
-        """Have *part* consumed, once; give what went wrong."""
+        """Have *part* consumed, once; give what went wrong, with what is left of it."""
         try:
             if many:
                 many([item for item, _ in part])
@@ -338,7 +403,10 @@ class _Queue:
             return None
         except SomeWait as some:
             return self._keep(part, some)
-        except BaseException as error:  # noqa: BLE001 - nothing that an item does ends the thread
+        except BaseException as error:
+            if ends_greenlet(error):
+                self._put_back(part)
+                raise
             return error
         self._tally.add("processed", len(part))
         self._done(part)
@@ -356,16 +424,14 @@ class _Queue:
         return some.error
 
     def _say_waiting(self, number: int, error: BaseException) -> None:
-        if is_on():
+        if isinstance(error, StoreError):
             reason = "store_full" if isinstance(error, StoreFull) else "store_failed"
-            if isinstance(error, LookupFailed):
-                reason = "lookup_failed"
+        else:
+            reason = "lookup_failed" if isinstance(error, LookupFailed) else "enqueue_failed"
+        if is_on():
             tell(Details("retried", number, component=self._component, reason=reason))
         _process.throttle.warning(
-            "store",
-            "Events wait in this process, %s: %s",
-            "a look-up failed" if isinstance(error, LookupFailed) else "the store cannot take them",
-            describe(error),
+            reason, "Events wait in this process, %s: %s", _WAITING[reason], describe(error)
         )
 
     def _fail(self, part: list[_Item], number: int, error: BaseException) -> None:
@@ -396,10 +462,13 @@ _Item: TypeAlias = tuple[Any, int]
 
 _STOP = object()
 
-
-def _may_pass(error: BaseException) -> bool:
-    """Tell whether the same may succeed later, and nothing has happened until then."""
-    return isinstance(error, (StoreError, LookupFailed))
+_WAITING = {
+    "store_full": "the store cannot take them",
+    "store_failed": "the store cannot take them",
+    "lookup_failed": "a look-up failed",
+    "enqueue_failed": "what they are handed to cannot take them",
+}
+"""What is said while events wait, by the reason that hooks are told."""
 
 
 class _Process:
@@ -424,8 +493,7 @@ class _Process:
             if not threads_run():
                 _log.warning(
                     "uWSGI runs without threads, so the queue in this process is not emptied; "
-                    "set enable-threads = true in its configuration, or give RealTimeBackend "
-                    "an enqueue"
+                    "set enable-threads = true in its configuration"
                 )
 
     def drain(self, grace: float = EXIT_GRACE) -> None:

@@ -17,10 +17,11 @@ from typing import Any, Literal
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.processors.exceptions import EventEmissionExit
 
+from eventkit._blame import is_interrupt, may_wait
 from eventkit._chain import Chain, Lost, is_retryable
 from eventkit._counting import Tally
 from eventkit._delivering import Failure, summary, tell, try_to_send
-from eventkit._enqueueing import EnqueueNotFound, find_enqueue, find_many
+from eventkit._enqueueing import EnqueueNotFound, find_enqueue, find_many, is_path
 from eventkit._forking import renew_after_fork
 from eventkit._jsonable import from_json, to_json
 from eventkit._throttle import Throttle, describe, name_of
@@ -72,19 +73,20 @@ class RealTimeBackend:
         enqueue: hands an event, a JSON-safe dict, to what runs the site's background work. A
             callable, the dotted path of one, or either of a Celery task, whose ``delay`` is then
             called. A path is imported with the first event, because the tasks of a Django app
-            cannot be when settings are read. Given a store, or anything else with a method
-            ``put_events``, the thread of *threaded* hands it all waiting events at once, as JSON.
+            cannot be when settings are read. A store, or anything else with a method
+            ``put_events``, is handed all waiting events at once, as JSON.
 
         backend: receives the events in a thread of this process instead, in order and once: a
             router in it should be buffered or have a store, as that tries again what fails. An
             `EventRoutingBackend` gets all that wait at once. What is still queued when the process
             ends gets two seconds.
 
-        threaded: call *enqueue* in a thread of this process too. It should be on for everything
-            that talks to a network: a broker that does not answer then fills the queue instead of
-            holding up requests. An on-disk store is then given all that waits in one step, and
-            one that is full or cannot be written (`StoreError`) is asked again while the queue
-            fills.
+        threaded: call *enqueue* in a thread of this process. None: wherever it may have to wait,
+            that is for a dotted path, a task, a store and what belongs to a package for brokers.
+            What cannot take events just now (a broker or a disk that is away, full or locked) is
+            asked again while the queue fills. Any other callable is called in the request, unless
+            this is True; it must not wait. False has *enqueue* called in the request whatever it
+            is; a request then waits for as long as that takes.
 
         max_queue: how many events may wait in this process, the one being handed on included;
             further ones are dropped.
@@ -103,7 +105,7 @@ class RealTimeBackend:
         processors: Iterable[Processor] = (),
         enqueue: Enqueue | str | None = None,
         backend: Backend | None = None,
-        threaded: bool = False,
+        threaded: bool | None = None,
         max_queue: int = 10_000,
         max_bytes: int = 1_000_000,
         clock: Callable[[], float] = time.monotonic,
@@ -116,8 +118,8 @@ class RealTimeBackend:
             )
         if backend is not None and not callable(getattr(backend, "send", None)):
             raise ConfigurationError(f"backend: {name_of(backend)} has no send method")
-        if not isinstance(threaded, bool):
-            raise ConfigurationError(f"threaded: expected True or False, got {threaded!r}")
+        if threaded is not None and not isinstance(threaded, bool):
+            raise ConfigurationError(f"threaded: expected True, False or None, got {threaded!r}")
         for key, value in (("max_queue", max_queue), ("max_bytes", max_bytes)):
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ConfigurationError(f"{key}: expected a whole number from 1, got {value!r}")
@@ -129,7 +131,9 @@ class RealTimeBackend:
         self._target: Callable[[Any], object] = (
             find_enqueue(enqueue, clock) if backend is None else backend.send
         )
-        self._threaded = threaded or backend is not None
+        self._threaded = backend is not None or (
+            is_path(self._target) or may_wait(self._target) if threaded is None else threaded
+        )
         self._closed = False
         self.renew()
         renew_after_fork(self)
@@ -144,7 +148,7 @@ class RealTimeBackend:
         if self._threaded:
             self._worker = Worker(
                 # Not a method of self: the queue's thread would keep it alive.
-                partial(_hand_over, self._target),
+                partial(_hand_over if self._backend is None else _feed, self._target),
                 many=partial(_find_many, self._target, self._backend),
                 max_items=self._max_queue,
                 max_weight=MAX_QUEUED_BYTES,
@@ -160,14 +164,16 @@ class RealTimeBackend:
                 self._count(self._take(event))
             except Lost as loss:
                 self._lose(loss)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # noqa: BLE001 - nothing may hurt the request
+        except Exception as error:  # noqa: BLE001 - nothing may hurt the request
             # Not contextlib.suppress: with a full stack even calling that is too much.
-            try:  # noqa: SIM105
+            try:
+                if is_interrupt(error):
+                    raise
                 self._lose(Lost("internal_error", describe(error)))
-            except Exception:  # noqa: BLE001, S110 - there is nothing left to try
-                pass
+            except Exception as failure:
+                # There is nothing left to try.
+                if failure is error:
+                    raise
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until all that was sent so far has been handed on; False when time is up."""
@@ -224,15 +230,15 @@ class RealTimeBackend:
     def _enqueue(self, written: bytes) -> None:
         try:
             _hand_over(self._target, written)
-        except (KeyboardInterrupt, SystemExit):
-            raise
         except EnqueueNotFound as error:
             raise Lost("enqueue_not_found", str(error)) from None
         except StoreFull as error:
             raise Lost("store_full", describe(error)) from None
         except StoreError as error:
             raise Lost("store_failed", describe(error)) from None
-        except BaseException as error:  # noqa: BLE001 - nothing may hurt the request
+        except Exception as error:
+            if is_interrupt(error):
+                raise
             raise Lost("enqueue_failed", describe(error)) from None
 
     def _lose(self, loss: Lost) -> None:
@@ -257,6 +263,16 @@ def _write(event: object, max_bytes: int) -> bytes:
 
 def _hand_over(target: Callable[[Any], object], written: bytes) -> None:
     target(from_json(written))
+
+
+def _feed(send: Callable[[Any], object], written: bytes) -> None:
+    try:
+        _hand_over(send, written)
+    except (StoreError, LookupFailed):
+        raise
+    except DeliveryError as error:
+        # It has tried all that it feeds. Trying again would hold up those that are well.
+        raise DeliveryError(str(error), retryable=False) from None
 
 
 def _find_many(target: Callable[[Any], object], backend: Backend | None) -> Many | None:

@@ -5,7 +5,7 @@ Share events that come through Kafka.
 
 with KAFKA (librdkafka's settings, a JSON object with "bootstrap.servers" at least), CONSUMERS (the
 path of a consumers file), STORE (the path of a store), LMS_ROOT and IDENTITY_SECRET in the
-environment. `RealTimeBackend(enqueue="kafka_runner.publish", threaded=True)` fills the topic.
+environment. `RealTimeBackend(enqueue="kafka_runner.publish")` fills the topic.
 
 An event counts as consumed once the store has it, so a worker may be killed at any moment. SIGTERM
 and Ctrl-C end it after what is under way.

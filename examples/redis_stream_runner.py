@@ -4,8 +4,8 @@ Share events that come through a Redis stream.
     python redis_stream_runner.py
 
 with REDIS_URL, CONSUMERS (the path of a consumers file), LMS_ROOT and IDENTITY_SECRET in the
-environment. `RealTimeBackend(enqueue="redis_stream_runner.publish", threaded=True)` fills the
-stream. Workers share it; each has a name of its own, WORKER, by default that of its machine.
+environment. `RealTimeBackend(enqueue="redis_stream_runner.publish")` fills the stream. Workers
+share it; each has a name of its own, WORKER, by default that of its machine.
 
 An event leaves the stream once all its consumers have it or, with the path of a store in STORE,
 once the store has it; so a worker may be killed at any moment. Without a store, a consumer that is

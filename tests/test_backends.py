@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ import time
 import types
 import uuid
 import weakref
+from asyncio import CancelledError
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Never
@@ -190,8 +192,6 @@ class TestRealTimeBackend:
             MemoryError,
             KeyError,
             UnsupportedEvent,
-            GeneratorExit,
-            BaseException,
         ],
     )
     @pytest.mark.parametrize("where", ["processor", "enqueue"])
@@ -219,7 +219,9 @@ class TestRealTimeBackend:
         assert USERNAME not in caplog.text
         assert error.__name__ in caplog.text
 
-    @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+    @pytest.mark.parametrize(
+        "stop", [KeyboardInterrupt, SystemExit, GeneratorExit, BaseException, CancelledError]
+    )
     def test_a_request_to_stop_passes_through(self, stop: Any) -> None:
         def fail(_: Any) -> Never:
             raise stop
@@ -228,6 +230,50 @@ class TestRealTimeBackend:
             RealTimeBackend(processors=[fail], enqueue=print).send(event())
         with pytest.raises(stop):
             RealTimeBackend(enqueue=fail).send(event())
+
+    @pytest.mark.parametrize("where", ["processor", "enqueue"])
+    def test_celerys_soft_limit_passes_through(self, where: Any) -> None:
+        """It is an ordinary exception, raised into whatever the task is just doing."""
+        limit = pytest.importorskip("celery.exceptions").SoftTimeLimitExceeded
+
+        def fail(_: Any) -> Never:
+            raise limit
+
+        queue: list[Any] = []
+        backend = (
+            RealTimeBackend(processors=[fail], enqueue=queue.append)
+            if where == "processor"
+            else RealTimeBackend(enqueue=fail)
+        )
+        with pytest.raises(limit):
+            backend.send(event())
+
+        assert queue == []
+
+    @pytest.mark.parametrize("where", ["processor", "enqueue"])
+    def test_what_a_signal_handler_raises_passes_through(self, where: Any) -> None:
+        """Whoever set the handler wants the code that runs to stop, not the event to be lost."""
+
+        class TimeIsUp(Exception):
+            pass
+
+        def handler(*_: Any) -> Never:
+            raise TimeIsUp
+
+        def work(*_: Any) -> None:
+            signal.raise_signal(signal.SIGUSR1)
+
+        backend = (
+            RealTimeBackend(processors=[work], enqueue=print)
+            if where == "processor"
+            else RealTimeBackend(enqueue=work)
+        )
+        before = signal.signal(signal.SIGUSR1, handler)
+        try:
+            with pytest.raises(TimeIsUp):
+                backend.send(event())
+        finally:
+            signal.signal(signal.SIGUSR1, before)
 
     @pytest.mark.skipif(sys.gettrace() is not None, reason="a tracer needs stack of its own")
     def test_survives_being_called_with_hardly_any_stack_left(self) -> None:
@@ -342,6 +388,7 @@ class TestEnqueue:
         backend = RealTimeBackend(enqueue="eventkit_test_tasks.route_event")
 
         backend.send(event())
+        assert backend.flush(WAIT)
 
         assert [each["name"] for each in tasks.events] == ["play_video"]
 
@@ -358,10 +405,12 @@ class TestEnqueue:
 
         tasks.route_event = task = Task()
 
-        RealTimeBackend(enqueue=task).send(event("one"))
-        RealTimeBackend(enqueue="eventkit_test_tasks.route_event").send(event("two"))
+        for number, enqueue in enumerate((task, "eventkit_test_tasks.route_event", task.delay)):
+            backend = RealTimeBackend(enqueue=enqueue)
+            backend.send(event(f"event {number}"))
+            assert backend.flush(WAIT)
 
-        assert task.delayed == ["one", "two"]
+        assert task.delayed == ["event 0", "event 1", "event 2"]
 
     def test_works_with_a_real_celery_task(self) -> None:
         celery = pytest.importorskip("celery")
@@ -373,7 +422,9 @@ class TestEnqueue:
         def route_event(event: Any) -> None:
             received.append(event)
 
-        RealTimeBackend(enqueue=route_event).send(event())
+        backend = RealTimeBackend(enqueue=route_event)
+        backend.send(event())
+        assert backend.flush(WAIT)
 
         assert [each["name"] for each in received] == ["play_video"]
 
@@ -386,6 +437,7 @@ class TestEnqueue:
         backend = RealTimeBackend(enqueue="eventkit_late_tasks.route")
         assert "eventkit_late_tasks" not in sys.modules
         backend.send(event())
+        assert backend.flush(WAIT)
 
         assert len(sys.modules.pop("eventkit_late_tasks").events) == 1
 
@@ -400,7 +452,7 @@ class TestEnqueue:
     def test_a_path_that_leads_nowhere_is_counted_and_said_once(
         self, tasks: Any, path: Any, problem: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
-        backend = RealTimeBackend(enqueue=path)
+        backend = RealTimeBackend(enqueue=path, threaded=False)
 
         for _ in range(3):
             backend.send(event())
@@ -415,7 +467,7 @@ class TestEnqueue:
     ) -> None:
         (tmp_path / "eventkit_broken_tasks.py").write_text("raise RuntimeError('password')\n")
         monkeypatch.syspath_prepend(tmp_path)
-        backend = RealTimeBackend(enqueue="eventkit_broken_tasks.route")
+        backend = RealTimeBackend(enqueue="eventkit_broken_tasks.route", threaded=False)
 
         backend.send(event())
 
@@ -423,18 +475,29 @@ class TestEnqueue:
         assert "RuntimeError at eventkit_broken_tasks:1" in caplog.text
         assert "password" not in caplog.text
 
-    def test_in_a_thread_a_path_that_leads_nowhere_fails_loudly_too(
+    def test_in_a_thread_events_wait_for_a_path_that_leads_nowhere_yet(
         self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """A setting that is wrong costs no event, and is said."""
         log = Throttle(logging.getLogger("eventkit._worker"))
         monkeypatch.setattr("eventkit._worker._process.throttle", log)
-        backend = RealTimeBackend(enqueue="no_such_package.tasks.route", threaded=True)
+        monkeypatch.setattr("eventkit._enqueueing.TRY_AGAIN", 0.01)
+        backend = RealTimeBackend(enqueue="eventkit_test_missing.tasks.route")
+        for number in range(3):
+            backend.send(event(f"event {number}"))
+        assert not backend.flush(0.5)
 
-        backend.send(event())
+        assert backend.stats() == {"received": 3, "enqueued": 3, "pending": 3}
+        assert "cannot use 'eventkit_test_missing.tasks.route'" in caplog.text
+
+        taken: list[Any] = []
+        tasks = types.SimpleNamespace(route=taken.append)
+        monkeypatch.setitem(sys.modules, "eventkit_test_missing", types.SimpleNamespace())
+        monkeypatch.setitem(sys.modules, "eventkit_test_missing.tasks", tasks)
         assert backend.flush(WAIT)
 
-        assert backend.stats() == {"received": 1, "enqueued": 1, "failed": 1, "pending": 0}
-        assert "cannot use 'no_such_package.tasks.route'" in caplog.text
+        assert [each["name"] for each in taken] == ["event 0", "event 1", "event 2"]
+        assert backend.stats() == {"received": 3, "enqueued": 3, "processed": 3, "pending": 0}
 
     def test_a_path_that_failed_is_tried_again_after_a_minute(
         self, monkeypatch: pytest.MonkeyPatch
@@ -448,7 +511,9 @@ class TestEnqueue:
                     imports.append(name)
 
         monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
-        backend = RealTimeBackend(enqueue="eventkit_test_absent.route", clock=lambda: now[0])
+        backend = RealTimeBackend(
+            enqueue="eventkit_test_absent.route", threaded=False, clock=lambda: now[0]
+        )
 
         backend.send(event())
         now[0] = 59.0
@@ -491,10 +556,10 @@ class Store:
 
 
 class TestStore:
-    def test_is_given_each_event_in_the_request(self) -> None:
-        """So that what was emitted is safe when the request ends."""
+    def test_is_given_each_event_in_the_request_if_that_is_asked_for(self) -> None:
+        """So that what was emitted is safe when the request ends, however long that takes."""
         store = Store()
-        backend = RealTimeBackend(enqueue=store)
+        backend = RealTimeBackend(enqueue=store, threaded=False)
         backend.send(event())
 
         assert [each["name"] for each in store.one_by_one] == ["play_video"]
@@ -503,7 +568,7 @@ class TestStore:
     def test_is_given_all_that_waits_in_one_step_from_the_thread(self) -> None:
         """As they were written: nothing is read and written again."""
         store = Store()
-        backend = RealTimeBackend(enqueue=store, threaded=True)
+        backend = RealTimeBackend(enqueue=store)
         backend.send(event("first"))
         assert store.entered.wait(WAIT)
         for number in range(10):
@@ -523,7 +588,7 @@ class TestStore:
         module.STORE = Store()
         module.STORE.release.set()
         monkeypatch.setitem(sys.modules, "site_store", module)
-        backend = RealTimeBackend(enqueue="site_store.STORE", threaded=True)
+        backend = RealTimeBackend(enqueue="site_store.STORE")
         backend.send(event())
         assert backend.flush(WAIT)
 
@@ -547,7 +612,7 @@ class TestStore:
     def test_on_disk_that_is_full_costs_a_counted_event(self, tmp_path: Path) -> None:
         """In the request nothing waits, so there is no second try."""
         store = SQLiteStore(tmp_path / "queue.db", max_bytes=1_000_000)
-        backend = RealTimeBackend(enqueue=store)
+        backend = RealTimeBackend(enqueue=store, threaded=False)
         for _ in range(20):
             backend.send(event(text="x" * 100_000))
         kept = store.counts(INBOX)["pending"]
@@ -562,7 +627,7 @@ class TestStore:
     ) -> None:
         """As soon as there is room in the store, what has waited is put there."""
         store = SQLiteStore(tmp_path / "queue.db", max_bytes=1_000_000)
-        backend = RealTimeBackend(enqueue=store, threaded=True)
+        backend = RealTimeBackend(enqueue=store)
         for number in range(20):
             backend.send(event(f"event {number}", text="x" * 100_000))
         assert not backend.flush(0.2)

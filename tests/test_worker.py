@@ -348,14 +348,164 @@ def test_a_store_that_takes_one_at_a_time_is_tried_again_too() -> None:
     assert tally.snapshot() == {"processed": 2}
 
 
-def test_other_failures_of_delivery_are_not_tried_again() -> None:
-    """Who delivers directly tries once; only the store says that nothing has happened."""
-    store = Store(DeliveryError("nobody there", retryable=True))
+@pytest.mark.parametrize(
+    ("retryable", "counts"), [(True, {"processed": 1}), (False, {"failed": 1})]
+)
+def test_a_failure_of_delivery_says_itself_whether_to_try_again(
+    retryable: bool, counts: dict[str, int]
+) -> None:
+    store = Store(DeliveryError("nobody there", retryable=retryable))
     worker, tally = make(not_at_all, many=store.find)
     worker.put(1)
     assert worker.flush(WAIT)
 
-    assert tally.snapshot() == {"failed": 1}
+    assert tally.snapshot() == counts
+
+
+class BrokerAwayError(Exception):
+    """Of a client that nobody has heard of."""
+
+
+class Broker:
+    """Takes items one at a time while it is there, and never those that it is told to refuse."""
+
+    def __init__(self, away: BaseException | None, refuse: dict[object, BaseException]) -> None:
+        self.away = away
+        self.refuse = refuse
+        self.asked = threading.Semaphore(0)
+        self.items: list[object] = []
+
+    def __call__(self, item: object) -> None:
+        self.asked.release()
+        if self.away is not None:
+            raise self.away
+        if item in self.refuse:
+            raise self.refuse[item]
+        self.items.append(item)
+
+    def put_events(self, items: list[object]) -> None:
+        for item in items:
+            if self.away is not None or item in self.refuse:
+                self(item)
+        self.items += items
+
+    def find(self) -> Any:
+        return self.put_events
+
+
+def wait_for(what: threading.Semaphore, times: int) -> None:
+    for _ in range(times):
+        assert what.acquire(timeout=WAIT)
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(111, "x"),
+        TimeoutError("x"),
+        BufferError("Local: Queue full"),
+        BrokerAwayError("x"),
+        KeyError("REDIS_URL"),
+        RuntimeError("x"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_while_a_broker_is_away_all_wait_in_order(
+    error: Exception, together: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it lasts, and whatever it is called; they count as waiting."""
+    monkeypatch.setattr(_worker, "_PAUSE", 0.001)
+    monkeypatch.setattr(_worker, "_LONGEST_PAUSE", 0.001)
+    broker = Broker(error, {})
+    worker, tally = make(broker, many=broker.find if together else lambda: None)
+    for number in range(20):
+        assert worker.put(number)
+    wait_for(broker.asked, 50)
+    assert worker.pending == 20
+    assert tally.snapshot() == {}
+    broker.away = None
+    assert worker.flush(WAIT)
+
+    assert sorted(broker.items) == list(range(20))  # type: ignore[type-var]
+    if not isinstance(error, (BrokerAwayError, KeyError, RuntimeError)):
+        assert broker.items == list(range(20))
+    assert tally.snapshot() == {"processed": 20}
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("error", [TypeError, ValueError, BrokerAwayError, KeyError])
+def test_an_item_that_is_never_taken_costs_itself_alone(
+    error: type[Exception], together: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when nothing tells whose fault it is: others are taken, and it is not."""
+    monkeypatch.setattr(_worker, "_PAUSE", 0.001)
+    broker = Broker(None, {item: error("x") for item in (3, 4, 11)})
+    worker, tally = make(broker, many=broker.find if together else lambda: None)
+    for number in range(20):
+        assert worker.put(number)
+    assert worker.flush(WAIT)
+
+    assert sorted(broker.items) == [  # type: ignore[type-var]
+        number for number in range(20) if number not in (3, 4, 11)
+    ]
+    assert tally.snapshot() == {"failed": 3, "processed": 17}
+    assert worker.pending == 0
+
+
+def test_an_item_in_doubt_holds_nobody_up_and_waits_while_there_is_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_worker, "_PAUSE", 0.001)
+    monkeypatch.setattr(_worker, "_LONGEST_PAUSE", 0.001)
+    broker = Broker(None, {"odd": BrokerAwayError("x")})
+    worker, tally = make(broker)
+    worker.put("odd")
+    wait_for(broker.asked, 30)
+    assert worker.pending == 1
+    worker.put("next")
+    assert worker.flush(WAIT)
+
+    assert broker.items == ["next"]
+    assert tally.snapshot() == {"failed": 1, "processed": 1}
+
+
+def test_what_waits_for_a_broker_is_counted_when_it_is_given_up() -> None:
+    broker = Broker(ConnectionError("x"), {})
+    worker, tally = make(broker)
+    for number in range(5):
+        worker.put(number)
+    wait_for(broker.asked, 1)
+
+    assert not worker.close(0.01)
+    worker._queue._thread.join(WAIT)
+    assert tally.snapshot() == {"lost:closed": 5}
+    assert worker.pending == 0
+
+
+def test_of_many_items_some_may_have_to_be_tried_again() -> None:
+    """The others are done with, and the order stays."""
+    calls: list[list[object]] = []
+    entered, release = threading.Event(), threading.Event()
+
+    def take(items: list[object]) -> None:
+        entered.set()
+        assert release.wait(WAIT)
+        calls.append(items)
+        if len(calls) == 2:
+            raise _worker.SomeWait((3, 1), OSError("x"), 1, ValueError("x"))
+
+    worker, tally = make(not_at_all, many=lambda: take)
+    worker.put("first")
+    assert entered.wait(WAIT)
+    for number in range(5):
+        worker.put(number)
+    release.set()
+    assert worker.flush(WAIT)
+
+    assert calls == [["first"], [0, 1, 2, 3, 4], [1, 3]]
+    assert tally.snapshot() == {"failed": 1, "processed": 5}
+    assert worker.pending == 0
 
 
 def test_close_gives_up_what_the_store_has_no_room_for() -> None:
@@ -394,7 +544,7 @@ def test_close_gives_up_what_is_just_being_refused() -> None:
 
 
 def test_what_takes_many_is_found_when_it_is_needed() -> None:
-    """When it cannot be found, each item says why."""
+    """When it cannot be found, items are consumed one by one, which says why."""
     store = Store()
     answers: list[Any] = [ImportError("not yet"), store.put_events]
 

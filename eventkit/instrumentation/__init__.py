@@ -38,7 +38,7 @@ What may happen.
 
 To events: ``received``, ``filtered`` (a processor did not let it through), ``translated``,
 ``untranslated`` and ``dropped`` (both with a reason), ``enqueued`` (handed to the background),
-``retried`` (the store could not take them yet).
+``retried`` (the store or the broker could not take them yet).
 To documents on their way to a consumer: ``enqueued``, ``delivered``, ``retried`` (the request that
 they were part of failed and will be repeated), ``dead`` (given to the dead letters), ``dropped``.
 To a consumer: ``state``; the reason is then the name of its new state, as in ``Router.health()``.

@@ -213,6 +213,7 @@ class TestSettings:
 
         with tracker.context("request", CONTEXT):
             tracker.emit("play_video", VIDEO)
+        assert tracker.get_backend("eventkit").flush(20)
 
         import eventkit_site_tasks
 
@@ -284,7 +285,7 @@ def test_a_tracker_emits_on_whatever_happens_in_ours(django_tracker: DjangoTrack
     tracker = django_tracker(
         broken={
             "ENGINE": "eventkit.RealTimeBackend",
-            "OPTIONS": {"enqueue": "no_such_package.task"},
+            "OPTIONS": {"enqueue": "no_such_package.task", "threaded": False},
         }
     )
 

@@ -139,7 +139,7 @@ def test_row_5_counted_in_a_request(path, monkeypatch):
         _sqlite_file, "PRAGMAS", (*_sqlite_file.PRAGMAS, f"max_page_count = {pages}")
     )
     store = SQLiteStore(path)
-    backend = RealTimeBackend(enqueue=store)
+    backend = RealTimeBackend(enqueue=store, threaded=False)
     event = {"name": "play_video", "data": {"text": "x" * 2000}, "context": {}}
     for _ in range(200):
         backend.send(event)

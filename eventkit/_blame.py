@@ -1,0 +1,167 @@
+"""
+Telling from an exception whose fault it is, without importing what raised it.
+
+A broker, a database or a disk that is away comes back, and then takes what it could not take
+before. An event that cannot be written never can be. And some exceptions are nobody's fault here:
+whoever runs the host's code raises them into it to make it stop.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from functools import partial
+from types import CodeType
+from typing import Any, Literal
+
+from eventkit.exceptions import ConfigurationError, DeliveryError
+
+Blame = Literal["receiver", "event", "unknown"]
+"""Who keeps an event from being taken: the one that should take it, or the event itself."""
+
+NETWORK_PACKAGES = frozenset(
+    {
+        *("aio_pika", "aiohttp", "aiokafka", "aiormq", "amqp", "azure", "boto3", "botocore"),
+        *("celery", "cimpl", "confluent_kafka", "dramatiq", "google", "grpc", "httpcore", "httpx"),
+        *("huey", "kafka", "kombu", "nats", "paho", "pika", "psycopg", "psycopg2", "pulsar"),
+        *("_pulsar", "pymongo", "pymysql", "MySQLdb", "redis", "requests", "rq", "sqlalchemy"),
+        *("stomp", "urllib3", "valkey", "zmq"),
+    }
+)
+"""What talks to brokers, databases and services: a call of theirs may wait for a network."""
+
+# Of these packages and of any DB-API driver: no connection, no room, not now.
+_AWAY = frozenset(
+    {
+        *("AMQPConnectionError", "AuthenticationError", "AutoReconnect"),
+        *("BrokenPipeError", "BrokerConnectionError", "BusyLoadingError", "ClusterDownError"),
+        *("ConnectionClosed", "ConnectionError", "ConnectionForced", "ConnectionFailure"),
+        *("ConnectTimeout", "EndpointConnectionError", "HTTPClientError", "InterfaceError"),
+        *("KafkaConnectionError", "KafkaTimeoutError", "MaxConnectionsError"),
+        *("MaxRetryError", "NetworkError", "NoBrokersAvailable", "NotEnoughReplicasError"),
+        *("OperationalError", "OutOfMemoryError", "ReadOnlyError", "RecoverableConnectionError"),
+        *("ServerSelectionTimeoutError", "ServiceUnavailable", "TimeoutError", "TransportError"),
+        *("TryAgainError",),
+    }
+)
+
+# Of an event that cannot be written down for the broker, or is too large for it.
+_UNWRITABLE = frozenset(
+    {
+        *("ContentDisallowed", "DataError", "DecodeError", "DocumentTooLarge", "EncodeError"),
+        *("InvalidDocument", "KeySerializationError", "MessageSizeTooLargeError"),
+        *("ParamValidationError", "SerializationError", "ValueSerializationError"),
+    }
+)
+
+_TOO_LARGE = 10
+"""Kafka's MSG_SIZE_TOO_LARGE."""
+
+_INTERRUPTS = frozenset(
+    {
+        ("billiard", "SoftTimeLimitExceeded"),
+        ("celery", "SoftTimeLimitExceeded"),
+        ("rq", "BaseTimeoutException"),
+        ("stopit", "TimeoutException"),
+    }
+)
+"""Exceptions, though ordinary ones, that are raised into whatever happens to be running."""
+
+
+def blame(error: BaseException) -> Blame:
+    """
+    Say who keeps an event from being taken, when handing it on has raised *error*.
+
+    ``"receiver"``: it cannot take anything now, and later it can. ``"event"``: this event it never
+    takes. ``"unknown"``: it may be either.
+    """
+    if isinstance(error, DeliveryError):
+        return "receiver" if error.retryable else "event"
+    if isinstance(error, ConfigurationError):
+        # A setting that is wrong is wrong for all events, and may be put right.
+        return "unknown"
+    if _package(type(error)) == "kombu" and isinstance(error.__cause__, Exception):
+        # Celery tells with one of kombu's errors of all that a broker answers.
+        return blame(error.__cause__)
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & _UNWRITABLE or _kafka_code(error) == _TOO_LARGE:
+        return "event"
+    # Not the names alone: what an event is made of may have errors that are called the same.
+    if isinstance(error, (OSError, BufferError)) or _kafka_code(error) is not None:
+        return "receiver"
+    if names & _AWAY and not isinstance(error, (TypeError, ValueError, ArithmeticError)):
+        return "receiver"
+    if isinstance(error, (TypeError, ValueError, ArithmeticError, AttributeError, AssertionError)):
+        return "event"
+    return "event" if isinstance(error, RecursionError) else "unknown"
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """
+    Tell whether *error* was raised into the code that it came from, by whoever runs it.
+
+    Such are all that are no `Exception` (gevent's and eventlet's timeouts, a greenlet or a task
+    that is cancelled, Ctrl-C), time limits of task queues, and what a signal handler raises.
+    """
+    if not isinstance(error, Exception):
+        return True
+    kinds = type(error).__mro__
+    if any((_package(kind), kind.__name__) in _INTERRUPTS for kind in kinds):
+        return True
+    return _is_of_signal_handler(error)
+
+
+def ends_greenlet(error: BaseException) -> bool:
+    """Tell whether *error* ends the greenlet that it is raised into, and is not to be kept."""
+    kinds = type(error).__mro__
+    return any(kind.__name__ == "GreenletExit" and _package(kind) == "greenlet" for kind in kinds)
+
+
+def may_wait(call: object) -> bool:
+    """Tell whether calling *call* may wait for a disk or a network, as far as can be seen."""
+    while isinstance(call, partial):
+        call = call.func
+    owner = getattr(call, "__self__", None)
+    if any(_has(each, name) for each in (call, owner) for name in ("delay", "put_events")):
+        return True
+    return any(
+        isinstance(module, str) and module.partition(".")[0] in NETWORK_PACKAGES
+        for module in (getattr(call, "__module__", None), type(owner).__module__)
+    )
+
+
+def _has(thing: object, name: str) -> bool:
+    return callable(getattr(thing, name, None))
+
+
+def _package(kind: type[Any]) -> str:
+    return kind.__module__.partition(".")[0]
+
+
+def _kafka_code(error: BaseException) -> int | None:
+    """Give the code of a KafkaException, in which a KafkaError stands."""
+    code = getattr(error.args[0], "code", None) if error.args else None
+    if _package(type(error)) not in ("cimpl", "confluent_kafka") or not callable(code):
+        return None
+    found = code()
+    return found if isinstance(found, int) else None
+
+
+def _is_of_signal_handler(error: BaseException) -> bool:
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    handlers = set(_signal_handlers())
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code in handlers:
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def _signal_handlers() -> Iterator[CodeType]:
+    for number in signal.valid_signals():
+        code = getattr(signal.getsignal(number), "__code__", None)
+        if isinstance(code, CodeType):
+            yield code
