@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from eventkit.erb._xapi_shapes import NAMES as IN_XAPI
+from eventkit.erb.caliper import NAMES as IN_CALIPER
 from eventkit.events import FAMILIES, Event
 from eventkit.source import Source
 from eventkit.testing import LMS_ROOT
@@ -26,6 +28,7 @@ INTRODUCTION = """\
 <!-- Written by docs/make_events_page.py; change the event tables or golden cases instead. -->
 
 Every event that eventkit knows, by family, and what it becomes in dialect `standard`.
+Dialect `erb` has those of which the entry says so: what event-routing-backends translates.
 The examples leave out what all documents share: in xAPI `id`, `actor`, `timestamp`, `version`, the course as parent, and the extensions for the session and the program; in Caliper `@context`, `id`, `actor`, `eventTime`, `edApp`, `group`, `session` and the extension for the program.
 `{lms}` stands for the root URL of the LMS.
 """  # noqa: E501 - one sentence per line
@@ -74,7 +77,7 @@ def _event(family: str, row: Event) -> Iterator[str]:
     yield f"### `{row.name}`"
     yield ""
     if len(row.names) > 1:
-        yield f"Also: {', '.join(f'`{name}`' for name in row.names[1:])}."
+        yield f"Also: {_quoted(row.names[1:])}."
         yield ""
     if row.reason:
         yield row.reason.rstrip(".") + "."
@@ -84,6 +87,8 @@ def _event(family: str, row: Event) -> Iterator[str]:
         return
     yield f"- xAPI: {_listed(_meaning_xapi(each) for each in case['xapi'] or ())}"
     yield f"- Caliper: {_listed(_meaning_caliper(each) for each in case['caliper'] or ())}"
+    if peer := _in_erb(row):
+        yield f"- Dialect `erb`: {peer}"
     yield ""
     yield "<details><summary>Example</summary>"
     yield ""
@@ -95,6 +100,21 @@ def _event(family: str, row: Event) -> Iterator[str]:
         yield from _json(_short_caliper(document))
     yield "</details>"
     yield ""
+
+
+def _in_erb(row: Event) -> str:
+    """Say under which names dialect ``erb`` has an event in which protocol."""
+    found = []
+    for protocol, known in (("xAPI", IN_XAPI), ("Caliper", IN_CALIPER)):
+        names = [name for name in row.names if name in known]
+        if names:
+            some = "" if len(names) == len(row.names) else f" (as {_quoted(names)})"
+            found.append(protocol + some)
+    return " and ".join(found)
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _case(family: str, row: Event) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from eventkit.events import Catalogue, Event, catalogue
 from eventkit.exceptions import ConfigurationError
-from eventkit.typing import Courses, Dialect, ErrorHook, Identity
+from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity
 
 
 def check_root(lms_root: str) -> str:
@@ -54,6 +54,23 @@ def check_dialect(dialect: Dialect) -> Dialect:
             f"dialect: unknown dialect {dialect!r:.80}; expected one of {get_args(Dialect)}"
         )
     return dialect
+
+
+def check_fallback(fallback: Fallback | None, dialect: Dialect) -> Fallback | None:
+    """Check what stands in for dialect ``erb`` where it has nothing to say."""
+    if fallback is None:
+        return None
+    if fallback not in get_args(Fallback):
+        raise ConfigurationError(
+            f"fallback: unknown fallback {fallback!r:.80}; expected one of {get_args(Fallback)}, "
+            "or None"
+        )
+    if dialect != "erb":
+        raise ConfigurationError(
+            f"fallback: dialect {dialect!r} translates every event itself; set dialect to 'erb' "
+            "or remove fallback"
+        )
+    return fallback
 
 
 def check_hook(on_error: ErrorHook | None) -> ErrorHook | None:

@@ -7,7 +7,7 @@ that goes in is counted under what became of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from eventkit._counting import Tally
@@ -15,6 +15,7 @@ from eventkit._json import NOT_JSON, dumps
 from eventkit._lookups import Unanswered, ask, says_no_such
 from eventkit._options import (
     check_dialect,
+    check_fallback,
     check_hook,
     check_identity,
     check_root,
@@ -34,6 +35,7 @@ from eventkit.typing import (
     Dialect,
     ErrorHook,
     Event,
+    Fallback,
     Identity,
     Json,
     ProtocolName,
@@ -67,6 +69,8 @@ class Translator:
     """Makes the documents of dialect ``standard``; set before `_begin` is called."""
     _check: Callable[[Json], list[str]] | None = None
     """Says what is wrong with a document, where that is asked for."""
+    _in_erb: Collection[str] = ()
+    """The names of the events that dialect ``erb`` knows, where it is that."""
 
     def __init__(
         self,
@@ -79,6 +83,7 @@ class Translator:
         transformer_version: str | None,
         on_error: ErrorHook | None,
         dialect: Dialect,
+        fallback: Fallback | None,
     ) -> None:
         self._root = check_root(lms_root)
         self._identity = check_identity(identity)
@@ -91,6 +96,7 @@ class Translator:
         self._courses = courses
         self._include_text = bool(include_text)
         self._dialect = check_dialect(dialect)
+        self._fallback = check_fallback(fallback, dialect)
 
     def _begin(self) -> None:
         """Have nothing counted and nothing remembered, as in a new process."""
@@ -123,6 +129,18 @@ class Translator:
         """Give the documents of one event in the dialect that was chosen."""
         raise NotImplementedError
 
+    def _otherwise(self, row: Row, view: View) -> list[Json]:
+        """Give the documents of one event of which the dialect that was chosen makes none."""
+        if self._is_alone():
+            raise UnsupportedEvent(
+                view.name, "not_in_erb", "event-routing-backends sends nothing of it"
+            )
+        return self._standard.make(row, view, is_written=False)
+
+    def _is_alone(self) -> bool:
+        """Tell whether nothing is sent but what dialect ``erb`` makes."""
+        return self._dialect == "erb" and self._fallback is None
+
     def _plan(self, row: Row) -> object:
         """Give what *row* says of this protocol; None when it says nothing."""
         raise NotImplementedError
@@ -132,7 +150,9 @@ class Translator:
         return None
 
     def supports(self, name: str) -> bool:
-        """Tell whether events of this *name* have a translation."""
+        """Tell whether events of this *name* have a translation, in the dialect that was chosen."""
+        if self._is_alone() and name not in self._in_erb:
+            return False
         row = self._catalogue.get(name) or self._unnamed(name)
         return row is not None and self._plan(row) is not None
 

@@ -10,7 +10,7 @@ from eventkit.events._view import View
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.ids import stamped_id
 from eventkit.standard.caliper import Events
-from eventkit.typing import Courses, Dialect, ErrorHook, Identity, Json
+from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity, Json
 
 
 class CaliperTranslator(Translator):
@@ -30,6 +30,10 @@ class CaliperTranslator(Translator):
 
         dialect: ``"standard"`` follows the specification; ``"erb"`` equals what
             event-routing-backends writes, its faults included, but for ids, which are random there.
+
+        fallback: what is sent in dialect ``erb`` of events of which event-routing-backends sends
+            nothing. None: nothing either (they are skipped as ``not_in_erb``); ``"standard"``: what
+            the other dialect makes of them.
 
         events: further rows, or the dotted path of a table of rows.
 
@@ -55,6 +59,7 @@ class CaliperTranslator(Translator):
         identity: Identity,
         courses: Courses | None = None,
         dialect: Dialect = "standard",
+        fallback: Fallback | None = None,
         events: Iterable[Row] | str = (),
         include_text: bool = False,
         validate: bool = False,
@@ -70,6 +75,7 @@ class CaliperTranslator(Translator):
             transformer_version=transformer_version,
             on_error=on_error,
             dialect=dialect,
+            fallback=fallback,
         )
         if validate:
             # Costs time and memory that only validation needs.
@@ -84,8 +90,9 @@ class CaliperTranslator(Translator):
         self._erb = None
         if self._dialect == "erb":
             # The dialect goes when this import does.
-            from eventkit.erb.caliper import ERBEvents  # noqa: PLC0415
+            from eventkit.erb.caliper import NAMES, ERBEvents  # noqa: PLC0415
 
+            self._in_erb = NAMES
             self._erb = ERBEvents(self._root, self._version, self._site, self._course_name)
 
     def _plan(self, row: Row) -> object:
@@ -94,7 +101,7 @@ class CaliperTranslator(Translator):
     def _documents(self, row: Row, view: View) -> list[Json]:
         made: Json | None = self._erb.translate(view) if self._erb else None
         if made is None:
-            return self._standard.make(row, view, is_written=False)
+            return self._otherwise(row, view)
         return [self._named(made, row, view)]
 
     def _named(self, made: Json, row: Row, view: View) -> Json:

@@ -22,6 +22,9 @@ ProtocolName = Literal["xapi", "caliper"]
 Dialect = Literal["standard", "erb"]
 """``standard`` follows the specifications; ``erb`` equals event-routing-backends."""
 
+Fallback = Literal["standard"]
+"""What translates the events of which dialect ``erb`` makes nothing."""
+
 
 class Translation(TypedDict):
     """What a translator hands to the router."""

@@ -11,7 +11,7 @@ from eventkit.events._page import IMPLICIT
 from eventkit.events._view import View
 from eventkit.exceptions import ConfigurationError
 from eventkit.standard.xapi import Statements, sha1_of
-from eventkit.typing import Courses, Dialect, EmailResolver, ErrorHook, Identity, Json
+from eventkit.typing import Courses, Dialect, EmailResolver, ErrorHook, Fallback, Identity, Json
 
 ACTOR_FORMS = ("account", "mbox", "mbox_sha1sum")
 
@@ -36,6 +36,10 @@ class XAPITranslator(Translator):
         dialect: ``"standard"`` follows the specification and the profiles; ``"erb"`` equals what
             event-routing-backends writes, its faults included.
 
+        fallback: what is sent in dialect ``erb`` of events of which event-routing-backends sends
+            nothing. None: nothing either (they are skipped as ``not_in_erb``); ``"standard"``: what
+            the other dialect makes of them, with the ids that they have there.
+
         actor: the form of the actor: ``"account"``, or, where the receiver needs e-mail addresses,
             ``"mbox"`` or ``"mbox_sha1sum"``, which need *email*.
 
@@ -47,7 +51,7 @@ class XAPITranslator(Translator):
             always do, as with event-routing-backends.
 
         implicit: translate requests for pages of courses too, as "viewed" statements. They are
-            most of a raw log.
+            most of a raw log. Dialect ``erb`` has neither them nor *events* without a *fallback*.
 
         validate: check every statement against the shipped JSON Schema; one that fails is refused.
 
@@ -69,6 +73,7 @@ class XAPITranslator(Translator):
         identity: Identity,
         courses: Courses | None = None,
         dialect: Dialect = "standard",
+        fallback: Fallback | None = None,
         actor: str = "account",
         email: EmailResolver | None = None,
         events: Iterable[Row] | str = (),
@@ -87,6 +92,7 @@ class XAPITranslator(Translator):
             transformer_version=transformer_version,
             on_error=on_error,
             dialect=dialect,
+            fallback=fallback,
         )
         self._implicit = bool(implicit)
         _check_email(actor, email)
@@ -106,8 +112,10 @@ class XAPITranslator(Translator):
         self._erb = None
         if self._dialect == "erb":
             # The dialect goes when this import does.
+            from eventkit.erb._xapi_shapes import NAMES  # noqa: PLC0415
             from eventkit.erb.xapi import ERBStatements  # noqa: PLC0415
 
+            self._in_erb = NAMES
             self._erb = ERBStatements(self._root, self._version, self._course_name, self._erb_actor)
 
     def _plan(self, row: Row) -> object:
@@ -118,7 +126,7 @@ class XAPITranslator(Translator):
 
     def _documents(self, row: Row, view: View) -> list[Json]:
         documents: list[Json] | None = self._erb.translate(view) if self._erb else None
-        return self._standard.make(row, view, is_written=False) if documents is None else documents
+        return self._otherwise(row, view) if documents is None else documents
 
     def _ask_email(self, user: int | str) -> str | None:
         found: str | None = ask(self._email, "context.user_id", user) if self._email else None

@@ -79,11 +79,11 @@ def main() -> None:
             lms_root="https://lms.example.org",
             identity=HMACIdentity("only tests use this"),
             courses=COURSES,
-            dialect=dialect,
             include_text=True,
+            **dialect,
         )
         for make in (XAPITranslator, CaliperTranslator)
-        for dialect in ("standard", "erb")
+        for dialect in ({}, {"dialect": "erb", "fallback": "standard"})
     ]
     for name, event in events():
         found = [outcome(act, event) for way in ways for act in (way.translate, way.write)]

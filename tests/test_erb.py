@@ -3,13 +3,24 @@
 import contextlib
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
-from eventkit import DropEvent, TranslationError, XAPITranslator
+from eventkit import (
+    CaliperTranslator,
+    ConfigurationError,
+    DropEvent,
+    TranslationError,
+    UnsupportedEvent,
+    XAPITranslator,
+)
 from eventkit.erb._xapi_shapes import NAMES
-from eventkit.events import CATALOGUE
+from eventkit.events import CATALOGUE, Event
+from eventkit.testing import golden_cases
 from eventkit.validation import statement_errors
+
+CASES = golden_cases(Path(__file__).parent / "golden")
 
 LEARNER = "32e08e30-f8ae-4ce2-94a8-c2bfe38a70cb"
 OPTIONS = {
@@ -18,6 +29,7 @@ OPTIONS = {
     "courses": lambda course_id: "Demonstration Course",
     "transformer_version": "event-routing-backends@1.1.1",
 }
+ATTEMPT_ID = "http://id.tincanapi.com/extension/attempt-id"
 COURSE = "course-v1:Lakeside+BIO201+2025_T1"
 EVENT = {
     "name": "play_video",
@@ -34,9 +46,25 @@ def erb():
 
 
 @pytest.fixture(scope="module")
+def filled():
+    """A translator of the dialect that turns to the other where it has nothing to say."""
+    return XAPITranslator(**OPTIONS, dialect="erb", fallback="standard")
+
+
+@pytest.fixture(scope="module")
 def standard():
     """A translator of the other dialect."""
     return XAPITranslator(**OPTIONS)
+
+
+def sent(translator):
+    """Give the golden cases of which anything is sent."""
+    found = set()
+    for path in CASES:
+        with contextlib.suppress(DropEvent):
+            translator(json.loads(path.read_text("utf-8"))["event"])
+            found.add(path.stem)
+    return found
 
 
 def peer_cases(folder):
@@ -50,12 +78,41 @@ class TestPeerFixtures:
     """What event-routing-backends itself is tested to give."""
 
     def test_all_equal(self, erb, shared_data):
-        """Every statement is equal, its id included."""
+        """
+        Every statement is equal, its id included.
+
+        Two fixtures are lines of a log as its own reader of logs never hands them on, without the
+        payload under ``data``; here lines are always read as that reader reads them.
+        """
         cases = list(peer_cases(shared_data))
         different = [name for name, event, expected in cases if erb.translate(event) != expected]
 
-        assert different == []
+        assert different == [
+            "problem_check(server).list_answers.json",
+            "problem_check(server,multiple_questions,correct).json",
+        ]
         assert len(cases) == 42
+
+    def test_lines_of_logs(self, erb, shared_data):
+        """What differs in those two is what the payload says and the fixture does not."""
+        for name, event, expected in peer_cases(shared_data):
+            made = erb.translate(event)
+            if made == expected:
+                continue
+            attempts = event["event"]["attempts"]
+            first = next(iter(event["event"]["submission"].values()))
+
+            assert made == erb.translate({**event, "data": event["event"]}), name
+            assert [each["id"] for each in made] == [each["id"] for each in expected]
+            for statement in made:
+                definition = statement["object"]["definition"]
+                assert definition["extensions"] == {ATTEMPT_ID: attempts}
+                assert type(statement["result"]["success"]) is bool
+            assert [each["result"] for each in made[1:]] == [
+                each["result"] for each in expected[1:]
+            ]
+            assert made[0]["result"]["score"] == expected[0]["result"]["score"]
+            assert made[0]["result"]["success"] is first["correct"]
 
     def test_standard_follows_the_specification(self, standard, shared_data):
         """In dialect ``standard`` the same events give valid statements, or are refused."""
@@ -160,23 +217,128 @@ class TestFaults:
         assert dropped.value.reason == "no_object"
 
 
+LOST = pytest.mark.parametrize(
+    "event",
+    [
+        {**EVENT, "context": {**EVENT["context"], "course_id": "Lakeside/BIO101/2013"}},
+        {**EVENT, "context": {**EVENT["context"], "course_id": "lib:Lakeside:plants"}},
+        {**EVENT, "timestamp": "2025-02-03T04:05:06.789"},
+        {**EVENT, "name": None, "event_type": "play_video"},
+        {**EVENT, "name": "seq_next", "data": {"id": "s", "old": 1}},
+        {**EVENT, "name": "speed_change_video", "data": {"id": "v", "new_speed": 2}},
+        {**EVENT, "name": "edx.bookmark.listed", "data": {"list_type": "all_courses"}},
+    ],
+    ids=[
+        "old course",
+        "no course key",
+        "no offset",
+        "no name",
+        "unknown alias",
+        "number for text",
+        "unknown event",
+    ],
+)
+
+
 class TestWhatThePeerLoses:
-    """Events on which the peer raises are translated as in ``standard``; none is lost."""
+    """Events of which the peer sends nothing: it does not know them, or raises on them."""
+
+    @LOST
+    def test_is_not_sent(self, erb, event):
+        """Nothing is sent of them here either, and they are counted under a reason of their own."""
+        before = erb.stats().get("skipped:not_in_erb", 0)
+
+        with pytest.raises(UnsupportedEvent) as refused:
+            erb.translate(event)
+
+        assert refused.value.reason == "not_in_erb"
+        assert erb.stats()["skipped:not_in_erb"] == before + 1
+        with pytest.raises(DropEvent, match="not_in_erb"):
+            erb(event)
+        with pytest.raises(UnsupportedEvent, match="event-routing-backends"):
+            erb.write(event)
+
+    @LOST
+    def test_is_as_in_standard_where_that_is_asked_for(self, filled, standard, event):
+        """With ``fallback="standard"`` the statement is that of the other dialect."""
+        assert filled.translate(event) == standard.translate(event)
+
+    def test_what_nobody_translates_keeps_its_reason(self, erb):
+        """What the other dialect does not translate either is skipped for its reason there."""
+        for name, reason in (
+            ("edx.unheard.of", "unknown_event"),
+            ("problem_graded", "not_translated"),
+        ):
+            with pytest.raises(UnsupportedEvent) as refused:
+                erb.translate({**EVENT, "name": name})
+
+            assert refused.value.reason == reason
+
+    def test_rows_of_others_need_the_fallback(self):
+        """Rows that a site adds, and pages viewed, are none of the peer's."""
+        row = Event(("my.event",), xapi=CATALOGUE.get("play_video").xapi, reason="Only for a test.")
+        options = {**OPTIONS, "dialect": "erb", "events": [row], "implicit": True}
+        alone = XAPITranslator(**options)
+        filled = XAPITranslator(**options, fallback="standard")
+
+        for name in ("my.event", "/courses/course-v1:a+b+c/progress"):
+            assert not alone.supports(name)
+            assert filled.supports(name)
+        with pytest.raises(UnsupportedEvent, match="event-routing-backends"):
+            alone.translate({**EVENT, "name": "my.event"})
+        assert filled.translate({**EVENT, "name": "my.event"})
+
+    def test_supports(self, erb, filled, standard):
+        """What is said to be supported is what the peer translates; with the fallback, all."""
+        names = {name for row in CATALOGUE for name in row.names}
+
+        assert {name for name in names if erb.supports(name)} == NAMES
+        assert {name for name in names if filled.supports(name)} == {
+            name for name in names if standard.supports(name)
+        }
+
+    def test_golden_cases(self, erb):
+        """
+        Of all golden cases those are sent that the peer sends.
+
+        Which these are was found by running it: all of which it knows the name, but for these.
+        """
+        lost = {
+            "edx.course.enrollment.activated.by_staff",  # no course in the context
+            "edx.special_exam.practice.attempt.created",  # a live event, and the peer reads logs
+            "edx.special_exam.proctored.attempt.created",
+            "edx.special_exam.timed.attempt.created",
+            "problem_check.browser.old",  # no ``name``
+            "problem_check.server.without_submission",
+            "showanswer",
+            "play_video.old_course",
+            "speed_change_video",  # the speeds are numbers
+        }
+
+        assert sent(erb) == {
+            path.stem
+            for path in CASES
+            if json.loads(path.read_text("utf-8"))["event"].get("name") in NAMES
+            and path.stem not in lost
+        }
 
     @pytest.mark.parametrize(
-        "event",
+        ("option", "message"),
         [
-            {**EVENT, "context": {**EVENT["context"], "course_id": "Lakeside/BIO101/2013"}},
-            {**EVENT, "timestamp": "2025-02-03T04:05:06.789"},
-            {**EVENT, "name": None, "event_type": "play_video"},
-            {**EVENT, "name": "seq_next", "data": {"id": "s", "old": 1}},
-            {**EVENT, "name": "speed_change_video", "data": {"id": "v", "new_speed": 2}},
+            (
+                {"dialect": "erb", "fallback": "erb"},
+                "fallback: unknown fallback 'erb'; expected one",
+            ),
+            ({"dialect": "erb", "fallback": True}, "fallback: unknown fallback True"),
+            ({"dialect": "erb", "fallback": ["standard"]}, "fallback: unknown fallback"),
+            ({"fallback": "standard"}, "set dialect to 'erb' or remove fallback"),
         ],
-        ids=["old course", "no offset", "no name", "unknown alias", "number for text"],
     )
-    def test_is_as_in_standard(self, erb, standard, event):
-        """The statement is that of the other dialect."""
-        assert erb.translate(event) == standard.translate(event)
+    def test_wrong_fallbacks(self, option, message):
+        """A fallback that there is not, or that would never be used, is a mistake."""
+        for make in (XAPITranslator, CaliperTranslator):
+            with pytest.raises(ConfigurationError, match=message):
+                make(**OPTIONS, **option)
 
     def test_without_a_user_is_dropped(self, erb):
         """An anonymous visitor gives no statement in any dialect."""
@@ -186,19 +348,116 @@ class TestWhatThePeerLoses:
         assert refused.value.reason == "no_actor"
 
 
+QUESTIONS = {
+    **EVENT,
+    "name": "problem_check",
+    "data": {
+        "problem_id": "block-v1:Lakeside+BIO201+2025_T1+type@problem+block@p",
+        "attempts": 2,
+        "success": "incorrect",
+        "grade": 1,
+        "max_grade": 2,
+        "submission": {
+            "p_2_1": {
+                "response_type": "choiceresponse",
+                "question": "Which?",
+                "answer": ["a root", "a leaf"],
+                "correct": True,
+            },
+            "p_3_1": {
+                "response_type": "stringresponse",
+                "question": "How?",
+                "answer": "slowly",
+                "correct": False,
+            },
+        },
+    },
+    "context": {**EVENT["context"], "event_source": "server", "referer": "https://x.org/"},
+}
+
+
+def as_line(event, *, is_text=False):
+    """Give the line of the log of a live event."""
+    context = dict(event["context"])
+    return {
+        "name": event["name"],
+        "event_type": event["name"],
+        "time": event["timestamp"],
+        "event": json.dumps(event["data"]) if is_text else event["data"],
+        **{
+            key: context.pop(key)
+            for key in ("username", "session", "event_source", "referer")
+            if key in context
+        },
+        "context": context,
+    }
+
+
+class TestLinesOfLogs:
+    """A line is read as the peer's own reader of logs reads it: its payload stands in ``data``."""
+
+    @pytest.mark.parametrize("is_text", [False, True], ids=["object", "text"])
+    @pytest.mark.parametrize("event", [EVENT, QUESTIONS], ids=["one", "several questions"])
+    def test_as_the_live_event(self, erb, event, is_text):
+        """The statements are those of the live event, ids included; so are Caliper's events."""
+        caliper = CaliperTranslator(**OPTIONS, dialect="erb")
+        line = as_line(event, is_text=is_text)
+
+        assert erb.translate(line) == erb.translate(event)
+        assert caliper.translate(line) == caliper.translate(event)
+
+    def test_several_questions(self, erb):
+        """The values were found by running the peer on the line."""
+        whole, first, second = erb.translate(as_line(QUESTIONS))
+
+        assert [each["id"] for each in (whole, first, second)] == [
+            "06f3d3db-9948-5d61-b804-5ad628597b37",
+            "9510f0a6-3787-5633-9b45-022ff95faa3b",
+            "03c79558-dc72-5479-a508-5ddbfdf92fd8",
+        ]
+        assert whole["object"]["objectType"] == "GroupActivity"
+        # The first question's, as of the peer.
+        assert whole["object"]["definition"]["description"] == {"en-US": "Which?"}
+        assert whole["result"] == {
+            "score": {"min": 0.0, "max": 2.0, "raw": 1.0, "scaled": 0.5},
+            "success": True,
+            "response": '["a root", "a leaf"]',
+        }
+        assert first["result"] == {"success": True, "response": '["a root", "a leaf"]'}
+        assert second["result"] == {"success": False, "response": "slowly"}
+        for statement in (whole, first, second):
+            assert statement["object"]["definition"]["extensions"] == {ATTEMPT_ID: 2}
+
+
 class TestPrivacy:
     """The one fault that is not kept."""
 
-    def test_urls_that_name_people(self, erb, standard):
-        """A link to a profile does not carry its username out."""
-        event = {
-            **EVENT,
-            "name": "edx.ui.lms.link_clicked",
-            "data": {"target_url": "https://lms.example.org/u/marisol"},
-        }
+    @pytest.mark.parametrize(
+        ("name", "data", "context"),
+        [
+            ("edx.ui.lms.link_clicked", {"target_url": "https://lms.example.org/u/marisol"}, {}),
+            (
+                "edx.ui.lms.outline.selected",
+                {"target_url": "https://lms.example.org/u/marisol", "target_name": "Start"},
+                {},
+            ),
+            ("edx.forum.thread.viewed", {"id": "6333"}, {"path": "/users/marisol/threads/6333"}),
+        ],
+    )
+    def test_urls_that_name_people(self, erb, name, data, context):
+        """
+        An address does not carry a username out.
 
-        assert erb.translate(event) == standard.translate(event)
-        assert "marisol" not in json.dumps(erb.translate(event))
+        Everything else of the statement, its id included, is as the peer has it.
+        """
+        event = {**EVENT, "name": name, "data": data, "context": EVENT["context"] | context}
+        named = json.loads(json.dumps(event).replace("/marisol", "/somebody"))
+        named["context"]["username"] = "somebody"
+        (statement,) = erb.translate(event)
+        (other,) = erb.translate(named)
+
+        assert "marisol" not in json.dumps(statement)
+        assert statement == other
 
     def test_mailbox_forms(self):
         """Hashed mailboxes hash the bare address, as the peer does; unknown people are dropped."""

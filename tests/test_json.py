@@ -316,11 +316,13 @@ class TestReading:
         assert outcome(both.loads, text) == outcome(both._decoder.decode, text)
 
     @pytest.mark.parametrize("protocol", [XAPITranslator, CaliperTranslator])
-    @pytest.mark.parametrize("dialect", ["standard", "erb"])
+    @pytest.mark.parametrize(
+        "dialect", [{}, {"dialect": "erb", "fallback": "standard"}], ids=["standard", "erb"]
+    )
     def test_golden_cases(self, protocol, dialect, monkeypatch):
         """From line to line, all golden cases are the same bytes both ways."""
         translator = protocol(
-            lms_root="https://lms.example.org", identity=HMACIdentity("x" * 16), dialect=dialect
+            lms_root="https://lms.example.org", identity=HMACIdentity("x" * 16), **dialect
         )
         lines = [
             json.dumps(json.loads(path.read_text("utf-8"))["event"]).encode() for path in CASES

@@ -37,7 +37,9 @@ def translations(translator):
 
 
 @pytest.mark.parametrize("protocol", [XAPITranslator, CaliperTranslator])
-@pytest.mark.parametrize("dialect", ["standard", "erb"])
+@pytest.mark.parametrize(
+    "dialect", [{}, {"dialect": "erb", "fallback": "standard"}], ids=["standard", "erb"]
+)
 @pytest.mark.parametrize("include_text", [False, True])
 def test_nothing_is_shared(protocol, dialect, include_text):
     """A consumer that changes its documents changes no other document, and no event."""
@@ -45,7 +47,7 @@ def test_nothing_is_shared(protocol, dialect, include_text):
         lms_root="https://lms.example.org",
         identity=HMACIdentity("only tests use this"),
         courses={"course-v1:Lakeside+BIO201+2025_T1": "Plant Biology"},
-        dialect=dialect,
+        **dialect,
         include_text=include_text,
     )
     before = copy.deepcopy(EVENTS)

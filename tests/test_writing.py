@@ -49,11 +49,11 @@ WAYS = {
     "xapi with mbox": translator(XAPITranslator, actor="mbox", email=email),
     "xapi with sha1": translator(XAPITranslator, actor="mbox_sha1sum", email=email),
     "xapi validated": translator(XAPITranslator, validate=True),
-    "xapi erb": translator(XAPITranslator, dialect="erb"),
+    "xapi erb": translator(XAPITranslator, dialect="erb", fallback="standard"),
     "caliper": translator(CaliperTranslator),
     "caliper with texts": translator(CaliperTranslator, include_text=True),
     "caliper validated": translator(CaliperTranslator, validate=True),
-    "caliper erb": translator(CaliperTranslator, dialect="erb"),
+    "caliper erb": translator(CaliperTranslator, dialect="erb", fallback="standard"),
 }
 
 

@@ -23,6 +23,7 @@ class TranslatorOptions:
 
     protocol: str
     dialect: str = "standard"
+    fallback: str | None = None
     lms_root: str = ""
     identity_secret_env: str = ""
     identity_file: str = ""
@@ -50,6 +51,7 @@ class TranslatorOptions:
             identity=identity,
             courses=read_courses(self.courses) if self.courses else None,
             dialect=self.dialect,
+            fallback=self.fallback,
             include_text=self.include_text,
             validate=self.validate,
             # Pages viewed have no form in Caliper.
@@ -127,7 +129,13 @@ def add_translator_options(parser: argparse.ArgumentParser) -> None:
         choices=("standard", "erb"),
         default="standard",
         help="standard (default) follows the specifications; erb equals event-routing-backends, "
-        "ids included",
+        "ids included, and sends nothing of other events",
+    )
+    group.add_argument(
+        "--fallback",
+        choices=("standard",),
+        help="in dialect erb, translate what event-routing-backends does not translate, as dialect "
+        "standard does; without it such events are skipped (not_in_erb)",
     )
     group.add_argument(
         "--implicit",
@@ -152,6 +160,7 @@ def translator_options(options: argparse.Namespace, protocol: str) -> Translator
     return TranslatorOptions(
         protocol=protocol,
         dialect=options.dialect,
+        fallback=options.fallback,
         lms_root=options.lms_root,
         identity_secret_env=options.identity_secret_env,
         identity_file=options.identity_file,

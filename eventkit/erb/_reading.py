@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 from eventkit.events import _iris as iri
 from eventkit.events._view import View
+from eventkit.events.navigation import impersonal
 from eventkit.source import is_object
 from eventkit.typing import Event, Json
 
@@ -18,6 +21,14 @@ class Lost(Exception):
     """Event-routing-backends raises on this event: its sites never see it."""
 
 
+_PART = r"\+[\w.:~-]+"
+_COURSE_KEY = re.compile(
+    rf"(?:course-v1:[\w.:~-]+{_PART}{_PART}|library-v1:[\w.:~-]+{_PART})"
+    r"(?:\+branch@[\w.:~-]+)?(?:\+version@[0-9a-f]{24})?"
+    rf"|ccx-v1:[\w.:~-]+{_PART}{_PART}(?:\+branch@[\w.:~-]+)?\+ccx@\d+"
+    r"|[\w.%-]+/[\w.%-]+/[\w.%-]+"
+)
+
 _PATHS: dict[str, tuple[str, ...]] = {}
 """The keys that shapes look up, cut at their dots; there are only so many."""
 
@@ -25,17 +36,17 @@ _PATHS: dict[str, tuple[str, ...]] = {}
 class Peer:
     """One event, read the way event-routing-backends reads it."""
 
-    __slots__ = ("course_name", "event", "name", "root")
+    __slots__ = ("course_name", "event", "name", "root", "view")
 
     def __init__(
         self,
-        event: Event,
-        name: str,
+        view: View,
         root: str,
         course_name: Callable[[str], str | None],
     ) -> None:
-        self.event = event
-        self.name = name
+        self.event = as_replayed(view)
+        self.name = view.name
+        self.view = view
         self.root = root
         self.course_name = course_name
 
@@ -65,20 +76,40 @@ class Peer:
             raise Lost(key)
         return value
 
+    def address(self, url: Any) -> Any:
+        """
+        Blot out whom a *url* names.
+
+        This is the one fault that is not kept: personal data never leaves.
+        """
+        return impersonal(url, self.view) if isinstance(url, str) else url
+
     def url(self, kind: str, key: Any) -> str | None:
         """Give the IRI of a course or block; None without a key."""
         return None if key is None else f"{self.root}/{kind}/{key}"
+
+    def named(self, course_id: Any) -> str | None:
+        """Give the display name of a course; what is no key of a course is lost there."""
+        if not is_course_key(course_id):
+            raise Lost("context.course_id")
+        return self.course_name(course_id)
 
     def course(self, language: str) -> Json | None:
         """Make the course of the context."""
         course_id = self.get("context.course_id")
         if course_id is None:
             return None
-        name = self.course_name(course_id)
+        name = self.named(course_id)
         definition: Json = {"type": iri.COURSE}
         if name is not None:
             definition["name"] = {language: name}
         return activity(self.url("course", course_id), definition)
+
+
+@lru_cache(maxsize=1000)
+def is_course_key(key: Any) -> bool:
+    """Tell whether the platform can read *key* as that of a course, or of what stands for one."""
+    return isinstance(key, str) and _COURSE_KEY.fullmatch(key) is not None
 
 
 def as_replayed(view: View) -> Event:
@@ -153,6 +184,6 @@ def submitted_key(peer: Peer, referer: Any) -> str | None:
     if data is None or course_id is None:
         return None
     parts = data.split("_")
-    if len(parts) > 1 and ":" in course_id:
+    if len(parts) > 1 and len(course_id.split(":")) > 1:
         return key_in_course(course_id, "problem", parts[1])
     return None

@@ -57,7 +57,7 @@ def _score(least: int | float, most: Any, raw: Any, scaled: Any) -> Json:
 
 def _course_object(peer: Peer) -> Json:
     course_id = peer.need("context.course_id")
-    name = peer.course_name(course_id)
+    name = peer.named(course_id)
     names = {} if name is None else {"en": name}
     return activity(
         peer.url("course", course_id),
@@ -76,12 +76,13 @@ def _graded_course(peer: Peer) -> Json:
 
 
 def _link(peer: Peer) -> Json:
-    return activity(peer.need("data.target_url"), {"type": iri.LINK})
+    return activity(peer.address(peer.need("data.target_url")), {"type": iri.LINK})
 
 
 def _outline(peer: Peer) -> Json:
     name = _language("en", peer.get("data.target_name"))
-    return activity(peer.get("data.target_url"), {"type": iri.MODULE, "name": name})
+    target = peer.address(peer.get("data.target_url"))
+    return activity(target, {"type": iri.MODULE, "name": name})
 
 
 def _tabs(peer: Peer) -> Json:
@@ -134,7 +135,7 @@ def _video(peer: Peer) -> Json:
 
 def _discussion(peer: Peer) -> Json:
     content = peer.need("data.id")
-    path = peer.need("context.path").rstrip("/").replace(content, "").rstrip("/")
+    path = peer.address(peer.need("context.path")).rstrip("/").replace(content, "").rstrip("/")
     definition: Json = {"type": iri.DISCUSSION}
     if title := peer.get("data.title"):
         definition["name"] = _language("en", title)

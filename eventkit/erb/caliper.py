@@ -1,8 +1,7 @@
 """
 Dialect ``erb`` of Caliper: what event-routing-backends writes, value for value, but for the ids.
 
-Ids are random there; here they are those of dialect ``standard``. What event-routing-backends
-cannot translate, and so loses, is translated as in ``standard``.
+Ids are random there; here they are those of dialect ``standard``.
 """
 
 from __future__ import annotations
@@ -13,11 +12,10 @@ from typing import Any
 
 from isodate import duration_isoformat
 
-from eventkit.erb._reading import Lost, Peer, as_replayed, key_in_course, submitted_key, user_of
+from eventkit.erb._reading import Lost, Peer, key_in_course, submitted_key, user_of
 from eventkit.events._caliper import CONTEXT, duration
 from eventkit.events._site import Site
 from eventkit.events._view import View
-from eventkit.events.navigation import impersonal
 from eventkit.exceptions import TranslationError
 from eventkit.typing import Json
 
@@ -91,7 +89,7 @@ def _tabs(peer: Peer, _: str) -> Json:
 def _page(kind: str) -> _Shape:
     def made(peer: Peer, _: str) -> Json:
         return {
-            "id": peer.need("data.target_url"),
+            "id": peer.address(peer.need("data.target_url")),
             "type": kind,
             "name": peer.get("data.target_name"),
             "extensions": _in_course(peer),
@@ -106,7 +104,7 @@ def _course(peer: Peer, _: str) -> Json:
     return {
         "id": peer.url("course", peer.need("data.course_id")),
         "type": "CourseOffering",
-        "name": peer.course_name(peer.get("context.course_id")),
+        "name": peer.named(peer.get("context.course_id")),
         "extensions": None if mode is None else {"mode": mode},
     }
 
@@ -251,6 +249,9 @@ ROWS: dict[str, _Row] = {
 }
 """What event-routing-backends makes of each name; a problem that the server checked is apart."""
 
+NAMES = frozenset(ROWS)
+"""The names that event-routing-backends translates to Caliper."""
+
 
 class ERBEvents:
     """Makes the events of dialect ``erb``."""
@@ -269,9 +270,9 @@ class ERBEvents:
 
     def translate(self, view: View) -> Json | None:
         """Give the event, without its id; None when event-routing-backends makes none of it."""
-        if view.name not in ROWS or view.event.get("name") != view.name:
+        if view.name not in NAMES or view.event.get("name") != view.name:
             return None
-        peer = Peer(as_replayed(view), view.name, self._root, self._course_name)
+        peer = Peer(view, self._root, self._course_name)
         try:
             return self._event(peer, view)
         except TranslationError:
@@ -281,9 +282,6 @@ class ERBEvents:
             return None
 
     def _event(self, peer: Peer, view: View) -> Json | None:
-        url = peer.get("data.target_url")
-        if isinstance(url, str) and impersonal(url, view) != url:
-            return None  # the one fault that is not kept: personal data never leaves
         user = user_of(peer)
         if user is None:
             raise view.lacks("no_actor", "context.user_id")

@@ -4,20 +4,21 @@ Dialect ``erb`` of xAPI: what event-routing-backends writes, value for value, fa
 A site that switches over keeps its statements and their ids, and can prove that nothing changed.
 The whole dialect lives in this package, apart from the tables of the events: deleting it and the
 one place that imports it drops the dialect. Its rules are those of event-routing-backends 9.3,
-found from its expected outputs and by running it on altered events; they are odd on purpose. An
-event that event-routing-backends cannot translate, and so loses, is translated as in ``standard``.
+found from its expected outputs and by running it on altered events; they are odd on purpose. Lines
+of logs are read as its own reader of logs reads them. What event-routing-backends cannot translate,
+and so loses, has no statement in this dialect.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from eventkit.erb._reading import Lost, Peer, as_replayed, user_of
+from eventkit.erb._reading import Lost, Peer, user_of
 from eventkit.erb._xapi_shapes import (
     NAMES,
     ROWS,
@@ -31,10 +32,9 @@ from eventkit.erb._xapi_shapes import (
 from eventkit.events import _iris as iri
 from eventkit.events._iris import Verb
 from eventkit.events._view import View, copied
-from eventkit.events.navigation import impersonal
 from eventkit.exceptions import TranslationError
 from eventkit.ids import uuid5_in
-from eventkit.typing import Event, Json
+from eventkit.typing import Json
 
 
 class ERBStatements:
@@ -56,10 +56,8 @@ class ERBStatements:
         """Give the statements of an event; None when event-routing-backends makes none of it."""
         if view.name not in NAMES or view.event.get("name") != view.name:
             return None
-        peer = Peer(_read(view), view.name, self._root, self._course_name)
+        peer = Peer(view, self._root, self._course_name)
         try:
-            if not _is_impersonal(peer, view):
-                return None
             if peer.name == "problem_check":
                 return self._checks(peer, view)
             verb, make_object, make_result, more_extensions, activities = ROWS[peer.name]
@@ -138,34 +136,6 @@ class ERBStatements:
             statement["timestamp"] = _moment(time)
         statement["version"] = "1.0.3"
         return statement
-
-
-def _read(view: View) -> Event:
-    """
-    Give the event as it would be replayed.
-
-    With several questions it is left as it is: the documented statements are those made without
-    the payload under ``data``, which would lend the whole the answer to its first question.
-    """
-    replayed = as_replayed(view)
-    if replayed is view.event or view.name != "problem_check":
-        return replayed
-    payload = replayed["data"]
-    several = payload.get("submission") if isinstance(payload, Mapping) else None
-    return view.event if isinstance(several, Mapping) and len(several) > 1 else replayed
-
-
-def _is_impersonal(peer: Peer, view: View) -> bool:
-    """
-    Tell whether the URLs that would leave name nobody.
-
-    This is the one fault that is not reproduced: personal data never leaves.
-    """
-    for key in ("data.target_url", "context.path"):
-        url = peer.get(key)
-        if isinstance(url, str) and impersonal(url, view) != url:
-            return False
-    return True
 
 
 def _moment(value: Any) -> str:

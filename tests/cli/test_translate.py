@@ -153,6 +153,20 @@ class TestResults:
         assert erb.returncode == 0
         assert records(standard.stdout)[0]["id"] != records(erb.stdout)[0]["id"]
 
+    def test_fallback(self, translate, tmp_path):
+        """What event-routing-backends does not send is sent only with a fallback."""
+        (tmp_path / "x.log").write_bytes(GOOD)
+
+        alone = translate("--dialect", "erb", "x.log")
+        filled = translate("--dialect", "erb", "--fallback", "standard", "x.log")
+        unused = translate("--fallback", "standard", "x.log")
+
+        assert (alone.returncode, alone.stdout) == (0, b"")
+        assert b"not_in_erb" in alone.stderr
+        assert filled.stdout == translate("x.log").stdout
+        assert unused.returncode == 2
+        assert b"set dialect to 'erb'" in unused.stderr
+
     def test_nothing_personal_in_the_result(self, translate):
         """No name, address or agent of the log, in any dialect."""
         for dialect in ("standard", "erb"):
