@@ -50,7 +50,7 @@ def complaints(
             prefix = f"{where}." if where else ""
             for key in error.instance:
                 if key not in known:
-                    yield f"unknown key {prefix + str(key)!r}; {near_miss(str(key), known)}"
+                    yield f"unknown key {prefix + str(key)!r:.80}; {near_miss(str(key), known)}"
         elif error.validator == "required":
             prefix = f"{where}." if where else ""
             for key in error.validator_value:
@@ -63,7 +63,7 @@ def complaints(
 
 def near_miss(given: str, known: Collection[str]) -> str:
     """Suggest the known key that *given* was meant to be, or list what is known."""
-    close = difflib.get_close_matches(given.lower(), known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(given[:_MAX_SHOWN].lower(), known, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known here: {', '.join(sorted(known))}" if known else "nothing is known here"

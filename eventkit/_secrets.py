@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
+from eventkit._settings_file import read_plain_file
 from eventkit.exceptions import ConfigurationError
+
+_MAX_BYTES = 64 * 1024
+"""Of a file with a secret."""
 
 
 class Secret:
@@ -49,15 +52,20 @@ def read_secret(value: object, key: str) -> Secret:
         secret = value
     elif isinstance(value, Mapping) and len(value) == 1 and isinstance(value.get("env"), str):
         name = value["env"]
-        if name not in os.environ:
+        found = _from_environment(name)
+        if found is None:
             raise ConfigurationError(
                 f"{key}: environment variable {name} is not set; export it or correct the name"
             )
-        secret = os.environ[name]
+        secret = found
     elif isinstance(value, Mapping) and len(value) == 1 and isinstance(value.get("file"), str):
         try:
-            secret = Path(value["file"]).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
+            secret = read_plain_file(value["file"], _MAX_BYTES).decode().rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(
+                f"{key}: the secret in {value['file']!r} is not UTF-8 at byte {error.start}"
+            ) from None
+        except (OSError, ValueError) as error:
             raise ConfigurationError(
                 f"{key}: cannot read the secret from {value['file']!r}: {error}"
             ) from None
@@ -67,4 +75,15 @@ def read_secret(value: object, key: str) -> Secret:
         )
     if not secret:
         raise ConfigurationError(f"{key}: the secret is empty")
+    try:
+        secret.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{key}: the secret is no text in UTF-8") from None
     return Secret(secret)
+
+
+def _from_environment(name: str) -> str | None:
+    try:
+        return os.environ.get(name)
+    except ValueError:  # It cannot be the name of a variable.
+        return None

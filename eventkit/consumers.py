@@ -10,21 +10,23 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import importlib
+import ipaddress
 import json
 import math
 import os
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol, Self, runtime_checkable
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
 from eventkit._filtering.rules import doubts
 from eventkit._schema_errors import complaints, near_miss
 from eventkit._secrets import Secret, read_secret
+from eventkit._settings_file import MAX_DEPTH, read_settings
 from eventkit.exceptions import ConfigurationError
 from eventkit.filters import Filter
 from eventkit.typing import Event, Json, ProtocolName
@@ -32,6 +34,8 @@ from eventkit.typing import Event, Json, ProtocolName
 _SCHEMA = "consumers.json"
 _PRIVATE = ("auth", "headers", "url")
 _MAX_COMPLAINTS = 5
+_MAX_BITS = 63
+"""Of whole numbers that every reader of JSON takes."""
 
 _LEFT_OUT_IS_NONE = ("allow", "deny", "sensor")
 """Arguments whose None is that of who leaves them out; in a file it is a mistake."""
@@ -47,6 +51,11 @@ _RESERVED_HEADERS = frozenset(
     {"connection", "content-encoding", "content-length", "content-type", "transfer-encoding"}
 )
 """Headers that describe the request itself; another value would make it unreadable."""
+
+_SECRET_NAME = re.compile(
+    r"auth|token|key|secret|pass|pwd|cookie|credential|session|sig(?:nature)?\b|jwt", re.IGNORECASE
+)
+"""Names of headers, and of keys of a query, that say that a secret is behind them."""
 
 SecretSource = Secret | Mapping[str, str]
 """A secret, or where to read it: ``{"env": NAME}`` or ``{"file": PATH}``."""
@@ -113,7 +122,10 @@ def _auth(value: Any) -> Auth:
 
 
 def _batch(value: Any) -> Batch:
-    return value if isinstance(value, Batch) else Batch(**value)
+    if isinstance(value, Batch):
+        return value
+    # JSON has one kind of numbers: 100.0 is a whole one.
+    return Batch(**{key: part if key == "max_wait" else int(part) for key, part in value.items()})
 
 
 def _timeout(value: Any) -> Timeout:
@@ -167,6 +179,8 @@ class Consumer:
         sensor: the IRI that envelopes of Caliper give as their sender; None: the root URL of the
             LMS that the first event comes from. xAPI has no use for it.
 
+        insecure: whether credentials may go over plain ``http:`` to other machines.
+
     Raises:
         ConfigurationError: a setting is wrong; the message names consumer, key and remedy.
     """
@@ -185,6 +199,7 @@ class Consumer:
     )
     override: Json = attrs.field(factory=dict, converter=copy.deepcopy, repr=False)
     sensor: str | None = None
+    insecure: bool = False
     filter: Filter = attrs.field(init=False, eq=False, repr=False)
     rules: str = attrs.field(init=False, eq=False, repr=False)
     """A digest of the access rules. What was accepted under others is looked at anew."""
@@ -205,8 +220,7 @@ class Consumer:
             object.__setattr__(self, "rules", _digest(self.allow, self.deny))
             _check_url(self)
             _check_sensor(self.sensor)
-            for name in self.headers:
-                _check_header_name(name, self.auth)
+            _check_header_names(self.headers, self.auth)
             if self.enabled:
                 self.auth.values()
                 self.header_values()
@@ -237,8 +251,14 @@ class Consumer:
         return urlsplit(self.url).scheme.lower()
 
     def doubts(self) -> list[str]:
-        """Say what is allowed and yet may be a slip: patterns that can match nothing known."""
-        return [*doubts(self.allow or (), "allow"), *doubts(self.deny or (), "deny")]
+        """Say what is allowed and yet doubtful: patterns that match nothing known, bare secrets."""
+        found = [*doubts(self.allow or (), "allow"), *doubts(self.deny or (), "deny")]
+        if self.insecure and self.scheme == "http":
+            host = urlsplit(self.url).hostname or ""
+            sent = "" if _is_loopback(host) else _secrets_sent(self)
+            if sent:
+                found.append(f"insecure: {sent} goes over http, for everybody on the way to read")
+        return found
 
     def accepts(self, event: Event) -> bool:
         """Tell whether the access rules let this consumer have *event*."""
@@ -277,6 +297,15 @@ def check_header_value(value: str, key: str) -> None:
         raise ConfigurationError(f"{key}: holds characters that HTTP headers cannot") from None
 
 
+def _check_header_names(names: Iterable[str], auth: Auth) -> None:
+    known: dict[str, str] = {}
+    for name in names:
+        _check_header_name(name, auth)
+        other = known.setdefault(name.lower(), name)
+        if other is not name:
+            raise ConfigurationError(f"headers: {other} and {name} are one header; remove one")
+
+
 def _check_header_name(name: str, auth: Auth) -> None:
     if not _HEADER_NAME.fullmatch(name):
         raise ConfigurationError(
@@ -291,15 +320,21 @@ def _check_header_name(name: str, auth: Auth) -> None:
 def _check(settings: Mapping[str, Any]) -> None:
     """Check settings as they were given against the schema, and what all consumers must keep to."""
     named = _id(settings)
-    plain = _plain(settings)
-    found = list(complaints(plain, schema=_SCHEMA, definition="consumer", private=_PRIVATE))
+    try:
+        plain = _plain(settings)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{_who(settings)}: {error}") from None
+    said = complaints(plain, schema=_SCHEMA, definition="consumer", private=_PRIVATE)
+    found = list(islice(said, _MAX_COMPLAINTS))
     if not found and not (named.isprintable() and named == named.strip()):
         found = ["id: must be printable, without blanks around it"]
     if not found and "id" in plain.get("override", {}):
         # One id for every document would make all of them the same document.
         found = ["override.id: documents keep their own ids; remove it"]
+    if not found and (path := _no_json(plain.get("override", {}), "override")):
+        found = [f"{path}: JSON has no such value; write text, a number, true, false or null"]
     if found:
-        raise ConfigurationError(f"{_who(settings)}: {'; '.join(found[:_MAX_COMPLAINTS])}")
+        raise ConfigurationError(f"{_who(settings)}: {'; '.join(found)}")
 
 
 def _id(settings: Mapping[str, Any]) -> str:
@@ -312,8 +347,23 @@ def _who(settings: Mapping[str, Any]) -> str:
     return f"consumer {named!r}" if named else "a consumer without id"
 
 
-def _plain(value: Any) -> Any:
-    """Turn a setting into what the schema knows; what was checked before stands for itself."""
+class _Odd:
+    """A number that no setting can be; nothing that the schema knows."""
+
+    def __init__(self, shown: str) -> None:
+        self._shown = shown
+
+    def __repr__(self) -> str:
+        return self._shown
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """
+    Turn a setting into what the schema knows; what was checked before stands for itself.
+
+    Raises:
+        ConfigurationError: a key is no text, or it is nested too deeply.
+    """
     if isinstance(value, Secret):
         return "***"
     if isinstance(value, Auth):
@@ -324,13 +374,49 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (Batch, Timeout)):
         return attrs.asdict(value)
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        _check_nesting(depth)
+        for key in value:
+            if not isinstance(key, str):
+                raise ConfigurationError(
+                    f"a key is {type(key).__name__} and no text; write it in quotes"
+                )
+        return {key: _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        _check_nesting(depth)
+        return [_plain(item, depth + 1) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         # No comparison of the schema would catch it.
-        return str(value)
+        return _Odd(str(value))
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return _Odd("a huge number")
     return value
+
+
+def _check_nesting(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ConfigurationError("the settings are nested too deeply")
+
+
+def _no_json(value: Any, path: str) -> str:
+    """Find the path of what cannot be written as JSON; ``""`` when all can."""
+    if isinstance(value, dict):
+        found = (_no_json(item, f"{path}.{key}") for key, item in value.items())
+        return next(filter(None, found), "")
+    if isinstance(value, list):
+        return next(
+            filter(None, (_no_json(item, f"{path}.{n}") for n, item in enumerate(value))), ""
+        )
+    if isinstance(value, str):
+        return "" if _can_be_encoded(value) else path
+    return "" if value is None or isinstance(value, (bool, int, float)) else path
+
+
+def _can_be_encoded(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_url(consumer: Consumer) -> None:
@@ -355,14 +441,50 @@ def _check_url(consumer: Consumer) -> None:
         raise ConfigurationError("url: must not hold credentials; put them in auth")
     if not host:
         raise ConfigurationError("url: has no host; expected https://host[:port]/path")
+    if consumer.scheme == "http" and not consumer.insecure and not _is_loopback(host):
+        found = _secrets_sent(consumer)
+        if found:
+            raise ConfigurationError(
+                f"url: {found} would go over http, for everybody on the way to read; write "
+                "https://, or say 'insecure: true' if the whole way is trusted"
+            )
     if consumer.protocol == "xapi" and (parts.query or parts.fragment):
         raise ConfigurationError(
             "url: an LRS endpoint has no query or fragment; put keys in auth or headers"
         )
 
 
+def _is_loopback(host: str) -> bool:
+    """Tell whether *host* is this machine, whoever asks for its address."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _secrets_sent(consumer: Consumer) -> str:
+    """Name a setting that puts a secret into requests; ``""`` when there is none."""
+    if consumer.auth.type != "none":
+        return f"the credentials of auth ({consumer.auth.type})"
+    for name, value in consumer.headers.items():
+        if not isinstance(value, Secret) or _SECRET_NAME.search(name):
+            return f"the header {name}"
+    for name, _ in parse_qsl(urlsplit(consumer.url).query, keep_blank_values=True):
+        if _SECRET_NAME.search(name):
+            return f"the key {name!r:.40} of the query"
+    return ""
+
+
 def _digest(allow: list[Json] | None, deny: list[Json] | None) -> str:
-    written = json.dumps([allow, deny or []], sort_keys=True, default=list)
+    # Only sets of patterns are not JSON.
+    written = json.dumps(
+        [allow, deny or []], sort_keys=True, default=lambda it: sorted(it, key=repr)
+    )
     return hashlib.sha256(written.encode()).hexdigest()[:16]
 
 
@@ -399,11 +521,11 @@ def load_consumers(source: ConsumerSource) -> tuple[Consumer, ...]:
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         try:
-            return _consumers(_listed(_read(path)))
+            return _consumers(_listed(read_settings(path, "a consumers file")))
         except ConfigurationError as error:
             raise ConfigurationError(f"{path}: {error}") from None
     if isinstance(source, Registry):
-        return _consumers(source.consumers())
+        return _consumers(_listed(source.consumers()))
     return _consumers(_listed(source))
 
 
@@ -438,48 +560,3 @@ def _consumers(items: Iterable[Consumer | Mapping[str, Any]]) -> tuple[Consumer,
             )
         found[consumer.id] = consumer
     return tuple(found.values())
-
-
-def _read(path: Path) -> object:
-    """Read a consumers file. What it holds is never quoted: secrets may stand in it."""
-    suffix = path.suffix.lower()
-    if suffix not in (".json", ".yaml", ".yml"):
-        raise ConfigurationError(
-            f"a consumers file ends in .json, .yaml or .yml, not in {suffix or 'nothing'!r}"
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"byte {error.start} is not UTF-8") from None
-    return _parse_json(text) if suffix == ".json" else _parse_yaml(text)
-
-
-def _parse_json(text: str) -> object:
-    try:
-        return json.loads(text, parse_constant=str)
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(
-            f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        ) from None
-    except RecursionError:
-        raise ConfigurationError("is nested too deeply") from None
-
-
-def _parse_yaml(text: str) -> object:
-    try:
-        # Not a plain import: the package is optional, and so are its type hints.
-        yaml = importlib.import_module("yaml")
-    except ImportError:
-        raise ConfigurationError(
-            "reading YAML needs an extra: pip install 'openedx-eventkit[yaml]' (or use JSON)"
-        ) from None
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        # What it quotes may be an unquoted password.
-        problem = re.sub(r"'[^']{2,}'", "...", getattr(error, "problem", None) or "unreadable")
-        raise ConfigurationError(f"is not YAML: {problem}{where}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 
 from eventkit.consumers import Auth, Batch, Consumer, Timeout, load_consumers
 from eventkit.exceptions import ConfigurationError
+from eventkit.filters import Filter
+from eventkit.router import Router
 
 SECRET = "hunter2-hunter2"
 MINIMAL = {"id": "lrs", "protocol": "xapi", "url": "https://lrs.example.org/xapi"}
@@ -166,6 +169,9 @@ class TestConsumer:
                 {"headers": {"AUTHORIZATION": "x"}, "auth": {"type": "bearer", "token": SECRET}},
                 "set by auth too",
             ),
+            ({"headers": {"X-A": "1", "x-a": "2"}}, "headers: X-A and x-a are one header"),
+            ({"override": {"a": [{"b": float("nan")}]}}, "override.a.0.b: JSON has no such value"),
+            ({"override": {"a": {5: 1}}}, "a key is int and no text; write it in quotes"),
             ({"override": {"id": "one"}}, "override.id: documents keep their own ids"),
             ({"override": [1]}, "override: expected an object that is merged into every document"),
             ({"ulr": "x"}, "unknown key 'ulr'; did you mean 'url'?"),
@@ -200,6 +206,77 @@ class TestConsumer:
         assert "ulr" in found
         assert "timeout" in found
         assert "enabled" in found
+
+
+BARE = "http://lrs.example.org/xapi"
+BASIC = {"type": "basic", "username": "u", "password": SECRET}
+
+
+class TestPlainHTTP:
+    """Whoever is on the way reads what goes over plain http."""
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"auth": BASIC},
+            {"auth": {"type": "bearer", "token": SECRET}},
+            {"auth": BASIC, "enabled": False},
+            {"headers": {"Authorization": SECRET}},
+            {"headers": {"X-Api-Key": SECRET}},
+            {"headers": {"Cookie": SECRET}},
+            {"headers": {"X-Tenant": {"env": "HOME"}}},
+            {"protocol": "caliper", "url": f"{BARE}?access_token={SECRET}"},
+            *(
+                {"auth": BASIC, "url": url}
+                for url in (
+                    "HTTP://lrs.example.org/xapi",
+                    "http://10.0.0.1/xapi",
+                    "http://0.0.0.0:80/",
+                    "http://localhost.example.org/",
+                    "http://127.0.0.1.example.org/",
+                    "http://127.1/",
+                    "http://[2001:db8::1]/",
+                    "http://notlocalhost/",
+                )
+            ),
+        ],
+    )
+    def test_takes_no_credentials_along(self, change):
+        """They are refused with the setting that allows them, and `doubts` tells of it then."""
+        settings = {**MINIMAL, "url": BARE, **change}
+
+        assert "would go over http" in refused(settings)
+        assert "'insecure: true'" in refused(settings)
+        allowed = Consumer.from_dict({**settings, "insecure": True})
+        [doubt] = allowed.doubts()
+        assert doubt.startswith("insecure: ")
+        assert SECRET not in doubt
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {},
+            {"headers": {"X-Tenant": "one"}},
+            {"protocol": "caliper", "url": f"{BARE}?v=1"},
+            {"auth": BASIC, "url": "https://lrs.example.org/xapi"},
+            *(
+                {"auth": BASIC, "url": url}
+                for url in (
+                    "http://localhost:8000/",
+                    "http://LOCALHOST./",
+                    "http://lrs.localhost/",
+                    "http://127.0.0.1:1/",
+                    "http://127.8.9.10/",
+                    "http://[::1]:80/",
+                    "http://[::ffff:127.0.0.1]/",
+                )
+            ),
+        ],
+    )
+    def test_is_good_enough_without_or_on_one_machine(self, change):
+        """Nothing is to be said about it, whether it is called insecure or not."""
+        assert Consumer.from_dict({**MINIMAL, "url": BARE, **change}).doubts() == []
+        assert Consumer.from_dict({**MINIMAL, **change, "insecure": True}).doubts() == []
 
 
 class TestSecrets:
@@ -327,6 +404,92 @@ class TestLoad:
 
         assert str(path) in str(caught.value)
         assert SECRET not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("content", "key", "lines"),
+        [
+            ("- id: a\n  deny: [{org: x}]\n  url: u\n  deny: []\n", "deny", (2, 4)),
+            ("consumers: []\nconsumers: []\n", "consumers", (1, 2)),
+            ("- {id: a, 'id': b}", "id", (1, 1)),
+            ("- id: a\n  auth:\n    type: none\n    type: basic\n", "type", (3, 4)),
+            ("- allow:\n  - org: a\n    user: b\n    org: c\n", "org", (2, 4)),
+            ("- headers: &h {A: b}\n- headers: {A: c,\n    A: d}\n  x: *h\n", "A", (2, 3)),
+            ("- override: {a: {b: [{c: 1}, {c: 2,\n\n c: 3}]}}\n", "c", (1, 3)),
+            ("- a: &a {x: 1}\n- <<: *a\n  <<: *a\n", "<<", (2, 3)),
+            ('[{"id": "a",\n"deny": [],\n"x": 1,\n"deny": []}]', "deny", (2, 4)),
+            ('{"consumers": [], "consumers": []}', "consumers", (1, 1)),
+            ('[{"d\\u0065ny": [],\n"x": ":{\\"deny\\"",\n "deny": []}]', "deny", (1, 3)),
+            ('[{"a": {"b": [{"c": 1}, {"c": {"c": 1},\n\n"c": 2}]}}]', "c", (1, 3)),
+        ],
+    )
+    def test_a_key_that_stands_twice(self, tmp_path, content, key, lines):
+        """One of them would vanish, a rule that denies say; the error names both places."""
+        path = tmp_path / ("consumers.json" if '"' in content else "consumers.yaml")
+        path.write_text(content)
+
+        with pytest.raises(ConfigurationError) as caught:
+            load_consumers(path)
+
+        first, second = lines
+        assert (
+            f"the key {key!r} stands twice in one object, at line {first} and at line {second}"
+            in (str(caught.value))
+        )
+
+    @pytest.mark.parametrize("suffix", ["json", "yaml"])
+    def test_one_key_in_several_objects(self, tmp_path, suffix):
+        """Every object has keys of its own, and texts are no keys."""
+        second = {**MINIMAL, "id": "id", "override": {"id_": {"id": ["id", {"id": "id:id"}]}}}
+        path = tmp_path / f"consumers.{suffix}"
+        path.write_text(json.dumps([MINIMAL, second], indent=1))
+
+        assert [found.id for found in load_consumers(path)] == ["lrs", "id"]
+
+    def test_merged_keys_of_yaml(self, tmp_path):
+        """What is merged in gives way to what stands there, as YAML says; this is no key twice."""
+        path = tmp_path / "consumers.yaml"
+        path.write_text(
+            "- &first {id: one, protocol: xapi, url: 'log:x', deny: [{org: edX}]}\n"
+            "- {<<: *first, id: two}\n"
+            "- {<<: [*first, {enabled: false}], id: three, deny: []}\n"
+        )
+
+        one, two, three = load_consumers(path)
+
+        assert one.deny == two.deny == [{"org": "edX"}]
+        assert ([], False, "log:x") == (three.deny, three.enabled, three.url)
+
+    @pytest.mark.parametrize("key", ["allow", "deny"])
+    def test_a_key_with_nothing_behind_it(self, tmp_path, key):
+        """A list that was commented out must not open everything; `[]` and no key at all differ."""
+        path = tmp_path / "consumers.yaml"
+        path.write_text(f"- id: a\n  protocol: xapi\n  url: log:x\n  {key}:\n  # - org: edX\n")
+
+        class Table:
+            def consumers(self):
+                return [{**MINIMAL, key: None}]
+
+        for source in (path, Table(), [{**MINIMAL, key: None}]):
+            with pytest.raises(ConfigurationError, match=rf"{key}: nothing .*write \[\].*leave it"):
+                load_consumers(source)
+            with pytest.raises(ConfigurationError, match=f"{key}: nothing"):
+                Filter.for_consumers(source)
+
+    @pytest.mark.parametrize("name", ["consumers.json", "consumers.yaml"])
+    def test_what_is_no_file(self, tmp_path, name):
+        """Neither a folder nor a pipe that nobody writes to holds anybody up."""
+        path = tmp_path / name
+        path.mkdir()
+        with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
+            load_consumers(path)
+        path.rmdir()
+        os.mkfifo(path)
+        with pytest.raises(ConfigurationError, match="cannot be read: it is no regular file"):
+            load_consumers(path)
+        with pytest.raises(ConfigurationError, match="cannot be read: "):
+            load_consumers(f"{tmp_path}/a\0.json")
+        with pytest.raises(ConfigurationError, match="cannot be read: "):
+            Router(f"{tmp_path}/a\0.json")
 
     def test_missing_file(self, tmp_path):
         """A file that is not there is an error of configuration."""

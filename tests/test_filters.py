@@ -448,7 +448,7 @@ class TestConfiguration:
             ([{"org": "x", "unknown": "yes"}], r"allow\[0\]\.unknown: expected true or false, got"),
             ([{"org": "x", "unknown": 1}], r"allow\[0\]\.unknown: expected true or false, got int"),
             ([{"org": "x", "unknown": None}], r"allow\[0\]\.unknown: .*got nothing \(null\)"),
-            ([{"org": "x", "unknovn": True}], r"unknown field 'unknwon'; did you mean 'unknown'"),
+            ([{"org": "x", "unknovn": True}], r"unknown field 'unknovn'; did you mean 'unknown'"),
             ([{"org": 3}], r"allow\[0\]\.org: a pattern is text, got int; write it in quotes"),
             ([{"data.x": True}], r"allow\[0\]\.data\.x: .*got bool"),
             ([{"user": 1.5}], r"allow\[0\]\.user: .*whole number, got float"),

@@ -708,7 +708,7 @@ class TestCheck:
         """A disabled consumer can be checked, and what it lacks is said."""
         monkeypatch.delenv("NOT_SET", raising=False)
         auth = {"type": "bearer", "token": {"env": "NOT_SET"}}
-        result = check_consumer(consumer("http://x.invalid", enabled=False, auth=auth))
+        result = check_consumer(consumer("https://x.invalid", enabled=False, auth=auth))
 
         assert not result.ok
         assert "NOT_SET is not set" in result.detail

@@ -58,5 +58,7 @@ class ConsumerBook:
             found = self._path.stat()
         except OSError as error:
             return error.errno
+        except ValueError:  # No name that a file can have; who reads it says so.
+            return None
         # Editors and configuration management put a new file in place, others write into it.
         return (found.st_mtime_ns, found.st_size, found.st_ino)

@@ -1,0 +1,228 @@
+"""
+Reading a settings file, JSON or YAML, that anybody may have written.
+
+Whatever it holds comes out as plain data or as a `ConfigurationError`. What stands in it is never
+quoted, but for keys: secrets may stand in it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from eventkit.exceptions import ConfigurationError
+
+MAX_BYTES = 64 * 2**20
+"""Bytes of a file; longer ones are refused."""
+MAX_DEPTH = 64
+"""Objects and lists in each other."""
+_MAX_GROWTH = 10
+_FREE_GROWTH = 100_000
+"""A YAML file may say that much more, by aliases, than stands in it."""
+
+Parse = Callable[[str], object]
+
+
+def read_settings(path: Path, what: str) -> object:
+    """
+    Read the settings in the file *path*, whose name tells whether it is JSON or YAML.
+
+    Args:
+        path: a regular file in UTF-8, with or without a byte order mark.
+
+        what: what it is, for error messages.
+
+    Raises:
+        ConfigurationError: it cannot be read, is neither, has one key twice in an object, or holds
+            what is no text, number, truth value, list or object with text for keys.
+    """
+    suffix = path.suffix.lower()
+    parse = _FORMATS.get(suffix)
+    if parse is None:
+        raise ConfigurationError(
+            f"{what} ends in .json, .yaml or .yml, not in {suffix or 'nothing'!r}"
+        )
+    try:
+        text = read_plain_file(path, MAX_BYTES).decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(f"cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"byte {error.start} is not UTF-8") from None
+    except ValueError as error:
+        raise ConfigurationError(f"cannot be read: {error}") from None
+    try:
+        return parse(text)
+    except RecursionError:
+        raise ConfigurationError("is nested too deeply") from None
+
+
+def read_plain_file(path: str | os.PathLike[str], most: int) -> bytes:
+    """
+    Read all of a regular file; a pipe, which may never end, is not waited for.
+
+    Raises:
+        OSError: it cannot be read.
+
+        ValueError: its name cannot be one, it is no regular file, or has more than *most* bytes.
+    """
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(number, "rb") as file:
+        kind = os.fstat(number).st_mode
+        if stat.S_ISDIR(kind):
+            raise ValueError("Is a directory")
+        if not stat.S_ISREG(kind):
+            raise ValueError("it is no regular file")
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise ValueError(f"it has more than {most} bytes")
+    return found
+
+
+def _twice(key: str, first: int, second: int) -> ConfigurationError:
+    return ConfigurationError(
+        f"the key {key!r:.80} stands twice in one object, at line {first} and at line {second}; "
+        "only one of them would count, so put them together or remove one"
+    )
+
+
+# JSON.
+
+
+def _parse_json(text: str) -> object:
+    try:
+        found = json.loads(text, parse_constant=float)
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(
+            f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from None
+    except ValueError:
+        raise ConfigurationError("is not JSON: a number has too many digits") from None
+    _check_json_keys(text)
+    return found
+
+
+_JSON_SIGN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:\n]')
+
+
+def _check_json_keys(text: str) -> None:
+    """Make sure that no object of *text*, which is JSON, has a key twice."""
+    line = 1
+    inside: list[dict[str, int]] = []
+    last, last_line = "", 0
+    for match in _JSON_SIGN.finditer(text):
+        sign = match[0]
+        if sign == "\n":
+            line += 1
+        elif sign in "{[":
+            inside.append({})
+            if len(inside) > MAX_DEPTH:
+                raise ConfigurationError(f"is nested too deeply at line {line}")
+        elif sign in "}]":
+            inside.pop()
+        elif sign == ":":
+            key = json.loads(last)
+            if key in inside[-1]:
+                raise _twice(key, inside[-1][key], last_line)
+            inside[-1][key] = last_line
+        else:
+            last, last_line = sign, line
+
+
+# YAML.
+
+_TAG = "tag:yaml.org,2002:"
+
+
+def _parse_yaml(text: str) -> object:
+    try:
+        # Not a plain import: the package is optional, and so are its type hints.
+        yaml = importlib.import_module("yaml")
+    except ImportError:
+        raise ConfigurationError(
+            "reading YAML needs an extra: pip install 'openedx-eventkit[yaml]' (or use JSON)"
+        ) from None
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_nodes(node)
+        return loader.construct_document(node)
+    except (ConfigurationError, RecursionError):
+        raise
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        # What it quotes may be an unquoted password.
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
+        problem = re.sub(r"'[^']{2,}'|\"[^\"]{2,}\"", "...", problem)
+        raise ConfigurationError(f"is not YAML: {problem}{where}") from None
+    except Exception as error:  # noqa: BLE001 - a value that does not fit its tag raises anything
+        kind = type(error).__name__
+        raise ConfigurationError(f"is not YAML: a value cannot be read ({kind})") from None
+
+
+def _check_nodes(root: Any) -> None:
+    """Make sure that keys are texts and stand once, and that aliases do not explode."""
+    known: dict[int, tuple[int, int] | None] = {}
+    size, _ = _measured(root, known, 0)
+    if size > _FREE_GROWTH + _MAX_GROWTH * len(known):
+        raise ConfigurationError("says too much by aliases (*name); write out what is meant")
+
+
+def _measured(node: Any, known: dict[int, tuple[int, int] | None], depth: int) -> tuple[int, int]:
+    """Give how many nodes *node* stands for, and how deep they are nested."""
+    found = known.get(id(node), ())
+    if found is None:
+        raise ConfigurationError(f"an alias stands for what it is in, at line {_line(node)}")
+    if found:
+        return found
+    known[id(node)] = None
+    if node.id == "mapping":
+        _check_yaml_keys(node)
+    size, height = 1, 0
+    for child in _children(node):
+        if depth + height > MAX_DEPTH:
+            break
+        more, deep = _measured(child, known, depth + 1)
+        size, height = size + more, max(height, deep + 1)
+    if depth + height > MAX_DEPTH:
+        raise ConfigurationError(f"is nested too deeply at line {_line(node)}")
+    known[id(node)] = size, height
+    return size, height
+
+
+def _children(node: Any) -> Iterator[Any]:
+    if node.id == "mapping":
+        for key, value in node.value:
+            yield key
+            yield value
+    elif node.id == "sequence":
+        yield from node.value
+
+
+def _check_yaml_keys(node: Any) -> None:
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        line = _line(key)
+        if key.id != "scalar" or key.tag not in (f"{_TAG}str", f"{_TAG}merge"):
+            kind = key.tag.removeprefix(_TAG) if key.tag.startswith(_TAG) else "something else"
+            raise ConfigurationError(
+                f"the key at line {line} is {kind:.40} and no text; write it in quotes"
+            )
+        if key.value in lines:
+            raise _twice(key.value, lines[key.value], line)
+        lines[key.value] = line
+
+
+def _line(node: Any) -> int:
+    return int(node.start_mark.line) + 1
+
+
+_FORMATS: dict[str, Parse] = {".json": _parse_json, ".yaml": _parse_yaml, ".yml": _parse_yaml}
