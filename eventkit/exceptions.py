@@ -41,7 +41,7 @@ class UnsupportedEvent(EventkitError):
     There is no translation for an event, by design.
 
     *name* is the event's name, *reason* a slug (``"unknown_event"``, ``"implicit_event"``,
-    ``"not_translated"``).
+    ``"not_translated"``, ``"not_in_erb"``, ``"no_user"``).
     """
 
     def __init__(self, name: str, reason: str = "unknown_event", detail: str = "") -> None:

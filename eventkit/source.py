@@ -159,7 +159,7 @@ class Source:
             found = user_id(data.get(field))
             if found is not None:
                 return found
-        named = username(data.get("username")) or username(data.get("student"))
+        named = somebody(data.get("username")) or somebody(data.get("student"))
         if named and named != username(self.get("username")):
             return named
         return self.doer
@@ -177,7 +177,17 @@ class Source:
         found = user_id(user)
         if found is None:
             found = user_id(self.event.get("user_id"))
-        return username(self.get("username")) if found is None else found
+        return somebody(self.get("username")) if found is None else found
+
+    def says_nobody(self, *holders: Mapping[str, Any]) -> bool:
+        """
+        Tell whether the event says that it was nobody: after a logout, or a task's own doing.
+
+        It must say so in at least one of *holders* (the context, the root, the payload), and none
+        of them may hold anything else where a user belongs, such as an id that cannot be read.
+        """
+        said = [holder[key] for holder in holders for key in _WHO if key in holder]
+        return bool(said) and all(map(_is_nobody, said))
 
     def stamp(self) -> str:
         """Give the time as ``YYYY-MM-DDTHH:MM:SS.ffffff``, in UTC; ``""`` where `time` is None."""
@@ -299,6 +309,24 @@ def clean(text: str) -> str:
 def username(value: Any) -> str | None:
     """Clean a username; None when there is none (line feeds occur in real logs)."""
     return (value.strip() or None) if isinstance(value, str) else None
+
+
+_WHO = ("user_id", "username")
+_NOBODY = frozenset(("", "-", "AnonymousUser", "None", "anonymous", "null", "unknown"))
+"""
+What the platform, or what stands between, writes where there is no user: ``unknown`` in tasks,
+``anonymous`` before there was a session. Whoever is really called so has a user id besides.
+"""
+
+
+def somebody(value: Any) -> str | None:
+    """Clean a username that is to stand for a person; None when it is nobody's."""
+    found = username(value)
+    return None if found in _NOBODY else found
+
+
+def _is_nobody(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.strip() in _NOBODY)
 
 
 def user_id(value: Any) -> int | None:

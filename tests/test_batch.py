@@ -77,7 +77,7 @@ class TestTranslateLines:
             ("skipped", "implicit_event"),
             ("skipped", "unknown_event"),
             ("rejected", "not_json"),
-            ("rejected", "no_actor"),
+            ("skipped", "no_user"),
             ("rejected", "no_object"),
             ("rejected", "not_utf8"),
             ("rejected", "no_name"),

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlparse
 from eventkit.events import _iris as iri
 from eventkit.events._view import View
 from eventkit.events.navigation import impersonal
-from eventkit.source import is_object
+from eventkit.source import is_object, somebody
 from eventkit.typing import Event, Json
 
 
@@ -158,11 +158,12 @@ def user_of(peer: Peer) -> int | str | None:
     if not user:
         return None
     try:
-        return int(user)
+        number = int(user)
     except ValueError:
         if isinstance(user, str):
-            return user
+            return somebody(user)
         raise
+    return number if number > 0 else None
 
 
 def key_in_course(course_id: str, kind: str, name: Any) -> str:

@@ -16,7 +16,7 @@ from eventkit.erb._reading import Lost, Peer, key_in_course, submitted_key, user
 from eventkit.events._caliper import CONTEXT, duration
 from eventkit.events._site import Site
 from eventkit.events._view import View
-from eventkit.exceptions import TranslationError
+from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.typing import Json
 
 _Shape = Callable[[Peer, str], Json]
@@ -275,7 +275,7 @@ class ERBEvents:
         peer = Peer(view, self._root, self._course_name)
         try:
             return self._event(peer, view)
-        except TranslationError:
+        except (TranslationError, UnsupportedEvent):
             raise
         except (Lost, TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError):
             # Where event-routing-backends raises there is nothing to be equal to.
@@ -284,7 +284,7 @@ class ERBEvents:
     def _event(self, peer: Peer, view: View) -> Json | None:
         user = user_of(peer)
         if user is None:
-            raise view.lacks("no_actor", "context.user_id")
+            raise view.nobody("context.user_id", view.context, view.event, view.data)
         learner = self._site.person(user, view).name
         kind, action, make_object, make_target, more = ROWS[peer.name]
         checked = peer.name == "problem_check" and peer.get("context.event_source") == "server"

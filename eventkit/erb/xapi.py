@@ -32,7 +32,7 @@ from eventkit.erb._xapi_shapes import (
 from eventkit.events import _iris as iri
 from eventkit.events._iris import Verb
 from eventkit.events._view import View, copied
-from eventkit.exceptions import TranslationError
+from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.ids import uuid5_in
 from eventkit.typing import Json
 
@@ -68,7 +68,7 @@ class ERBStatements:
                 context["contextActivities"] = context.get("contextActivities", {}) | more
             result = make_result(peer) if make_result else None
             return [self._statement(peer, view, verb, make_object(peer), result, context)]
-        except TranslationError:
+        except (TranslationError, UnsupportedEvent):
             raise
         except (Lost, TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError):
             # Where event-routing-backends raises there is nothing to be equal to.
@@ -120,7 +120,7 @@ class ERBStatements:
     ) -> Json:
         user = user_of(peer)
         if user is None:
-            raise view.lacks("no_actor", "context.user_id")
+            raise view.nobody("context.user_id", view.context, view.event, view.data)
         actor = self._actor(user, view)
         time = peer.get("timestamp") or peer.get("time")
         statement: Json = {

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eventkit.events._site import Course, Site, encode_iri
-from eventkit.exceptions import TranslationError, UnsupportedEvent
+from eventkit.exceptions import EventkitError, TranslationError, UnsupportedEvent
 from eventkit.source import (
     Source,
     as_object,
@@ -19,8 +19,8 @@ from eventkit.source import (
     json_default,
     name_of,
     parse_payload,
+    somebody,
     user_id,
-    username,
 )
 from eventkit.typing import Event, Json
 
@@ -68,6 +68,16 @@ class View(Source):
     def lacks(self, reason: str, field: str = "") -> TranslationError:
         """Make the error to raise when the event lacks what the document cannot do without."""
         return TranslationError(self.name, reason, field)
+
+    def nobody(self, field: str, *holders: Mapping[str, Any]) -> EventkitError:
+        """
+        Make the error to raise when there is no user to speak of.
+
+        Where *holders* say that it was nobody, there is nothing wrong with the event.
+        """
+        if self.says_nobody(*holders):
+            return UnsupportedEvent(self.name, "no_user", "nobody was logged in")
+        return self.lacks("no_actor", field)
 
     def skipped(self, detail: str) -> UnsupportedEvent:
         """Make the error to raise when by design this form of the event has no translation."""
@@ -204,7 +214,7 @@ class View(Source):
                 return user
         found = self.user
         if found is None:
-            raise self.lacks("no_actor", "context.user_id")
+            raise self.nobody("context.user_id", self.context, self.event, data)
         return found
 
     def named(self) -> int | str | None:
@@ -215,13 +225,13 @@ class View(Source):
         must not stand in.
         """
         found = user_id(self.data.get("user_id"))
-        return username(self.data.get("username")) if found is None else found
+        return somebody(self.data.get("username")) if found is None else found
 
     def subject(self) -> int | str:
         """Give the user whom the payload names; drop the event when it names nobody."""
         user = self.named()
         if user is None:
-            raise self.lacks("no_actor", "data.user_id")
+            raise self.nobody("data.user_id", self.context, self.event, self.data)
         return user
 
     def session(self) -> str:

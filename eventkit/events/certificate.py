@@ -161,7 +161,7 @@ def visitor(view: View) -> int | str | None:
     The payload names the owner, not the visitor; a visitor who is not logged in is nobody's user.
     """
     if view.doer is None:
-        raise view.lacks("no_actor", "context.user_id")
+        raise view.nobody("context.user_id", view.context, view.event)
     return view.doer
 
 

@@ -56,7 +56,7 @@ from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._scores import graded, score
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity, doer
-from eventkit.source import clean, username
+from eventkit.source import clean, somebody
 from eventkit.typing import Json
 
 # What the problem told us.
@@ -64,7 +64,7 @@ from eventkit.typing import Json
 
 def student(view: View) -> str | None:
     """Give the learner whose problem staff scored anew; the user of the request is the staff."""
-    return username(view.data.get("student"))
+    return somebody(view.data.get("student"))
 
 
 def feedback_steps(view: View) -> str:

@@ -83,7 +83,7 @@ class Statements:
         stamp = view.stamp() or view.stamped()
         user = plan.user(view) if plan.user else view.learner()
         if user is None:
-            raise view.lacks("no_actor")
+            raise view.nobody("", view.context, view.event, view.data)
         agent = self._agent(user, view)
         course = view.course() if plan.in_course or plan.children else None
         parent = course if plan.in_course else None

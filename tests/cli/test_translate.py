@@ -65,8 +65,8 @@ class TestResults:
         assert counts["files"] == 1
         assert counts["read"] == lines == counts["translated"] + parts
         assert counts["documents"] == len(done.stdout.splitlines())
-        assert set(counts["skipped"]) >= {"blank", "implicit_event", "unknown_event"}
-        assert set(counts["rejected"]) >= {"not_json", "not_utf8", "no_name", "no_actor"}
+        assert set(counts["skipped"]) >= {"blank", "implicit_event", "unknown_event", "no_user"}
+        assert set(counts["rejected"]) >= {"not_json", "not_utf8", "no_name", "no_object"}
 
     def test_the_summary_is_readable(self, translate):
         """By default it is a small table on standard error."""
