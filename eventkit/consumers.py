@@ -179,7 +179,7 @@ class Consumer:
         sensor: the IRI that envelopes of Caliper give as their sender; None: the root URL of the
             LMS that the first event comes from. xAPI has no use for it.
 
-        insecure: whether credentials may go over plain ``http:`` to other machines.
+        plain_http: whether credentials may go over plain ``http:`` to other machines.
 
     Raises:
         ConfigurationError: a setting is wrong; the message names consumer, key and remedy.
@@ -199,7 +199,7 @@ class Consumer:
     )
     override: Json = attrs.field(factory=dict, converter=copy.deepcopy, repr=False)
     sensor: str | None = None
-    insecure: bool = False
+    plain_http: bool = False
     filter: Filter = attrs.field(init=False, eq=False, repr=False)
     rules: str = attrs.field(init=False, eq=False, repr=False)
     """A digest of the access rules. What was accepted under others is looked at anew."""
@@ -239,7 +239,8 @@ class Consumer:
             raise ConfigurationError(
                 f"a consumer: expected an object, got {type(settings).__name__}"
             )
-        nulls = [key for key in settings if settings[key] is None]
+        # Of a sensor, null is the name of what is taken otherwise.
+        nulls = [key for key in settings if settings[key] is None and key != "sensor"]
         if nulls:
             _refuse_null(settings, nulls[0])
         _check(settings)
@@ -253,11 +254,11 @@ class Consumer:
     def doubts(self) -> list[str]:
         """Say what is allowed and yet doubtful: patterns that match nothing known, bare secrets."""
         found = [*doubts(self.allow or (), "allow"), *doubts(self.deny or (), "deny")]
-        if self.insecure and self.scheme == "http":
+        if self.plain_http and self.scheme == "http":
             host = urlsplit(self.url).hostname or ""
             sent = "" if _is_loopback(host) else _secrets_sent(self)
             if sent:
-                found.append(f"insecure: {sent} goes over http, for everybody on the way to read")
+                found.append(f"plain_http: {sent} goes over http, for everybody on the way to read")
         return found
 
     def accepts(self, event: Event) -> bool:
@@ -441,12 +442,12 @@ def _check_url(consumer: Consumer) -> None:
         raise ConfigurationError("url: must not hold credentials; put them in auth")
     if not host:
         raise ConfigurationError("url: has no host; expected https://host[:port]/path")
-    if consumer.scheme == "http" and not consumer.insecure and not _is_loopback(host):
+    if consumer.scheme == "http" and not consumer.plain_http and not _is_loopback(host):
         found = _secrets_sent(consumer)
         if found:
             raise ConfigurationError(
                 f"url: {found} would go over http, for everybody on the way to read; write "
-                "https://, or say 'insecure: true' if the whole way is trusted"
+                "https://, or say 'plain_http: true' if the whole way is trusted"
             )
     if consumer.protocol == "xapi" and (parts.query or parts.fragment):
         raise ConfigurationError(

@@ -119,7 +119,7 @@ class TestConsumer:
                 "headers.X: expected text, {env: NAME} or {file: PATH}, got",
             ),
             ({"override": None}, "override: nothing stands behind it (null)"),
-            ({"sensor": None}, "sensor: nothing stands behind it (null)"),
+            ({"id": None}, "id: nothing stands behind it (null)"),
             (
                 {"allow": [None]},
                 "allow.0: expected a rule: an object of fields and patterns, got no",
@@ -246,10 +246,10 @@ class TestPlainHTTP:
         settings = {**MINIMAL, "url": BARE, **change}
 
         assert "would go over http" in refused(settings)
-        assert "'insecure: true'" in refused(settings)
-        allowed = Consumer.from_dict({**settings, "insecure": True})
+        assert "'plain_http: true'" in refused(settings)
+        allowed = Consumer.from_dict({**settings, "plain_http": True})
         [doubt] = allowed.doubts()
-        assert doubt.startswith("insecure: ")
+        assert doubt.startswith("plain_http: ")
         assert SECRET not in doubt
 
     @pytest.mark.parametrize(
@@ -274,9 +274,9 @@ class TestPlainHTTP:
         ],
     )
     def test_is_good_enough_without_or_on_one_machine(self, change):
-        """Nothing is to be said about it, whether it is called insecure or not."""
+        """Nothing is to be said about it, whether it is allowed or not."""
         assert Consumer.from_dict({**MINIMAL, "url": BARE, **change}).doubts() == []
-        assert Consumer.from_dict({**MINIMAL, **change, "insecure": True}).doubts() == []
+        assert Consumer.from_dict({**MINIMAL, **change, "plain_http": True}).doubts() == []
 
 
 class TestSecrets:

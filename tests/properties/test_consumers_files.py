@@ -17,7 +17,7 @@ from eventkit.router import Router
 KEYS = st.sampled_from(
     [
         *("id", "protocol", "url", "enabled", "auth", "allow", "deny", "batch", "timeout"),
-        *("headers", "override", "sensor", "insecure", "type", "username", "password", "token"),
+        *("headers", "override", "sensor", "plain_http", "type", "username", "password", "token"),
         *("env", "file", "max_size", "max_wait", "max_bytes", "connect", "read", "total"),
         *("event", "course", "org", "user", "site", "activity_type", "data.x", "unknown", "X-Key"),
     ]
@@ -63,7 +63,7 @@ CONSUMERS = st.fixed_dictionaries(
             "headers",
             "override",
             "sensor",
-            "insecure",
+            "plain_http",
             "more",
         ),
         VALUES,
