@@ -58,11 +58,6 @@ def find_many(target: Enqueue) -> Callable[[list[bytes]], object] | None:
     return method if callable(method) else None
 
 
-def is_path(target: Enqueue) -> bool:
-    """Tell whether *target* is to be found at a path."""
-    return isinstance(target, _ByPath)
-
-
 def _callable(thing: object) -> Enqueue | None:
     delay = getattr(thing, "delay", None)
     if callable(delay):

@@ -21,7 +21,7 @@ from eventkit._blame import is_interrupt, may_wait
 from eventkit._chain import Chain, Lost, is_retryable
 from eventkit._counting import Tally
 from eventkit._delivering import Failure, summary, tell, try_to_send
-from eventkit._enqueueing import EnqueueNotFound, find_enqueue, find_many, is_path
+from eventkit._enqueueing import EnqueueNotFound, find_enqueue, find_many
 from eventkit._forking import renew_after_fork
 from eventkit._jsonable import from_json, to_json
 from eventkit._throttle import Throttle, describe, name_of
@@ -132,7 +132,7 @@ class RealTimeBackend:
             find_enqueue(enqueue, clock) if backend is None else backend.send
         )
         self._threaded = backend is not None or (
-            is_path(self._target) or may_wait(self._target) if threaded is None else threaded
+            isinstance(enqueue, str) or may_wait(enqueue) if threaded is None else threaded
         )
         self._closed = False
         self.renew()

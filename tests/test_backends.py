@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import gc
 import json
 import logging
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -608,6 +610,58 @@ class TestStore:
         assert [json.loads(each.event)["name"] for each in kept] == [
             f"event {number}" for number in range(50)
         ]
+
+    def test_on_disk_that_is_locked_holds_nobody_up(self, tmp_path: Path) -> None:
+        """By another program, for as long as it likes."""
+        path = tmp_path / "queue.db"
+        store = SQLiteStore(path)
+        store.put_events([b'{"name": "earlier"}'])
+        backend = RealTimeBackend(enqueue=store)
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            for number in range(3):
+                backend.send(event(f"event {number}"))
+
+            assert backend.stats() == {"received": 3, "enqueued": 3, "pending": 3}
+
+            other.rollback()
+        assert backend.flush(WAIT)
+        kept = store.take(INBOX, after=0, limit=100, max_bytes=1_000_000)
+        store.close()
+
+        assert [json.loads(each.event)["name"] for each in kept] == [
+            "earlier",
+            *(f"event {number}" for number in range(3)),
+        ]
+
+    @pytest.mark.parametrize("where", ["store", "task", "path"])
+    def test_what_may_wait_is_never_called_in_the_request(
+        self, where: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is held until everything has been sent."""
+        store = Store()
+        threads = []
+
+        class Task:
+            @staticmethod
+            def delay(event: Any) -> None:
+                assert store.release.wait(WAIT)
+                threads.append(threading.current_thread())
+
+        monkeypatch.setitem(
+            sys.modules, "eventkit_test_tasks", types.SimpleNamespace(share=Task.delay)
+        )
+        enqueue: Any = {"store": store, "task": Task(), "path": "eventkit_test_tasks.share"}[where]
+        backend = RealTimeBackend(enqueue=enqueue)
+        for number in range(3):
+            backend.send(event(f"event {number}"))
+        assert backend.stats()["pending"] == 3
+        store.release.set()
+        assert backend.flush(WAIT)
+
+        assert threading.current_thread() not in threads
+        assert len(threads) == (0 if where == "store" else 3)
+        assert sum(map(len, store.together)) == (3 if where == "store" else 0)
 
     def test_on_disk_that_is_full_costs_a_counted_event(self, tmp_path: Path) -> None:
         """In the request nothing waits, so there is no second try."""

@@ -139,6 +139,23 @@ def run(script: str, *arguments: object) -> str:
     return output
 
 
+LOCKER = """
+import fcntl, sqlite3, sys
+
+path, lock = sys.argv[1:]
+if lock == "ours":
+    locked = open(path + "-lock")
+    fcntl.flock(locked, fcntl.LOCK_EX)
+else:
+    locked = sqlite3.connect(path)
+    locked.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.read(1)
+locked.close()
+"""
+"""Keeps the file locked until it is told to end."""
+
+
 class TestContract:
     def test_it_is_a_store(self, path):
         check_store(lambda: SQLiteStore(path))
@@ -583,6 +600,48 @@ class TestProcesses:
 
         assert output == "0\n"
         assert sorted(numbers(SQLiteStore(path))) == [1, 2, 3]
+
+    @pytest.mark.parametrize("lock", ["ours", "SQLite's"])
+    def test_a_fork_does_not_wait_for_a_lock_that_a_thread_waits_for(self, path, lock):
+        """Neither for the lock of other processes of ours, nor for one of another program."""
+        output = run(
+            """
+            import subprocess
+            from eventkit import RealTimeBackend
+            from eventkit._sqlite import access, file
+            file.PATIENCE = access.PATIENCE = 600.0
+            store = SQLiteStore(path)
+            store.put([parcel(0)])
+            store.counts("lrs")
+            locker = subprocess.Popen(
+                [sys.executable, "-c", LOCKER, path, sys.argv[2]],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            )
+            assert locker.stdout.readline() == b"locked\\n"
+            backend = RealTimeBackend(enqueue=store, threaded=True)
+            backend.send({"name": "x"})
+            while not store._access._group._busy:
+                time.sleep(0.001)
+            released = os.pipe()
+            child = os.fork()
+            if child == 0:
+                os.read(released[0], 1)
+                store.put([parcel(1)])
+                os._exit(7)
+            say(backend.stats()["pending"])
+            locker.communicate(b"x")
+            os.write(released[1], b"x")
+            say(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            say(backend.flush(20))
+            """.replace("LOCKER", repr(LOCKER)),
+            path,
+            lock,
+        )
+
+        assert output == "1\n7\nTrue\n"
+        store = SQLiteStore(path)
+        assert sorted(numbers(store)) == [0, 1]
+        assert store.counts("")["pending"] == 1
 
     def test_a_fork_in_the_middle_of_an_operation_costs_the_child_the_store(self, path):
         """Its handle can be neither used nor closed there; the parent goes on."""

@@ -47,6 +47,12 @@ CHECKED_BYTES = 64_000_000
 MENDING_PATIENCE = 30.0
 """Seconds to wait for other processes before a damaged file is replaced, and between attempts."""
 
+FORK_PATIENCE = 0.5
+"""Seconds that a fork is held up at most, by what SQLite is just doing; never by a lock."""
+
+_PAUSE = 0.005
+"""Seconds until a file that another program has locked is tried again."""
+
 _log = SafeLogger("eventkit.sqlite_store")
 
 
@@ -61,6 +67,54 @@ class _Handle:
     def __del__(self) -> None:
         # A connection refers to itself: left alone it would stay open until garbage is collected.
         _close(self)
+
+
+class Gate:
+    """
+    Is held by whoever is just using SQLite, and can be shut for a fork.
+
+    What waits for a lock on the file, however long, does so outside.
+    """
+
+    def __init__(self) -> None:
+        # Who wants to shut it holds the first, so that nobody comes in between.
+        self._entry = threading.Lock()
+        self._inside = threading.Lock()
+        self._owner = 0
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        # A signal handler or destructor may run in the middle of what the same thread does.
+        if self._owner != threading.get_ident():
+            with self._entry:
+                self._inside.acquire()
+            self._owner = threading.get_ident()
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self._owner = 0
+            self._inside.release()
+
+    def is_busy(self) -> bool:
+        """Tell whether somebody is inside, or it is shut."""
+        return self._inside.locked()
+
+    def shut(self, until: float) -> bool:
+        """Wait until nobody is inside, and let nobody in; False when it takes too long."""
+        if self._owner == threading.get_ident():
+            return False
+        if not self._entry.acquire(timeout=max(until - time.monotonic(), 0.0)):
+            return False
+        try:
+            return self._inside.acquire(timeout=max(until - time.monotonic(), 0.0))
+        finally:
+            self._entry.release()
+
+    def open(self) -> None:
+        """End what `shut` began."""
+        self._inside.release()
 
 
 class Access:
@@ -108,6 +162,9 @@ class Access:
 
     def _begin(self) -> None:
         self._group: GroupCommit[Writer] = GroupCommit()
+        self._write_gate = Gate()
+        self._read_gate = Gate()
+        self._is_stopped = False
         self._read_lock = threading.RLock()
         self._mend_again_at = 0.0
         self.tally = Tally()
@@ -144,7 +201,7 @@ class Access:
 
     def close(self) -> None:
         """Close both connections; the next use opens them again."""
-        with self._group.alone(), self._read_lock:
+        with self._group.alone(), self._read_lock, self._write_gate, self._read_gate:
             self._close()
 
     def check(self) -> None:
@@ -175,21 +232,29 @@ class Access:
 
     def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         self._refuse_if_unusable()
-        with self._read_lock:
-            if not self._is_current(self._reading):
-                _close(self._reading)
-                self._reading = None
-                self._reading = self._open(read_only=True)
-                self.generation += 1
-            handle = self._reading
-            assert handle is not None  # noqa: S101 - for the type checker
+        until = time.monotonic() + PATIENCE
+        while True:
             try:
-                return query(handle.connection)
+                with self._read_lock:
+                    return self._read_once(query)
             except sqlite3.Error as error:
-                if trouble(error) == "io":
-                    _close(handle)
-                    self._reading = None
-                raise
+                _wait_if_busy(error, until)
+
+    def _read_once(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        while True:
+            with self._read_gate:
+                handle = self._reading
+                if handle is not None and self._is_current(handle):
+                    try:
+                        return query(handle.connection)
+                    except sqlite3.Error as error:
+                        if trouble(error) == "io":
+                            _close(handle)
+                            self._reading = None
+                        raise
+                _close(handle)
+                self._reading = None
+            self._open(read_only=True)
 
     def _commit(self, jobs: Sequence[Job[Writer]]) -> None:
         """Run *jobs* in one transaction; when that fails each in its own, so that each can tell."""
@@ -219,27 +284,40 @@ class Access:
 
         Gives what made it fail, and whether it was one of the jobs; nothing has changed then.
         """
-        had_begun = False
-        try:
-            self._refuse_if_unusable()
-            while True:
-                with guard(self.path, exclusive=True):
-                    if self._is_current(self._writing):
-                        handle = self._writing
-                        assert handle is not None  # noqa: S101 - for the type checker
-                        handle.connection.execute("BEGIN IMMEDIATE")
-                        had_begun = True
-                        self._run(jobs, handle)
-                        return None, True
-                _close(self._writing)
+        until = time.monotonic() + PATIENCE
+        while True:
+            begun: list[bool] = []
+            try:
+                self._refuse_if_unusable()
+                self._commit_once(jobs, begun)
+            except Exception as error:  # noqa: BLE001 - whoever asked is told
+                if isinstance(error, sqlite3.Error) and trouble(error) == "io":
+                    # Whatever state it is in, a new connection is in a good one.
+                    with self._write_gate:
+                        _close(self._writing)
+                        self._writing = None
+                if begun or not isinstance(error, sqlite3.Error):
+                    return error, bool(begun)
+                try:
+                    _wait_if_busy(error, until)
+                except sqlite3.Error:
+                    return error, False
+            else:
+                return None, True
+
+    def _commit_once(self, jobs: Sequence[Job[Writer]], begun: list[bool]) -> None:
+        """Run *jobs* in one transaction, and put something into *begun* once it has begun."""
+        while True:
+            with guard(self.path, exclusive=True), self._write_gate:
+                handle = self._writing
+                if handle is not None and self._is_current(handle):
+                    handle.connection.execute("BEGIN IMMEDIATE")
+                    begun.append(True)
+                    self._run(jobs, handle)
+                    return
+                _close(handle)
                 self._writing = None
-                self._writing = self._open(read_only=False)
-        except Exception as error:  # noqa: BLE001 - whoever asked is told
-            if isinstance(error, sqlite3.Error) and trouble(error) == "io":
-                # Whatever state it is in, a new connection is in a good one.
-                _close(self._writing)
-                self._writing = None
-            return error, had_begun
+            self._open(read_only=False)
 
     def _run(self, jobs: Sequence[Job[Writer]], handle: _Handle) -> None:
         """Run *jobs* and commit."""
@@ -292,7 +370,7 @@ class Access:
     def _is_current(self, handle: _Handle | None) -> bool:
         return handle is not None and identity(self.path) == handle.identity
 
-    def _open(self, *, read_only: bool) -> _Handle:
+    def _open(self, *, read_only: bool) -> None:
         """
         Open a connection; first set the file up, if need be.
 
@@ -300,21 +378,26 @@ class Access:
             ConfigurationError: the file or the key is not ours.
         """
         for _ in range(3):
-            with guard(self.path, exclusive=False):
+            gate = self._read_gate if read_only else self._write_gate
+            with guard(self.path, exclusive=False), gate:
                 found = identity(self.path)
                 if found is not None:
-                    connection = connect(self.path, self._sync, read_only=read_only)
+                    # It never waits in SQLite, where a fork would have to wait for it.
+                    connection = connect(self.path, self._sync, read_only=read_only, patience=0.0)
                     try:
                         if version(connection, self.path) == len(STEPS):
                             check_key(connection, self.path, self._sealer)
-                            return _Handle(
-                                connection, found, None if read_only else Writer(connection)
-                            )
+                            if read_only:
+                                self._reading = _Handle(connection, found, None)
+                                self.generation += 1
+                            else:
+                                self._writing = _Handle(connection, found, Writer(connection))
+                            return
                     except BaseException:
                         connection.close()
                         raise
                     connection.close()
-            with guard(self.path, exclusive=True):
+            with guard(self.path, exclusive=True), gate:
                 self._set_up()
         raise StoreError(f"store {self.path}: it is replaced again and again")
 
@@ -352,17 +435,24 @@ class Access:
         return Path(f"{self.path}.salvaged")
 
     def _find_damage(self) -> bool:
-        try:
-            handle = self._open(read_only=False)
-            with closing(handle.connection) as connection:
-                if self.path.stat().st_size > CHECKED_BYTES:
-                    return False
-                found = connection.execute("PRAGMA quick_check(1)").fetchone()
-                return bool(found != ("ok",))
-        except sqlite3.Error as error:
-            if trouble(error) != "damaged":
-                raise
-            return True
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._open(read_only=False)
+                with self._write_gate:
+                    # A fork may have closed it meanwhile.
+                    if self._writing is not None:
+                        return self._is_damaged(self._writing.connection)
+            except sqlite3.Error as error:
+                if trouble(error) == "damaged":
+                    return True
+                _wait_if_busy(error, until)
+
+    def _is_damaged(self, connection: sqlite3.Connection) -> bool:
+        if self.path.stat().st_size > CHECKED_BYTES:
+            return False
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()
+        return bool(found != ("ok",))
 
     def _mend(self, damaged: Identity | None) -> None:
         """
@@ -374,13 +464,14 @@ class Access:
             damaged: which file is damaged; None: whichever is there and cannot be opened.
         """
         with self._read_lock:
-            self._close()
+            with self._write_gate, self._read_gate:
+                self._close()
             if time.monotonic() < self._mend_again_at:
                 raise StoreError(
                     f"store {self.path}: it is damaged, and a new file could not be made",
                     retry_after=MENDING_PATIENCE,
                 )
-            with guard(self.path, exclusive=True, patience=MENDING_PATIENCE):
+            with guard(self.path, exclusive=True, patience=MENDING_PATIENCE), self._write_gate:
                 if identity(self.path) is None or damaged not in (None, identity(self.path)):
                     return  # another process was here before
                 if damaged is None and self._opens():
@@ -447,39 +538,45 @@ class Access:
 
     def renew(self) -> None:
         """Begin anew in a forked child."""
-        for handle in (self._writing, self._reading):
-            if handle is None:
-                continue
-            # Only when the fork did not come from Python, or in the middle of an operation.
-            # SQLite remembers, per process and file, which locks it holds. The child has that
-            # memory but not the locks, and would write without any for as long as a handle of its
-            # parent is open in it. Closing one does not touch the parent's locks.
-            if handle.connection.in_transaction:
-                _forks.kept.append(handle)
-                self._is_unusable = True
-            else:
-                _close(handle)
-        self._writing = self._reading = None
+        # Only when the fork did not come from Python, or in the middle of what SQLite does. SQLite
+        # remembers, per process and file, which locks it holds. The child has that memory but not
+        # the locks, and would write without any for as long as a handle of its parent is open in
+        # it. Closing one does not touch the parent's locks, but would wait for ever for those of
+        # SQLite's own that a thread of the parent had.
+        if not self._is_stopped and (self._write_gate.is_busy() or self._read_gate.is_busy()):
+            _forks.kept += [each for each in (self._writing, self._reading) if each is not None]
+            self._writing = self._reading = None
+            self._is_unusable = True
+        self._close()
         self._begin()
 
-    def stop(self) -> bool:
-        """Finish what is being done, begin nothing more, and close; False: it takes too long."""
-        if not self._group.stop(2 * PATIENCE):
+    def stop(self, until: float) -> bool:
+        """Let SQLite finish what it is just doing, and close; False: it takes too long."""
+        if not self._write_gate.shut(until):
             return False
-        if not self._read_lock.acquire(timeout=PATIENCE):
-            self._group.go_on()
+        if not self._read_gate.shut(until):
+            self._write_gate.open()
             return False
         self._close()
+        self._is_stopped = True
         return True
 
     def go_on(self) -> None:
         """End what `stop` began."""
-        self._read_lock.release()
-        self._group.go_on()
+        self._is_stopped = False
+        self._read_gate.open()
+        self._write_gate.open()
 
 
 def _identity(handle: _Handle | None) -> Identity | None:
     return None if handle is None else handle.identity
+
+
+def _wait_if_busy(error: sqlite3.Error, until: float) -> None:
+    """Wait a moment if another program has locked the file; raise *error* if not, or too late."""
+    if trouble(error) != "busy" or time.monotonic() > until:
+        raise error
+    time.sleep(_PAUSE)
 
 
 def _close(handle: _Handle | None) -> None:
@@ -511,7 +608,8 @@ class _Forks:
 
     def _before(self) -> None:
         self._lock.acquire()
-        self._stopped = [access for access in list(self._all) if access.stop()]
+        until = time.monotonic() + FORK_PATIENCE
+        self._stopped = [access for access in list(self._all) if access.stop(until)]
 
     def _after_in_parent(self) -> None:
         for access in self._stopped:

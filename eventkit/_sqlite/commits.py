@@ -32,9 +32,9 @@ class Job(Generic[C]):
         if self.operation is not None:
             self.result = self.operation(connection)
 
-    def wait(self, timeout: float) -> bool:
+    def wait(self) -> None:
         """Wait until it is done, or its caller is to lead."""
-        return self._turn.acquire(timeout=timeout)
+        self._turn.acquire()
 
     def wake(self) -> None:
         """Let its caller go on."""
@@ -70,7 +70,7 @@ class GroupCommit(Generic[C]):
         """
         job = Job(operation)
         with self._entered():
-            self._await_turn(job, -1)
+            self._await_turn(job)
             if not job.done:
                 self._lead(job, commit)
         if job.error is not None:
@@ -82,21 +82,11 @@ class GroupCommit(Generic[C]):
         """Keep all operations waiting for as long as this is held."""
         with self._entered():
             job: Job[C] = Job(None)
-            self._await_turn(job, -1)
+            self._await_turn(job)
             try:
                 yield
             finally:
                 self._pass_on()
-
-    def stop(self, timeout: float) -> bool:
-        """Keep all operations waiting until `go_on`, from this thread; False when time is up."""
-        if threading.get_ident() in self._inside:
-            return False
-        return self._await_turn(Job(None), timeout)
-
-    def go_on(self) -> None:
-        """End what `stop` began."""
-        self._pass_on()
 
     @contextmanager
     def _entered(self) -> Iterator[None]:
@@ -111,22 +101,20 @@ class GroupCommit(Generic[C]):
         finally:
             self._inside.discard(thread)
 
-    def _await_turn(self, job: Job[C], timeout: float) -> bool:
-        """Wait until *job* is done or its caller leads; False when time is up."""
+    def _await_turn(self, job: Job[C]) -> None:
+        """Wait until *job* is done or its caller leads."""
         with self._lock:
             if not self._busy:
                 self._busy = job.leads = True
-                return True
+                return
             self._waiting.append(job)
         try:
-            if job.wait(timeout):
-                return True
+            job.wait()
         except BaseException:
             # Ctrl-C: the caller is gone, but whoever comes after must not wait for it.
             if self._is_late(job) and job.leads:
                 self._pass_on()
             raise
-        return self._is_late(job)
 
     def _is_late(self, job: Job[C]) -> bool:
         """Take *job* back; True when it is too late for that, as it is done or was told to lead."""

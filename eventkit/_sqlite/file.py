@@ -87,12 +87,18 @@ def make_file(path: Path) -> None:
             return
 
 
-def connect(path: Path, sync: Sync, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open the database at *path*, which exists; it holds no lock before it is used."""
+def connect(
+    path: Path, sync: Sync, *, read_only: bool = False, patience: float = PATIENCE
+) -> sqlite3.Connection:
+    """
+    Open the database at *path*, which exists; it holds no lock before it is used.
+
+    It waits up to *patience* seconds for locks that other programs hold on it.
+    """
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
         uri=True,
-        timeout=PATIENCE,
+        timeout=patience,
         isolation_level=None,
         check_same_thread=False,
     )
