@@ -16,9 +16,16 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from typing import Any, TypeGuard
-from urllib.parse import unquote
 
 from eventkit._json import loads, try_loads
+from eventkit._keys import (
+    KNOWN,
+    block_type_of,
+    course_key,
+    course_of_url,
+    course_of_usage_key,
+    org_of,
+)
 from eventkit.ids import is_whole
 from eventkit.typing import Event, Json
 
@@ -29,12 +36,6 @@ _MOST_USERS = 1 << 63
 _NOT_IN_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _MOST_TEXT = 100_000
 
-# A usage key, and the parts of it that give its course: the namespace and the course's own parts.
-_USAGE_KEY = re.compile(r"(ccx-block|block|lib-block)-v\d+:(.+?)\+type@([^+@/\s]+)\+block@.+")
-_COURSE_URL = re.compile(
-    r"/courses/((?:course|ccx)-v\d+(?::|%3[Aa])[^/?#]+|[^/?#:]+/[^/?#:]+/[^/?#:]+)(?=[/?#]|$)"
-)
-
 _USAGE_KEY_FIELDS = (
     "problem_id",
     "module_id",
@@ -42,8 +43,17 @@ _USAGE_KEY_FIELDS = (
     "usage_key",
     "component_usage_id",
     "exam_content_id",
+    "item_id",
+    "location",
+    "child_id",
+    "child-id",
+    "host_component_id",
+    "problem",
     "id",
 )
+
+# Where pages and requests stand: the browser's page, the request's path, a thread's address.
+_PLACES = ("page", "path", "open_in_browser_url")
 
 
 class Source:
@@ -54,21 +64,25 @@ class Source:
     checks of their own; a value of the wrong type counts as missing.
     """
 
-    __slots__ = ("_course_id", "_data", "_payload", "context", "event", "name")
+    __slots__ = ("_course_id", "_data", "_payload", "context", "event", "found", "name")
 
     event: Event
     """The event itself."""
     name: str
     """The name as it stands: ``name``, else ``event_type``; ``""`` when there is none."""
     context: Mapping[str, Any]
+    found: object
+    """What was found by looking all of it through, for whoever looks again."""
 
     def __init__(self, event: Event) -> None:
         self.event = event
         self.name = name_of(event)
-        self.context = as_object(event.get("context"))
+        context = event.get("context")
+        self.context = context if type(context) is dict else read_object(context)
         self._payload: Any = _UNREAD
         self._data: Mapping[str, Any] | None = None
         self._course_id: str | None = None
+        self.found = None
 
     @property
     def payload(self) -> Any:
@@ -77,7 +91,7 @@ class Source:
             payload = self.event.get("data")
             if payload is None:
                 payload = self.event.get("event")
-            self._payload = parse_payload(payload) if isinstance(payload, str) else payload
+            self._payload = read_payload(payload)
         return self._payload
 
     @property
@@ -97,7 +111,7 @@ class Source:
         value = self.context.get(key)
         if value is None or value == "":
             value = self.event.get(key)
-        return value.strip() if isinstance(value, str) else ""
+        return value.strip() if type(value) is str else text_of(value)
 
     @property
     def source(self) -> str:
@@ -106,46 +120,53 @@ class Source:
 
     @property
     def course_id(self) -> str:
-        """The course key, from the context, the payload, a usage key in it, or the page's URL."""
+        """
+        The course key that documents show: it is the first that is found.
+
+        It stands in the context, in the payload, in a usage key there or of the block that emitted
+        the event, in the page's URL, in the path of the request, or in a URL in the payload.
+        """
         if self._course_id is None:
-            self._course_id = self._find_course()
+            course = self.context.get("course_id")
+            found = KNOWN.get(course) if type(course) is str else None
+            self._course_id = found or self._find_course()
         return self._course_id
 
     def _find_course(self) -> str:
-        for value in (self.context.get("course_id"), self.data.get("course_id")):
-            if isinstance(value, str) and (course := value.strip()):
+        data = self.data
+        for value in (self.context.get("course_id"), data.get("course_id")):
+            if course := course_key(value if type(value) is str else text_of(value)):
                 return course
-        for field in _USAGE_KEY_FIELDS:
-            value = self.data.get(field)
-            if isinstance(value, str) and (course := course_of_usage_key(value)):
+        for key in self._usage_keys():
+            if course := course_of_usage_key(key):
                 return course
-        for field in ("page", "path"):
-            match = _COURSE_URL.search(self.text(field))
-            if match:
-                return unquote(match[1])
-        return ""
+        for field in _PLACES:
+            if course := course_of_url(self.text(field)):
+                return course
+        return course_of_url(text_of(data.get("url")))
+
+    def _usage_keys(self) -> list[str]:
+        """Give what stands where usage keys do: in the payload, and in the block's own facts."""
+        data = self.data
+        found = [text_of(data.get(field)) for field in _USAGE_KEY_FIELDS]
+        module = self.context.get("module")
+        if module is not None:
+            found.append(text_of(as_object(module).get("usage_key")))
+        return list(filter(None, found))
 
     @property
     def org(self) -> str:
-        """The organisation: ``context.org_id``, else that of the course key."""
-        org = self.context.get("org_id")
-        if isinstance(org, str) and org:
-            return org
-        course = self.course_id
-        _, colon, rest = course.partition(":")
-        return rest.partition("+")[0] if colon else course.partition("/")[0]
+        """The organisation of the course key, else ``context.org_id``, else of a usage key."""
+        if found := org_of(self.course_id):
+            return found
+        if found := text_of(self.context.get("org_id")):
+            return found
+        return next(filter(None, map(org_of, self._usage_keys())), "")
 
     @property
     def block_type(self) -> str:
         """The type of the block concerned (``problem``, ``video``, ...), from its usage key."""
-        module = self.context.get("module")
-        candidates = [self.data.get(field) for field in _USAGE_KEY_FIELDS]
-        if isinstance(module, Mapping):
-            candidates.append(module.get("usage_key"))
-        for value in candidates:
-            if isinstance(value, str) and (match := _USAGE_KEY.match(value)):
-                return match[3]
-        return ""
+        return next(filter(None, map(block_type_of, self._usage_keys())), "")
 
     @property
     def user(self) -> int | str | None:
@@ -192,8 +213,8 @@ class Source:
     def stamp(self) -> str:
         """Give the time as ``YYYY-MM-DDTHH:MM:SS.ffffff``, in UTC; ``""`` where `time` is None."""
         value = self.event.get("timestamp")
-        if value is None or value == "":
-            value = self.event.get("time")
+        if value is None or value == "" or "timestamp" in self.context:
+            value = self._when()
         # As the platform writes it there is nothing to convert, only to check. (To newer Pythons
         # T24 is midnight, and W begins a week.)
         if (
@@ -216,8 +237,22 @@ class Source:
     @property
     def time(self) -> datetime | None:
         """When it happened, in UTC; None when it does not say or not in a way that can be read."""
+        return utc(self._when())
+
+    def _when(self) -> Any:
+        """
+        Give what says when it happened.
+
+        A device that was offline says so in the context of a live event, whose own time is that of
+        the receipt; the tracking log has the device's alone.
+        """
         value = self.event.get("timestamp")
-        return utc(self.event.get("time") if value is None or value == "" else value)
+        if value is None or value == "":
+            value = self.event.get("time")
+            if value is not None and value != "":
+                return value
+        device = self.context.get("timestamp")
+        return value if device is None or utc(device) is None else device
 
     def lookup(self, path: str) -> Any:
         """
@@ -278,6 +313,80 @@ def as_object(value: Any) -> Mapping[str, Any]:
     return value if is_object(value) else _NOTHING
 
 
+def read_object(value: Any) -> Mapping[str, Any]:
+    """
+    Give *value* when it is an object, or JSON text of one, as an event bus carries it.
+
+    Raises:
+        ValueError: it is such text and cannot be read, so that nobody can tell what it says.
+    """
+    if is_object(value):
+        return value
+    if isinstance(value, (str, bytes)):
+        read = read_payload(value)
+        if is_object(read):
+            return read
+        if isinstance(read, str) and read.lstrip().startswith("{"):
+            raise ValueError("cut off, or no JSON")
+    return _NOTHING
+
+
+def read_payload(value: Any) -> Any:
+    """Give a payload as it is, text as `parse_payload` reads it; UTF-8 is text."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return parse_payload(str(value)) if isinstance(value, str) else value
+
+
+def plain(value: Any) -> Any:
+    """
+    Give what an object of a live event stands for, as the tracking log has it.
+
+    Text that is translated late, keys of courses and blocks, UUIDs and the like become text, and
+    numbers of their own kinds become numbers. What JSON knows stays as it is.
+    """
+    kind = type(value)
+    if kind is dict or kind in _NO_OBJECTS or isinstance(value, (Mapping, list, tuple)):
+        return value
+    if issubclass(kind, str):
+        return str.__str__(value)
+    if issubclass(kind, int):
+        return int(value)
+    if issubclass(kind, float):
+        return float(value)
+    if isinstance(value, Iterator):
+        return None  # it could be read only once
+    # Only what stands in for another object claims to be what it is not.
+    if isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, (int, float)):
+        return number_in(str(value))
+    return json_default(value)
+
+
+def number_in(text: str) -> int | float | None:
+    """Read the number that *text* is; None when it is none."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def text_of(value: Any) -> str:
+    """Give a text, or an object that stands for one; ``""`` of anything else."""
+    if type(value) is not str:
+        if value is None or type(value) in _NO_OBJECTS:
+            return ""
+        value = plain(value)
+        if not isinstance(value, str):
+            return ""
+    return value.strip()
+
+
 def parse_payload(text: str) -> Any:
     """Parse JSON text, once more if the result is JSON text again; other text stays as it is."""
     if text.startswith("{"):
@@ -308,7 +417,9 @@ def clean(text: str) -> str:
 
 def username(value: Any) -> str | None:
     """Clean a username; None when there is none (line feeds occur in real logs)."""
-    return (value.strip() or None) if isinstance(value, str) else None
+    if type(value) is not str:
+        value = text_of(value)
+    return value.strip() or None
 
 
 _WHO = ("user_id", "username")
@@ -333,6 +444,8 @@ def user_id(value: Any) -> int | None:
     """Read a user id given as a number or as digits; None when it is neither, or zero."""
     if type(value) is int:
         return value if 0 < value < _MOST_USERS else None
+    if type(value) not in _NO_OBJECTS:
+        value = plain(value)
     if isinstance(value, str):
         value = value.strip()
         if not (value.isascii() and value.isdigit() and len(value) < 19):
@@ -363,14 +476,6 @@ def utc(value: Any) -> datetime | None:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def course_of_usage_key(key: str) -> str:
-    """Give the course key of a usage key; ``""`` when it does not hold one (``i4x://``, say)."""
-    match = _USAGE_KEY.match(key)
-    if not match or match[1] == "lib-block":
-        return ""
-    return f"{'ccx' if match[1] == 'ccx-block' else 'course'}-v1:{match[2]}"
 
 
 def json_default(value: Any) -> Any:

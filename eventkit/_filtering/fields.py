@@ -8,9 +8,13 @@ level functions and not closures, because filters are pickled.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any
 
+from eventkit._filtering.mentions import COURSES, ENTERPRISES, HOSTS, PEOPLE, Mentions
+from eventkit._keys import course_key
 from eventkit.events import catalogue
 from eventkit.source import Source, json_default, user_id, username
 
@@ -18,16 +22,36 @@ Reader = Callable[[Source, str], tuple[str, ...]]
 """Takes an event and a path (only dotted fields have one); gives the texts to match."""
 
 
+def mentions(source: Source) -> Mentions:
+    """Give what an event mentions; rules on several fields look through it once."""
+    found = source.found
+    if not isinstance(found, Mentions):
+        source.found = found = Mentions(source)
+    return found
+
+
 def course(source: Source, _path: str) -> tuple[str, ...]:
-    """Read the course key."""
+    """Read the course key that documents show."""
     found = source.course_id
     return (found,) if found else ()
 
 
+def courses(source: Source, _path: str) -> tuple[str, ...]:
+    """Read every course that is named anywhere: who denies one means all that speaks of it."""
+    found = mentions(source)
+    named = (text for value in found.texts(COURSES) for text in (value, course_key(value)))
+    return _present(source.course_id, *named, *found.keys())
+
+
 def org(source: Source, _path: str) -> tuple[str, ...]:
-    """Read the organisation."""
+    """Read the organisation of the course that documents show."""
     found = source.org
     return (found,) if found else ()
+
+
+def orgs(source: Source, _path: str) -> tuple[str, ...]:
+    """Read every organisation that is named anywhere, by itself or in a key."""
+    return _present(source.org, *mentions(source).orgs())
 
 
 def learner(source: Source, _path: str) -> tuple[str, ...]:
@@ -49,21 +73,16 @@ def learner(source: Source, _path: str) -> tuple[str, ...]:
     return (str(found), name) if name else (str(found),)
 
 
-_PEOPLE = ("user_id", "username", "attempt_user_id", "instructor_id", "student", "target_username")
-
-
 def people(source: Source, _path: str) -> tuple[str, ...]:
     """Read everybody whom the event names: who denies a person means all they appear in."""
     found: set[str] = set(learner(source, ""))
-    for holder in (source.data, source.context, source.event):
-        for value in map(holder.get, _PEOPLE):
-            if value is None:
-                continue
-            number = user_id(value)
-            if number is not None:
-                found.add(str(number))
-            if text := username(value):
-                found.add(text)
+    named = mentions(source).named
+    for value in chain.from_iterable(named.get(field, ()) for field in PEOPLE):
+        number = user_id(value)
+        if number is not None:
+            found.add(str(number))
+        if text := username(value):
+            found.add(text)
     return tuple(found)
 
 
@@ -74,11 +93,32 @@ def site(source: Source, _path: str) -> tuple[str, ...]:
     Also in lower case: a client chooses how it writes the host, and must not choose its rules.
     """
     host = source.text("host")
-    if not host:
-        return ()
+    return _host_names(host) if host else ()
+
+
+def sites(source: Source, _path: str) -> tuple[str, ...]:
+    """Read every host that the event is from: the one that was asked, and those of its pages."""
+    found: list[str] = []
+    for text in mentions(source).texts(HOSTS):
+        host = _host_of(text)
+        if host:
+            found += _host_names(host)
+    return _present(*found)
+
+
+def _host_of(text: str) -> str:
+    """Give the host, and the port, of a URL; what is no URL is a host."""
+    before, slashes, rest = text.partition("//")
+    if not slashes:
+        return "" if "/" in text else text
+    return re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
+
+
+def _host_names(host: str) -> tuple[str, ...]:
     bare, _, port = host.rpartition(":")
     names = (host, bare) if bare and port.isdigit() else (host,)
-    return tuple(dict.fromkeys((*names, *map(str.lower, names))))
+    written = (*names, *(name.rstrip(".") for name in names))
+    return _present(*written, *map(str.lower, written))
 
 
 def activity_type(source: Source, _path: str) -> tuple[str, ...]:
@@ -89,6 +129,11 @@ def activity_type(source: Source, _path: str) -> tuple[str, ...]:
 def enterprise(source: Source, _path: str) -> tuple[str, ...]:
     """Read the enterprise customer's UUID."""
     return texts(source.get("enterprise_uuid"))
+
+
+def enterprises(source: Source, _path: str) -> tuple[str, ...]:
+    """Read every enterprise customer that is named anywhere."""
+    return _present(*mentions(source).texts(ENTERPRISES))
 
 
 def dotted(source: Source, path: str) -> tuple[str, ...]:
@@ -160,7 +205,14 @@ ALLOW: dict[str, Reader] = {
 }
 """The readers by field, as rules that allow use them; ``event`` is not read but looked up."""
 
-DENY: dict[str, Reader] = {**ALLOW, "user": people}
-"""As rules that deny use them."""
+DENY: dict[str, Reader] = {
+    **ALLOW,
+    "course": courses,
+    "enterprise": enterprises,
+    "org": orgs,
+    "site": sites,
+    "user": people,
+}
+"""As rules that deny use them: they read all places, where rules that allow read the document's."""
 
 KNOWN = ("event", *ALLOW)

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from eventkit._json import dumps
+from eventkit._keys import mended, old_block
 from eventkit._memory import Memory
 from eventkit.source import Source, clean
 
@@ -144,7 +145,7 @@ class Site:
 
     def passing_iri(self, path: str) -> str:
         """Give what `iri` gives, of something that is remembered elsewhere, or need not be."""
-        return self.lms_root + encode_iri(path)
+        return self.lms_root + encode_iri(mended(path))
 
     def block_in_course(self, course: str, kind: str, name: str) -> str | None:
         """Give the IRI of the block of *kind* that browsers call *name*; None without a course."""
@@ -161,11 +162,11 @@ class Site:
 
 
 def _path_in_course(course: str, kind: str, name: str) -> str | None:
-    prefix, colon, rest = course.partition(":")
-    old = name.split("-", 4)
-    if len(old) == 5 and old[0] == "i4x" and old[3] == kind:
-        return f"/xblock/i4x://{old[1]}/{old[2]}/{kind}/{old[4]}"
-    if colon:
+    if name.startswith("i4x-"):
+        key = old_block(course, kind, name)
+        return f"/xblock/{key}" if key else None
+    prefix, _, rest = course.partition(":")
+    if "-v" in prefix:
         version = prefix.rpartition("-")[2]
         space = "ccx-block" if prefix.startswith("ccx") else "block"
         return f"/xblock/{space}-{version}:{rest}+type@{kind}+block@{name}"

@@ -10,6 +10,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from eventkit._keys import KNOWN, old_block, unescaped
+from eventkit.events._mobile import NAMES as MOBILE_NAMES
+from eventkit.events._mobile import as_logged
 from eventkit.events._site import Course, Site, encode_iri
 from eventkit.exceptions import EventkitError, TranslationError, UnsupportedEvent
 from eventkit.source import (
@@ -18,8 +21,11 @@ from eventkit.source import (
     clean,
     json_default,
     name_of,
-    parse_payload,
+    plain,
+    read_object,
+    read_payload,
     somebody,
+    text_of,
     user_id,
 )
 from eventkit.typing import Event, Json
@@ -50,19 +56,27 @@ class View(Source):
         self.site = site
         self.name = name_of(event) if name is None else name
         context = event.get("context")
-        self.context = context = context if type(context) is dict else as_object(context)
+        if type(context) is not dict:
+            try:
+                context = read_object(context)
+            except ValueError:
+                self.context = {}
+                raise self.lacks("unreadable", "context") from None
+        self.context = context
         payload = event.get("data")
-        if payload is None:
+        is_live = payload is not None
+        if not is_live:
             payload = event.get("event")
         if type(payload) is not dict:
-            if isinstance(payload, str):
-                payload = parse_payload(payload)
+            payload = read_payload(payload)
             self.data = as_object(payload)
         else:
             self.data = payload
         self.payload = payload
         course = context.get("course_id")
-        self.course_id = (course.strip() if isinstance(course, str) else "") or self._find_course()
+        self.course_id = (KNOWN.get(course) if type(course) is str else "") or self._find_course()
+        if self.name in MOBILE_NAMES and is_live and self.data:
+            self.payload = self.data = as_logged(self.data, context)
         self._course: Course | None = None
 
     def lacks(self, reason: str, field: str = "") -> TranslationError:
@@ -92,13 +106,15 @@ class View(Source):
         for field in fields:
             key = self.key(field)
             if key:
+                if key[:4] == "i4x-":
+                    key = old_block(self.course_id, "", key) or key
                 return self.iri(f"/xblock/{key}")
         raise self.lacks("no_object", f"data.{fields[0]}")
 
     def module(self, field: str) -> str:
         """Give what the platform says of the block that emitted the event; ``""`` when nothing."""
         value = as_object(self.context.get("module")).get(field)
-        return clean(value).strip() if isinstance(value, str) else ""
+        return clean(value if type(value) is str else text_of(value)).strip()
 
     def own_block(self, *fields: str) -> str:
         """
@@ -111,7 +127,7 @@ class View(Source):
         if not key:
             key = next(filter(None, map(self.key, fields)), "")
         if not key and (handler := _HANDLER.search(self.text("path"))):
-            key = handler[1].replace(";_", "/")
+            key = unescaped(handler[1]).replace(";_", "/")
         if not key:
             raise self.lacks("no_object", "context.module.usage_key")
         return self.iri(f"/xblock/{key}")
@@ -126,17 +142,20 @@ class View(Source):
         site, course = self.site, self.course_id
         iri = site.known.get((course, kind, name)) or site.block_in_course(course, kind, name)
         if iri is None:
+            if course and name.startswith("i4x-"):
+                raise self.lacks("unknown_block", "an old id of another course")
             raise self.lacks("no_course", "context.course_id")
         return iri
 
     def key(self, field: str) -> str:
         """Give the payload's *field* as the text of a key or id; ``""`` when there is none."""
         value = self.data.get(field)
-        if type(value) is str or isinstance(value, str):
+        kind = type(value)
+        if kind is str:
             return value.strip()
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST:
-            return str(value)
-        return ""
+        if kind is int:
+            return str(value) if abs(value) < _LARGEST else ""
+        return text_of(value)
 
     def course(self) -> Course | None:
         """Give the course that the event belongs to; None when it belongs to none."""
@@ -276,6 +295,8 @@ class View(Source):
     def words(self, field: str) -> str:
         """Give the payload's *field* as text fit to be sent; ``""`` when it is not text."""
         value = self.data.get(field)
+        if type(value) is not str:
+            value = plain(value)
         return clean(value) if value and isinstance(value, str) else ""
 
     def private(self, field: str) -> str | None:
@@ -323,6 +344,8 @@ def number(value: Any) -> int | float | None:
         return value if -_LARGEST_FLOAT < value < _LARGEST_FLOAT else None
     if kind is int:
         return value if -_LARGEST < value < _LARGEST else None
+    if kind is not str:
+        value = plain(value)
     if isinstance(value, str):
         if len(value) > 40:  # no number that fits is longer
             return None
@@ -341,6 +364,8 @@ def number(value: Any) -> int | float | None:
 
 def scalar(value: Any) -> str | int | float | bool | None:
     """Pass on text (never empty), finite numbers and truth values; anything else is None."""
+    if type(value) is not str:
+        value = plain(value)
     if isinstance(value, str):
         return clean(value) or None
     return value if isinstance(value, bool) else number(value)

@@ -300,7 +300,7 @@ EVENTS: tuple[Event, ...] = (
         caliper=Action("MediaEvent", "Ended", media, MEDIA, target=end, extensions=reached_end),
     ),
     Event(
-        ("seek_video", "edx.video.position.changed"),
+        ("seek_video", "edx.video.position.changed", "edx.video.seeked"),
         xapi=Statement(SEEKED, video, result=seeked, extensions=player),
         caliper=Action("MediaEvent", "JumpedTo", media, MEDIA, target=left),
     ),
