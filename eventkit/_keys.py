@@ -30,9 +30,7 @@ _is_usage_key = re.compile(r"(ccx-block|block|lib-block)-v\d+:.+?\+type@([^+@/\s
 _is_old_usage_key = re.compile(r"i4x:/?/?[^/]+/[^/]+/([^/]+)/.").match
 _is_library_block = re.compile(r"lb:[^:]+:[^:]+:([^:]+):.").match
 _has_parts = re.compile(r"(course|ccx|library)-v\d+:").match
-_find_blanks = re.compile(
-    r"(?:course|ccx|block|asset|library)-v\d+:[^/?#&\s]+(?: [^/?#& ]+)+"
-).sub
+_find_blanks = re.compile(r"(?:course|ccx|block|asset|library)-v\d+:[^/?#&\s]+(?: [^/?#& ]+)+").sub
 
 # The key of an old course in a path. An API names its own version where a course would stand.
 _find_old_course = re.compile(

@@ -30,14 +30,16 @@ BLOCK = "block-v1:edX+DemoX+2024+type@problem+block@abc"
 
 
 def live(name: str = "play_video", /, **parts: Any) -> dict[str, Any]:
-    """Make an event as the tracker emits it."""
+    """Make an event as the tracker emits it; the course is one of the organisation."""
+    given = parts.pop("context", {})
+    org = given.get("org_id", "edX")
     context = {
-        "course_id": COURSE,
+        "course_id": f"course-v1:{org}+DemoX+2024" if org else COURSE,
         "org_id": "edX",
         "user_id": 7,
         "username": "alice",
         "host": "lms.example.org:8000",
-        **parts.pop("context", {}),
+        **given,
     }
     return {"name": name, "timestamp": "2024-01-02T03:04:05+00:00", "data": {}, **parts} | {
         "context": context
@@ -224,9 +226,20 @@ class TestFields:
 
         assert Filter(allow=[{"course": COURSE, "org": "edX"}]).accepts(event)
 
-    def test_org_comes_from_the_context_or_the_course_key(self) -> None:
-        assert Filter(allow=[{"org": "Given"}]).accepts(live(context={"org_id": "Given"}))
+    def test_org_comes_from_the_course_key_or_the_context(self) -> None:
+        without_course = {"org_id": "Given", "course_id": ""}
+
+        assert Filter(allow=[{"org": "Given"}]).accepts(live(context=without_course))
         assert Filter(allow=[{"org": "edX"}]).accepts(live(context={"org_id": None}))
+
+    def test_where_organisations_differ_allow_asks_for_that_of_the_document(self) -> None:
+        """The document shows the course; nothing in it is of the other."""
+        torn = live(context={"org_id": "Given", "course_id": COURSE})
+
+        assert Filter(allow=[{"org": "edX"}]).accepts(torn)
+        assert not Filter(allow=[{"org": "Given"}]).accepts(torn)
+        assert not Filter(deny=[{"org": "edX"}]).accepts(torn)
+        assert not Filter(deny=[{"org": "Given"}]).accepts(torn)
 
     @SHAPES
     @pytest.mark.parametrize("pattern", [7, "7", "alice", "al*"])

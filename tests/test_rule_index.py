@@ -28,11 +28,12 @@ def consumer(name: str, /, **settings: Any) -> Consumer:
 
 
 def event(name: str = "play_video", /, **context: Any) -> dict[str, Any]:
+    """Make an event; the course is one of the organisation."""
     return {
         "name": name,
         "data": {},
         "context": {
-            "course_id": "course-v1:edX+DemoX+2024",
+            "course_id": f"course-v1:{context.get('org_id', 'edX')}+DemoX+2024",
             "org_id": "edX",
             "user_id": 7,
             "username": "alice",
@@ -349,6 +350,8 @@ class TestCost:
         others = [event(course_id=f"course-v1:Else+{n}") for n in range(20)]
         for index in (one, many):
             index.matching(event())
+        for other in others:
+            assert Facts(other).source.course_id  # which is remembered of all events
 
         assert calls(lambda: [many.matching(other) for other in others]) == calls(
             lambda: [one.matching(other) for other in others]

@@ -108,7 +108,7 @@ def sites(source: Source, _path: str) -> tuple[str, ...]:
 
 def _host_of(text: str) -> str:
     """Give the host, and the port, of a URL; what is no URL is a host."""
-    before, slashes, rest = text.partition("//")
+    _, slashes, rest = text.partition("//")
     if not slashes:
         return "" if "/" in text else text
     return re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]

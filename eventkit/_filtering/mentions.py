@@ -167,6 +167,19 @@ def _character(match: re.Match[str]) -> str:
 
 
 def _keys_in(text: str) -> Iterator[str]:
+    """Give the keys of courses and libraries in *text*, as `Mentions.keys` does."""
+    yield from _keys_of_today(text)
+    if "/" in text:
+        yield from _old_courses(text)
+    for find in (_old_block, _old_file):
+        for match in find(text):
+            yield f"{match[1]}/{match[2]}/"
+    if any(start in text for start in _LIBRARIES):
+        for match in _library(text):
+            yield f"lib:{match[1]}:{match[2]}"
+
+
+def _keys_of_today(text: str) -> Iterator[str]:
     for match in _versioned(text):
         version, org, number, run, ccx = match.groups()
         before = text[max(0, match.start() - 9) : match.start()]
@@ -179,23 +192,15 @@ def _keys_in(text: str) -> Iterator[str]:
             end = f"+{ccx}" if ccx else ""
             yield f"{start}{run}{end}"
             yield f"{start}{run.rstrip('.:~-')}{end}"  # the end of a sentence, perhaps
-    if "/course" in text:
-        for match in _old_in_path(text):
-            yield match[1]
-    if "/" in text:
-        for line in text.split("\n"):
-            slashes = line.count("/")
-            if slashes >= 2 and (slashes == 2 or _has_several(line)):
-                yield from filter(_is_old, _between(line))
+
+
+def _old_courses(text: str) -> Iterator[str]:
+    for match in _old_in_path(text):
+        yield match[1]
+    for line in text.split("\n"):
+        slashes = line.count("/")
+        if slashes >= 2 and (slashes == 2 or _has_several(line)):
+            yield from filter(_is_old, _between(line))
     if "%2" in text:
         for match in _old_escaped(text):
             yield unquote(match[1])
-    if "i4x" in text:
-        for match in _old_block(text):
-            yield f"{match[1]}/{match[2]}/"
-    if "/c4x/" in text:
-        for match in _old_file(text):
-            yield f"{match[1]}/{match[2]}/"
-    if any(start in text for start in _LIBRARIES):
-        for match in _library(text):
-            yield f"lib:{match[1]}:{match[2]}"

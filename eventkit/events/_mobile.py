@@ -54,7 +54,7 @@ def as_logged(payload: Mapping[str, Any], context: Mapping[str, Any]) -> Mapping
         if isinstance(kind, str) and kind in _SEEK_TYPES:
             made["type"] = _SEEK_TYPES[kind]
     skipped = made.get("requested_skip_interval")
-    if type(skipped) in (int, float) and "type" in made:
+    if isinstance(skipped, (int, float)) and "type" in made:
         # Some builds call every jump a skip, and skip by half a minute only; one lost the sign.
         if abs(skipped) != 30:
             made["type"] = "onSlideSeek"

@@ -150,10 +150,9 @@ class View(Source):
     def key(self, field: str) -> str:
         """Give the payload's *field* as the text of a key or id; ``""`` when there is none."""
         value = self.data.get(field)
-        kind = type(value)
-        if kind is str:
+        if type(value) is str:
             return value.strip()
-        if kind is int:
+        if type(value) is int:
             return str(value) if abs(value) < _LARGEST else ""
         return text_of(value)
 
