@@ -48,10 +48,11 @@ PEOPLE = frozenset(
 _SILENT = frozenset({int, float, bool, type(None)})
 _NAMING = COURSES | ORGS | HOSTS | ENTERPRISES | PEOPLE
 
-# Each begins with something that texts are searched for quickly.
+# Each begins with something that texts are searched for quickly; what follows is only looked at,
+# for another key may begin in it.
 _PART = r"[\w.~:-]+"
 _versioned = re.compile(
-    rf"-v(\d+)\$?:({_PART})[+ ]({_PART})(?:[+ ]({_PART}+)(?!@)(?:[+ ](ccx@\d+))?)?"
+    rf"-v(\d+)\$?:(?=({_PART})[+ ]({_PART})(?:[+ ]({_PART}+)(?!@)(?:[+ ](ccx@\d+))?)?)"
 ).finditer
 _STEP = r"[^\s/\"'=<>,()\[\]{}?#&:]+"
 _AFTER = r"(?=[\s\"'&<>,)\]}?#/]|$)"
@@ -63,9 +64,10 @@ _old_escaped = re.compile(
     rf"(?:^|[\s\"'=>,(\[/])({_STEP[:-2]}%]+%2[Ff]{_STEP[:-2]}%]+%2[Ff]{_STEP[:-2]}%]+){_AFTER}",
     re.MULTILINE,
 ).finditer
-_old_block = re.compile(r"i4x(?::/{1,2}|-)([^\s/-]+)[/-]([^\s/-]+)[/-]").finditer
-_old_file = re.compile(r"/c4x/([^\s/]+)/([^\s/]+)/").finditer
-_library = re.compile(r"\b(?:lib-collection|lib|lct|lb):([\w.~-]+):([\w.~-]+)").finditer
+_old_block = re.compile(r"i4x:/{1,2}(?=([^\s/]+)/([^\s/]+)/)").finditer
+_old_html_id = re.compile(r"i4x-(?=([^\s/-]+)-([^\s/-]+)-)").finditer
+_old_file = re.compile(r"/c4x/(?=([^\s/]+)/([^\s/]+)/)").finditer
+_library = re.compile(r"(?:lib-collection|lib|lct|lb):(?=([\w.~-]+):([\w.~-]+))").finditer
 _LIBRARIES = ("lib:", "lb:", "lct:", "lib-collection:")
 _unescape = re.compile(r"\\+(?:u([0-9A-Fa-f]{4})|/)").sub
 _KINDS = ("lib-block", "ccx-block", "library", "course", "block", "asset", "ccx")
@@ -171,7 +173,7 @@ def _keys_in(text: str) -> Iterator[str]:
     yield from _keys_of_today(text)
     if "/" in text:
         yield from _old_courses(text)
-    for find in (_old_block, _old_file):
+    for find in (_old_block, _old_html_id, _old_file):
         for match in find(text):
             yield f"{match[1]}/{match[2]}/"
     if any(start in text for start in _LIBRARIES):
