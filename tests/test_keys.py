@@ -322,6 +322,23 @@ class TestPlaces:
 
         assert course_shown(given) == {COURSE}
 
+    @pytest.mark.parametrize(
+        ("course", "block"),
+        [
+            (COURSE, "block-v1:edX+D+1+type@video+block@v"),
+            ("ccx-v1:edX+D+1+ccx@3", "ccx-block-v1:edX+D+1+ccx@3+type@video+block@v"),
+            ("edX/D/1", "i4x://edX/D/video/v"),
+            ("lib:edX:demo", "lb:edX:demo:video:v"),
+            ("library-v1:edX+demo", "lib-block-v1:edX+demo+type@video+block@v"),
+        ],
+    )
+    def test_a_block_that_browsers_know_by_name_is_in_it(self, course: str, block: str) -> None:
+        [statement] = XAPI.translate(
+            event("play_video", {"id": "v"}, context={"course_id": course})
+        )
+
+        assert statement["object"]["id"] == XBLOCK + block
+
     def test_a_path_of_an_api_is_no_course(self) -> None:
         path = "/api/courses/v1/courses/edX/DemoX/Demo_2014/"
         given = event("edx.forum.thread.viewed", {"id": "1"}, context={**SAME, "path": path})

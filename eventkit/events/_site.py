@@ -161,15 +161,21 @@ class Site:
         return found
 
 
+# Where the keys of blocks begin, by where the key of the course or library does.
+_SPACES = {"ccx": "ccx-block", "library": "lib-block"}
+
+
 def _path_in_course(course: str, kind: str, name: str) -> str | None:
     if name.startswith("i4x-"):
         key = old_block(course, kind, name)
         return f"/xblock/{key}" if key else None
     prefix, _, rest = course.partition(":")
     if "-v" in prefix:
-        version = prefix.rpartition("-")[2]
-        space = "ccx-block" if prefix.startswith("ccx") else "block"
+        kept, _, version = prefix.rpartition("-")
+        space = _SPACES.get(kept, "block")
         return f"/xblock/{space}-{version}:{rest}+type@{kind}+block@{name}"
+    if prefix == "lib" and rest:
+        return f"/xblock/lb:{rest}:{kind}:{name}"
     if course.count("/") == 2:
         org, number, _ = course.split("/")
         return f"/xblock/i4x://{org}/{number}/{kind}/{name}"
