@@ -108,10 +108,13 @@ def question_of(found: dict[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, 
 
 
 def is_correct(value: Any) -> bool | None:
-    """Read a verdict; a partly correct answer is no success."""
+    """Read a verdict; a partly correct answer is no success. None when there is none."""
     if isinstance(value, bool):
         return value
-    return value == "correct" if isinstance(value, str) and value else None
+    if isinstance(value, str):
+        word = value.strip().lower()
+        return word in ("correct", "true") if word else None
+    return bool(value) if value in (0, 1) else None
 
 
 def interaction_type(question: Mapping[str, Any]) -> str:

@@ -39,8 +39,10 @@ from eventkit.events._rows import Action, Child, Shape, Statement
 from eventkit.events._scores import score
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity, json_text
-from eventkit.source import clean
+from eventkit.source import as_object, clean
 from eventkit.typing import Json
+
+_MOST_ATTEMPTS = (1 << 15) - 1
 
 # How xAPI says it.
 
@@ -62,13 +64,30 @@ def checked_problem(view: View) -> Json:
         language="en-US",
         description=description,
         interaction=interaction_type(question),
-        extensions=attempts(view),
+        extensions=read_attempts(view),
     )
 
 
-def attempts(view: View) -> Json:
-    """Say how many attempts were used, in the definition (for analytics) and in the context."""
-    return {ATTEMPT_ID: view.number("attempts")}
+def attempts(view: View) -> int | None:
+    """Give how many attempts were used; None when the event does not say it."""
+    count = view.number("attempts")
+    return int(count) if count is not None and count >= 0 and count == int(count) else None
+
+
+def said_attempts(view: View) -> Json:
+    """Say how many attempts were used, where the event does."""
+    return {ATTEMPT_ID: attempts(view)}
+
+
+def read_attempts(view: View) -> Json:
+    """
+    Say how many attempts were used where Aspects reads it, in the definition.
+
+    It casts the number to 16 bits, and a statement that it cannot cast costs it the whole batch.
+    What was checked is one attempt at least, which is what stands where the event does not say.
+    """
+    count = attempts(view)
+    return {ATTEMPT_ID: 1 if count is None else min(count, _MOST_ATTEMPTS)}
 
 
 def evaluation(view: View) -> Json:
@@ -78,9 +97,7 @@ def evaluation(view: View) -> Json:
         result["score"] = points
     submitted = submissions(view)
     found = question_of(submitted)
-    success = is_correct(found[1].get("correct") if found else view.data.get("success"))
-    if success is not None:
-        result["success"] = success
+    result["success"] = is_solved(view, found, submitted)
     if found:
         answer = response(view, *found)
     else:
@@ -89,6 +106,38 @@ def evaluation(view: View) -> Json:
     if answer is not None:
         result["response"] = answer
     return result
+
+
+def verdict(view: View, key: str, question: Mapping[str, Any]) -> bool | None:
+    """Tell whether a question was answered correctly; None when the event does not say it."""
+    said = is_correct(question.get("correct"))
+    if said is None:
+        marks = as_object(as_object(view.data.get("correct_map")).get(key))
+        said = is_correct(marks.get("correctness"))
+    return said
+
+
+def is_solved(
+    view: View,
+    single: tuple[str, Mapping[str, Any]] | None,
+    submitted: Mapping[str, Mapping[str, Any]],
+) -> bool:
+    """
+    Tell whether a check was a success, for Aspects wants to know it of each.
+
+    The event may say it of a *single* question, of the whole, of each question that was
+    *submitted* (then all must be correct), or by the points. Where it says it nowhere, it was none.
+    """
+    said = verdict(view, *single) if single else None
+    if said is None:
+        said = is_correct(view.data.get("success"))
+    if said is None and submitted:
+        verdicts = [verdict(view, key, question) for key, question in submitted.items()]
+        said = None if None in verdicts else all(verdicts)
+    if said is None:
+        grade, most = view.number("grade"), view.number("max_grade")
+        said = grade is not None and most is not None and grade >= most > 0
+    return said
 
 
 def questions(view: View) -> list[Child]:
@@ -106,6 +155,7 @@ def questions(view: View) -> list[Child]:
                 language="en-US",
                 description=_described(question),
                 interaction=interaction_type(question),
+                extensions=read_attempts(view),
             ),
             result=_answer(view, key, question),
         )
@@ -121,10 +171,11 @@ def _question_iri(view: View, problem: str, key: str) -> str:
 
 
 def _answer(view: View, key: str, question: Mapping[str, Any]) -> Json:
-    result: Json = {}
-    success = is_correct(question.get("correct"))
-    if success is not None:
-        result["success"] = success
+    said = verdict(view, key, question)
+    if said is None:
+        # The whole is correct only when all of it is.
+        said = is_correct(view.data.get("success")) is True
+    result: Json = {"success": said}
     answer = response(view, key, question)
     if answer is not None:
         result["response"] = answer
@@ -140,7 +191,7 @@ FROM_SERVER = Statement(
     EVALUATED,
     checked_problem,
     result=evaluation,
-    extensions=attempts,
+    extensions=said_attempts,
     children=questions,
 )
 FROM_BROWSER = Statement(ATTEMPTED, submitted_problem)
@@ -163,11 +214,11 @@ RESPONSE_TYPES = {
 
 def problem_attempt(view: View, *, learner: str | None = None) -> Json:
     """Make the attempt at the problem that was checked."""
-    count = view.number("attempts")
+    count = attempts(view)
     return attempt(view, problem_iri(view), _steps(count), count=count, learner=learner)
 
 
-def _steps(count: int | float | None) -> str:
+def _steps(count: int | None) -> str:
     """Give the end of an attempt's IRI."""
     return "/attempt" if count is None else f"/attempt/{digits(count)}"
 
@@ -176,7 +227,7 @@ def problem_score(view: View) -> Json:
     """Make the score of that attempt."""
     return attempt_score(
         view,
-        attempt_iri(view, problem_iri(view), _steps(view.number("attempts"))),
+        attempt_iri(view, problem_iri(view), _steps(attempts(view))),
         view.number("grade"),
         view.number("max_grade"),
         extensions={SUCCESS: is_correct(view.data.get("success"))},

@@ -36,6 +36,7 @@ _HANDLER = re.compile(r"/xblock/([^/?#]+)/handler(?:_noauth)?/")
 _LARGEST = 2**63
 _LARGEST_FLOAT = 2.0**63  # comparing a float with an integer of that size takes long
 _MOST_ITEMS = 1_000
+_LONGEST = 9_999_999.0
 
 EXACT = 1e12
 """Up to here floats tell thousandths apart with digits to spare."""
@@ -269,7 +270,11 @@ class View(Source):
         return number(self.data.get(field))
 
     def seconds(self, *fields: str) -> float | None:
-        """Give the first of *fields* that holds a time in seconds, to the millisecond."""
+        """
+        Give the first of *fields* that holds a time in a video in seconds, to the millisecond.
+
+        No video is so long that it has eight digits, which is more than Aspects can cast.
+        """
         get = self.data.get
         for field in fields:
             value = get(field)
@@ -280,15 +285,13 @@ class View(Source):
                 if given is None:
                     continue
                 value = float(given)
-            thousands = value * 1000.0
-            if -EXACT < thousands < EXACT:
+            if -_LONGEST < value < _LONGEST:
+                thousands = value * 1000.0
                 nearest = round(thousands)
                 # What lies between two must be looked at more closely, and so must a negative zero.
                 if nearest and -0.499 < thousands - nearest < 0.499:
                     return nearest / 1000
-            elif not -_LARGEST_FLOAT < value < _LARGEST_FLOAT:
-                continue
-            return round(value, 3)
+                return round(value, 3)
         return None
 
     def words(self, field: str) -> str:

@@ -168,12 +168,15 @@ def subsection(view: View) -> Json:
     return activity(view.block("id"), RESOURCE, extensions={TOTAL_ITEMS: view.number("tab_count")})
 
 
-def _position(view: View, field: str, older: str) -> int | float | None:
+def _position(view: View, field: str, older: str) -> int | None:
+    """Give the number of a unit; what is no whole number is none, and analytics cannot cast it."""
     found = view.number(field)
-    return view.number(older) if found is None else found
+    if found is None:
+        found = view.number(older)
+    return int(found) if found is not None and found == int(found) else None
 
 
-def _moved(view: View, end: str | int | float | None) -> Json:
+def _moved(view: View, end: str | int | None) -> Json:
     return {
         STARTING_POSITION: _position(view, "current_tab", "old"),
         ENDING_POINT: end,
