@@ -295,7 +295,8 @@ class Router:
         Count documents, of one *consumer* or of all.
 
         ``enqueued == delivered + dead + dropped + returned + pending`` at any moment.
-        ``dead:<reason>`` and ``dropped:<reason>`` tell the reasons; ``returned`` are those that
+        ``dead:<reason>`` and ``dropped:<reason>`` tell the reasons; ``conflict`` are those of the
+        dead under whose id the consumer has another document; ``returned`` are those that
         direct delivery gave back with its error. ``routed`` and ``unwanted`` count translations
         that some consumer, or none, may have.
 
@@ -305,7 +306,8 @@ class Router:
             if consumer in self._fleet.lanes or consumer in self._fleet.plan.by_id:
                 return self._fleet.count(consumer)
             raise KeyError(consumer)
-        total: Counter[str] = Counter(dict.fromkeys((*COUNTS, "pending", "routed", "unwanted"), 0))
+        kinds = (*COUNTS, "conflict", "pending", "routed", "unwanted")
+        total: Counter[str] = Counter(dict.fromkeys(kinds, 0))
         for name in self._fleet.lanes:
             total.update(self._fleet.count(name))
         for name, number in self._tally.snapshot().items():
@@ -322,8 +324,9 @@ class Router:
         Say how each consumer is doing, in JSON.
 
         ``state`` is ``ok``, ``retrying``, ``open`` (down: now and then one document is tried),
-        ``paused``, ``disabled`` or, while something waits for it, ``removed``; with trouble come
-        ``reason``, ``status``, ``detail``, ``response`` and its ``seconds``.
+        ``paused``, ``disabled`` or, while something waits for it, ``removed``; ``pending`` and, if
+        there is any, ``conflict`` are as in `stats`; with trouble come ``reason``, ``status``,
+        ``detail``, ``response`` and its ``seconds``.
         """
         names = dict.fromkeys((*self._fleet.plan.by_id, *self._fleet.lanes))
         found = {name: self._fleet.health(name) for name in names}

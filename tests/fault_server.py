@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 PATIENCE = 20.0
 """Seconds after which a test gives up waiting; reached only when something is broken."""
@@ -209,7 +210,7 @@ class FaultServer:
             if self.authorization and request.headers.get("authorization") != self.authorization:
                 return 401, b"who are you?"
             if request.method == "GET":
-                return 200, b'{"version": ["1.0.3"]}' if "about" in request.path else b"{}"
+                return self._get(request)
             if request.path != "/xapi/statements":
                 return 404, b"nothing here"
             if self.rule and (answer := self.rule(request)):
@@ -227,6 +228,17 @@ class FaultServer:
             self.changed.notify_all()
             # As some real ones do, it names only those that are new.
             return (200, json.dumps(list(fresh)).encode()) if fresh else (204, b"")
+
+    def _get(self, request: Request) -> tuple[int, bytes]:
+        path, _, query = request.path.partition("?")
+        if path.endswith("/about"):
+            return 200, b'{"version": ["1.0.3"]}'
+        wanted = parse_qs(query).get("statementId")
+        if not wanted:
+            # It knows no other question.
+            return 200, b"{}"
+        found = self.stored.get(wanted[0])
+        return (404, b"none") if found is None else (200, json.dumps(found).encode())
 
     def _accept(self) -> None:
         while True:

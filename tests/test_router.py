@@ -322,7 +322,11 @@ class TestDeliver:
 
         assert len(server.stored) == 20
         assert server.stored["id-0007"] == before
-        assert (20, 0) == (balance(router)["delivered"], router.stats()["dead"])
+        assert (19, 1) == (balance(router)["delivered"], router.stats()["dead:conflict"])
+        assert [1, 1] == [router.stats()["conflict"], router.health()["lrs"]["conflict"]]
+        (letter,) = router.dead_letters
+        assert ("conflict", 409) == (letter.reason, letter.status)
+        assert "another statement under this id, with another actor, n, other" in letter.detail
 
     def test_repeated_delivery_is_harmless(self, server):
         """Delivering again what is partly there stores the rest, in a handful of requests."""

@@ -130,7 +130,7 @@ class TestAnswers:
         ("status", "body", "single", "batch"),
         [
             (204, b"", "delivered", "delivered"),
-            (200, b'["id-0", "id-1"]', "delivered", "delivered"),
+            (200, b'["id-0", "id-1"]', "refused", "delivered"),
             (200, b'["id-0"]', "delivered", "refused"),
             (200, b"[]", "refused", "refused"),
             (200, b"", "pause", "pause"),
@@ -146,7 +146,7 @@ class TestAnswers:
             (403, b"no", "pause", "pause"),
             (404, b"no", "pause", "pause"),
             (408, b"no", "retry", "retry"),
-            (409, b"no", "delivered", "refused"),
+            (409, b"no", "refused", "refused"),
             (413, b"no", "refused", "refused"),
             (418, b"no", "refused", "refused"),
             (422, b"no", "refused", "refused"),
@@ -175,11 +175,71 @@ class TestAnswers:
 
     def test_partly_acknowledged(self, server):
         """Of a batch that is acknowledged in part, what was taken is known."""
-        server.script.append(respond(200, b'["id-1", 5]'))
+        server.script.append(respond(200, b'["id-1"]'))
 
         answer = transport(server.url).send(documents(3))
 
         assert (Verdict.REFUSED, frozenset({"id-1"})) == (answer.verdict, answer.accepted)
+
+    @pytest.mark.parametrize(
+        ("ids", "expected"),
+        [
+            (["id-0", "id-1", "id-2"], "delivered"),
+            (["id-2", "id-0", "id-1"], "delivered"),
+            (["ID-0", "id-1", "Id-2"], "delivered"),
+            (["id-0", "id-1"], {"id-0", "id-1"}),
+            (["ID-2"], {"id-2"}),
+            ([], set()),
+            ([{"error": "disk full"}], set()),
+            ([{"error": "disk full"}] * 3, set()),
+            ([1, 2, 3], set()),
+            ([None, None, None], set()),
+            ([["id-0", "id-1", "id-2"]], set()),
+            (["id-0", "id-0", "id-0"], set()),
+            (["id-0", "id-1", "id-1"], set()),
+            (["id-0", "id-1", "id-2", "id-2"], set()),
+            (["id-0", "id-1", "id-2", "id-3"], set()),
+            (["id-7", "id-8", "id-9"], set()),
+            (["id-0", "id-1", "id-9"], set()),
+            (["id-0", "id-1", 2], set()),
+            (["", "", ""], set()),
+            (['id-0","actor":{"name":"Zo', "id-1", "id-2"], set()),
+        ],
+    )
+    def test_only_its_own_ids_acknowledge(self, server, ids, expected):
+        """A list with anything but the ids that were sent acknowledges nothing."""
+        server.script.append(respond(200, json.dumps(ids).encode()))
+        answer = transport(server.url).send(documents(3))
+
+        if expected == "delivered":
+            assert answer.verdict is Verdict.DELIVERED
+        else:
+            assert (Verdict.REFUSED, "not_acknowledged") == (answer.verdict, answer.reason)
+            assert answer.accepted == expected
+
+    def test_ids_of_statements_in_other_spellings(self, server):
+        """An id is one however its letters are written."""
+        own = "0F4A1DB2-43F6-4A35-9B4B-6A7A7C0E3B11"
+        server.script.append(respond(200, json.dumps([own.lower()]).encode()))
+        sent = [Document("e", encode({"verb": {}, "id": own}))]
+
+        assert transport(server.url).send(sent).verdict is Verdict.DELIVERED
+
+    @pytest.mark.parametrize(
+        ("ids", "verdict"),
+        [
+            (["id-0", "new-1"], Verdict.DELIVERED),
+            (["id-0"], Verdict.REFUSED),
+            (["id-0", 5], Verdict.REFUSED),
+            (["new-1", "new-2"], Verdict.REFUSED),
+        ],
+    )
+    def test_statement_without_an_id(self, server, ids, verdict):
+        """It gets one from the LRS, which is the only one that may be unknown."""
+        server.script.append(respond(200, json.dumps(ids).encode()))
+        sent = [*documents(1), Document("e", b'{"verb":{}}')]
+
+        assert transport(server.url).send(sent).verdict is verdict
 
     def test_redirect_names_the_target_only(self, server):
         """A redirect is not followed; its target is shown without what may be secret in it."""

@@ -19,9 +19,11 @@ from eventkit._throttle import Throttle, describe
 from eventkit.consumers import Consumer
 from eventkit.exceptions import StoreError
 from eventkit.store import Store
-from eventkit.transports import Transport, make_transport
+from eventkit.transports import CONFLICT, Transport, make_transport
 
 _throttle = Throttle(logging.getLogger(__name__))
+
+_DEAD_BY_CONFLICT = f"dead:{CONFLICT}"
 
 
 class Fleet:
@@ -138,6 +140,8 @@ class Fleet:
                 "retries": counts["retries"],
                 **self._store.counts(name),
             }
+        # They are among the dead; whoever replays wants to see them at a glance.
+        counts["conflict"] = counts.get(_DEAD_BY_CONFLICT, 0)
         return dict(sorted(counts.items()))
 
     def health(self, name: str) -> dict[str, Any] | None:
@@ -179,9 +183,12 @@ class Fleet:
 def _waiting(store: Store, name: str, found: dict[str, Any]) -> dict[str, Any]:
     """Say what waits in the store for a consumer, or that it cannot tell."""
     try:
-        oldest, pending = store.oldest(name), store.counts(name)["pending"]
+        oldest, counts = store.oldest(name), store.counts(name)
     except StoreError as error:
         # What is known of this process stays; whoever watches must not be left without anything.
         return {"reason": found.get("reason") or "store", "detail": describe(error)}
     age = 0.0 if oldest is None else round(max(0.0, time.time() - oldest), 3)
-    return {"pending": pending, "oldest_seconds": age}
+    told = {"pending": counts["pending"], "oldest_seconds": age}
+    if conflict := counts.get(_DEAD_BY_CONFLICT, 0):
+        told["conflict"] = conflict
+    return told

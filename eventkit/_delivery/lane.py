@@ -17,7 +17,15 @@ from eventkit._throttle import SafeLogger, describe
 from eventkit.consumers import Consumer
 from eventkit.dead_letters import DeadLetter
 from eventkit.instrumentation import Details, What, is_on, tell
-from eventkit.transports import Answer, Document, Transport, Verdict
+from eventkit.transports import (
+    CANNOT_ASK,
+    CONFLICT,
+    Answer,
+    Document,
+    Inquiry,
+    Transport,
+    Verdict,
+)
 from eventkit.typing import Event, Json
 
 _log = SafeLogger(__name__)
@@ -32,6 +40,10 @@ _OPEN_AFTER = 5
 _STEADY = 20
 """Requests of a reduced size that must arrive before a larger one is tried."""
 _TOO_LARGE = 413
+_FEW = 8
+"""Documents of a refused request about which a consumer is asked one by one without further ado."""
+_SAMPLE = 3
+"""Documents about which it is asked first when there are more."""
 
 Way = Literal["delivered", "dead", "dropped", "returned"]
 """How documents leave."""
@@ -70,6 +82,7 @@ class Lane:
         self._refusals = 0
         self._bound: int | None = None
         self._steady = 0
+        self._may_ask = True
 
     def change(self, consumer: Consumer, transport: Transport) -> None:
         """Go on with other settings; a request that is under way is not disturbed."""
@@ -78,6 +91,7 @@ class Lane:
             self.consumer = consumer
             self._trouble = self._bound = None
             self._failures = self._refusals = 0
+            self._may_ask = True
         before.close()
 
     @property
@@ -124,12 +138,14 @@ class Lane:
 
         A refused request is split in halves, again and again, until the culprits stand alone: they
         go to the dead letters, and the others arrive. That takes requests in proportion to the
-        number of culprits and to the logarithm of the size.
+        number of culprits and to the logarithm of the size. If it is refused because something is
+        there already, the consumer is asked what.
 
         Returns:
             What is left to be tried again, and the answer that stopped it (None: *may_go_on* did).
         """
-        waiting = [self._entitled(documents)]
+        waiting = [documents]
+        missing: set[int] = set()
         while waiting:
             batch = waiting.pop()
             if not batch:
@@ -138,18 +154,20 @@ class Lane:
                 return _open([*waiting, batch]), None
             answer = self._prepare(batch)
             if answer is None:
-                # What a request may hold may have changed since the batch was made.
-                batch = self._trim(batch, waiting)
+                # Before each request: the rules, and what a request may hold, may have changed.
+                batch = self._trim(self._entitled(batch), waiting)
+                if not batch:
+                    continue
                 answer = self._request(batch)
-            if answer.verdict is Verdict.REFUSED:
-                answer = self._doubt(batch, answer)
+            if answer.verdict is Verdict.DELIVERED:
+                self._deliver(batch)
+            elif answer.verdict is Verdict.REFUSED:
+                parts, answer = self._take_apart(batch, answer, missing, may_go_on)
+                waiting += parts
+                batch = []
             if answer.verdict in (Verdict.RETRY, Verdict.PAUSE):
                 self._report(answer)
                 return _open([*waiting, batch]), answer
-            if answer.verdict is Verdict.DELIVERED:
-                self._deliver(batch)
-            else:
-                waiting += self._split(batch, answer)
             if self._refusals < MAX_REFUSALS:
                 self._report(None)
         return [], None
@@ -216,6 +234,8 @@ class Lane:
         """Say how the consumer is doing, in JSON."""
         with self.changed:
             health: dict[str, Any] = {"state": self.state, "pending": self.pending}
+            if conflict := self._counts[f"dead:{CONFLICT}"]:
+                health["conflict"] = conflict
             trouble = self._trouble
             if trouble is not None:
                 health |= {
@@ -308,8 +328,88 @@ class Lane:
             self.bury(batch, answer.reason, answer)
             self._refusals += 1
             return []
-        middle = len(batch) // 2
-        return [batch[middle:], batch[:middle]]
+        return _halves(batch)
+
+    def _take_apart(
+        self,
+        batch: list[Document],
+        answer: Answer,
+        missing: set[int],
+        may_go_on: Callable[[], bool],
+    ) -> tuple[list[list[Document]], Answer]:
+        """Give the parts of a refused *batch* to send next, or an answer that stands in the way."""
+        if answer.ask is not None:
+            return self._sort_out(batch, answer, answer.ask, missing, may_go_on)
+        answer = self._doubt(batch, answer)
+        if answer.verdict is Verdict.PAUSE:
+            return [batch], answer
+        return self._split(batch, answer), answer
+
+    def _sort_out(
+        self,
+        batch: list[Document],
+        answer: Answer,
+        ask: Inquiry,
+        missing: set[int],
+        may_go_on: Callable[[], bool],
+    ) -> tuple[list[list[Document]], Answer]:
+        """
+        Settle what a consumer has of *batch*, of which it has something.
+
+        It is asked about each document or, when there are many, about some first: unless it has all
+        of those it hardly has all, and the others are sooner sent, in halves if need be. *missing*
+        has what it does not have, by identity; it is not asked for that twice.
+        """
+        unknown = [document for document in batch if id(document) not in missing]
+        are_many = len(unknown) > _FEW
+        if not self._may_ask or (are_many and missing):
+            return self._halves_or_conflict(batch, answer), answer
+        for number, document in enumerate(_sample_first(unknown) if are_many else unknown):
+            is_known = ask.knows(document)
+            if are_many and number >= _SAMPLE and missing and not is_known:
+                continue
+            if not may_go_on():
+                return [_unsettled(batch)], answer
+            found = self._ask(document, ask, is_known=is_known)
+            if found is None:
+                missing.add(id(document))
+            elif found.reason == CANNOT_ASK:
+                self._may_ask = False
+                break
+            elif found.verdict in (Verdict.RETRY, Verdict.PAUSE):
+                return [_unsettled(batch)], found
+            else:
+                self._settle_known(document, found)
+        rest = _unsettled(batch)
+        if len(rest) < len(batch):
+            return [rest], answer
+        # It has nothing of it, as far as it says, or it does not say.
+        return self._halves_or_conflict(rest, answer), answer
+
+    def _settle_known(self, document: Document, found: Answer) -> None:
+        """Settle a document under whose id the consumer has one already."""
+        if found.verdict is Verdict.DELIVERED:
+            self._deliver([document])
+        else:
+            self._refusals = 0
+            self.bury([document], CONFLICT, found)
+
+    def _ask(self, document: Document, ask: Inquiry, *, is_known: bool) -> Answer | None:
+        with self.changed:
+            self._counts["requests"] += not is_known
+        try:
+            return ask(document)
+        except Exception as error:  # noqa: BLE001 - a transport of any make
+            return _unexpected(error)
+
+    def _halves_or_conflict(self, batch: list[Document], answer: Answer) -> list[list[Document]]:
+        if len(batch) > 1:
+            return _halves(batch)
+        detail = (
+            f"{answer.detail}: the receiver has a document under this id, and does not show which"
+        )
+        self._settle_known(batch[0], attrs.evolve(answer, detail=detail))
+        return []
 
     def _deliver(self, documents: list[Document]) -> None:
         self._refusals = 0
@@ -409,6 +509,28 @@ def plain(event: Event | bytes | None) -> Json | None:
 def total_size(documents: Iterable[Document]) -> int:
     """Count the bytes that *documents* take in a request."""
     return sum([document.size for document in documents])
+
+
+def _halves(batch: list[Document]) -> list[list[Document]]:
+    """Give the halves of *batch*, the last one first."""
+    middle = len(batch) // 2
+    return [batch[middle:], batch[:middle]]
+
+
+def _sample_first(documents: list[Document]) -> list[Document]:
+    """Put the first one, the one in the middle and the last one of *documents* in front."""
+    middle = len(documents) // 2
+    return [
+        documents[0],
+        documents[middle],
+        documents[-1],
+        *documents[1:middle],
+        *documents[middle + 1 : -1],
+    ]
+
+
+def _unsettled(documents: list[Document]) -> list[Document]:
+    return [document for document in documents if not document.outcome]
 
 
 def _unexpected(error: Exception) -> Answer:

@@ -113,6 +113,28 @@ class Answer:
     """Seconds that the receiver asked to wait."""
     accepted: frozenset[str] = frozenset()
     """Of a refused batch: the ids that the receiver has taken all the same."""
+    ask: Inquiry | None = attrs.field(default=None, eq=False, repr=False)
+    """Of a batch that is refused because something is there already: finds out what."""
+
+
+class Inquiry(Protocol):
+    """Finds out which documents of a refused request a receiver has, without sending any."""
+
+    def knows(self, document: Document) -> bool:
+        """Tell whether the receiver need not be asked any more."""
+
+    def __call__(self, document: Document) -> Answer | None:
+        """
+        Find out about one document; None: it is not there.
+
+        `Verdict.DELIVERED`: it is. `Verdict.REFUSED`: another one is there under its id or, with
+        `CANNOT_ASK` as the reason, the receiver does not tell. Any other answer: not now.
+        """
+
+
+CANNOT_ASK = "cannot_ask"
+CONFLICT = "conflict"
+"""The reason when a receiver has another document under the same id."""
 
 
 DELIVERED = Answer(Verdict.DELIVERED)

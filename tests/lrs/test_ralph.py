@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from eventkit.demo import sample_log
+from eventkit.events._iris import TRANSFORMER_VERSION
 from eventkit.exceptions import DropEvent, EventParseError
 from eventkit.identity import HMACIdentity
 from eventkit.parsing import parse_line
@@ -121,6 +122,30 @@ def test_stores_what_is_new_in_a_batch_of_which_it_has_a_part(lrs: Any) -> None:
     stored = lrs.statements()
     assert {one["id"]: one for one in stored} == by_id(translations)
     assert len(stored) == len(by_id(translations))
+
+
+def test_knows_what_another_release_has_sent_before(lrs: Any) -> None:
+    """Ralph answers 409 to it; asked, it shows that it has the same, and one that differs."""
+    translations = translate(sample_events())
+    deliver(lrs, translations)
+    once = lrs.statements()
+    again = json.loads(json.dumps([dict(each, event={"name": "x"}) for each in translations]))
+    for document in documents(again):
+        extensions = document["context"].setdefault("extensions", {})
+        extensions[TRANSFORMER_VERSION] = "eventkit@0"
+    changed = documents(again)[10]
+    changed["actor"]["account"]["name"] = "somebody else"
+
+    router = Router([consumer(lrs)], mode="direct")
+    router.send_many(again)
+
+    number = len(by_id(again))
+    counts = router.stats()
+    assert (counts["delivered"], counts["conflict"]) == (len(documents(again)) - 1, 1)
+    assert counts["requests"] <= number + 10
+    (letter,) = router.dead_letters
+    assert (letter.reason, letter.documents) == ("conflict", [changed])
+    assert lrs.statements() == once
 
 
 def test_takes_the_fixtures_of_event_routing_backends_one_by_one(
