@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from eventkit._throttle import describe
+from eventkit._throttle import SafeLogger, describe
 
 _HOST = "127.0.0.1"
 
@@ -25,7 +24,7 @@ _CHUNK = 1 << 16
 _IDLE = 60.0
 _PATIENCE = 5.0
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 
 @attrs.frozen

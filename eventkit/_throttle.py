@@ -9,6 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from eventkit._printable import printable
 from eventkit.exceptions import ConfigurationError, DeliveryError
 
 INTERVAL = 60.0
@@ -16,7 +17,11 @@ INTERVAL = 60.0
 
 
 class SafeLogger(logging.LoggerAdapter[logging.Logger]):
-    """A logger whose handlers may fail: what cannot be logged must not stop what is logged."""
+    """
+    A logger whose handlers may fail: what cannot be logged must not stop what is logged.
+
+    One message is one line, whatever is in it.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__(logging.getLogger(name))
@@ -25,7 +30,7 @@ class SafeLogger(logging.LoggerAdapter[logging.Logger]):
         """Log, or do nothing."""
         with suppress(Exception):
             # The place to name is that of the caller, not this one.
-            super().log(level, msg, *args, **{"stacklevel": 2, **kwargs})
+            super().log(level, msg, *map(_on_one_line, args), **{"stacklevel": 2, **kwargs})
 
 
 class Throttle:
@@ -59,7 +64,12 @@ class Throttle:
             args = (*args, left_out)
         # A site's logging may be broken, and what is logged here must not make things worse.
         with suppress(Exception):
-            self._logger.warning(message, *args)
+            self._logger.warning(message, *map(_on_one_line, args))
+
+
+def _on_one_line(value: object) -> object:
+    """Make what is logged one line of text; numbers stay, for ``%d``."""
+    return value if isinstance(value, (int, float)) else printable(str(value))
 
 
 def describe(error: BaseException) -> str:

@@ -218,7 +218,8 @@ class Translator:
             self._tally.add("rejected:internal_error")
             self._tell("untranslated", name, "internal_error")
             detail = f"unexpected {type(error).__name__}"
-            raise TranslationError(name, "internal_error", detail=detail) from error
+            known = name if type(name) is str and self._catalogue.get(name) is not None else ""
+            raise TranslationError(known, "internal_error", detail=detail) from error
         self._count()
         if is_on():
             self._tell("translated", name)
@@ -256,7 +257,8 @@ class Translator:
         """Find the row of an event without a name of its own; say why there is none for others."""
         row = self._catalogue.get(name) or self._unnamed(name)
         if row is None:
-            raise UnsupportedEvent(name, _unknown(name))
+            # Not by its name, which may be anything.
+            raise UnsupportedEvent("", _unknown(name))
         if self._plan(row) is None:
             raise UnsupportedEvent(name, "not_translated", row.reason)
         return row

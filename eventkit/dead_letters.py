@@ -20,7 +20,7 @@ from eventkit._letters.file import FileDeadLetters
 from eventkit._letters.letter import DeadLetter, Sink, as_json
 from eventkit._letters.sealing import Key
 from eventkit._throttle import Throttle, describe
-from eventkit.exceptions import ConfigurationError, TranslationError
+from eventkit.exceptions import ConfigurationError, TranslationError, shown_name
 from eventkit.typing import Event
 
 if TYPE_CHECKING:
@@ -226,17 +226,17 @@ class DeadLetterBox:
         if letter.consumer:
             _throttle.warning(
                 f"{letter.consumer} {letter.reason}",
-                "Consumer %s: %d document(s) of event %r to the dead letters: %s",
+                "Consumer %s: %d document(s) of event %s to the dead letters: %s",
                 letter.consumer,
                 len(letter.documents),
-                letter.name,
+                shown_name(letter.name),
                 letter.reason,
             )
         else:
             _throttle.warning(
                 letter.detail,
-                "Event %r to the dead letters: %s, %s",
-                letter.name,
+                "Event %s to the dead letters: %s, %s",
+                shown_name(letter.name),
                 letter.reason,
                 letter.detail,
             )

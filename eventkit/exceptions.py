@@ -4,16 +4,42 @@ What can go wrong, and who is told.
 Misuse is a `ConfigurationError` in a constructor. An event that cannot be used is one of
 `EventParseError`, `UnsupportedEvent` or `TranslationError`, each with a short *reason* made for
 counting. Processors turn all of them into `DropEvent`, the only exception that event-tracking
-understands. None of these ever carries an event's payload or personal data.
+understands. None of these ever carries an event's payload or personal data, nor a name of an event
+that is not known: such names are addresses of pages, or anything that a site made up.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from eventtracking.processors.exceptions import EventEmissionExit
 
 
 class EventkitError(Exception):
     """Base of eventkit's own errors."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not by calling the class: its arguments are others than those of `Exception`.
+        return _unpickle, (type(self), self.args, self.__dict__)
+
+
+def _unpickle(cls: type[EventkitError], args: tuple[Any, ...], state: dict[str, Any]) -> Any:
+    made = cls.__new__(cls, *args)
+    made.args = args
+    made.__dict__.update(state)
+    return made
+
+
+def shown_name(name: str) -> str:
+    """Give the name of an event where it is to be shown; addresses, which may name people, not."""
+    return "(an address)" if name.startswith("/") else name
+
+
+def _named(name: str, what: str) -> tuple[str, str]:
+    """Give the name that an error has, and its text."""
+    if name.startswith("/"):
+        name = ""
+    return name, f"{name}: {what}" if name else what
 
 
 class ConfigurationError(EventkitError, ValueError):
@@ -40,13 +66,14 @@ class UnsupportedEvent(EventkitError):
     """
     There is no translation for an event, by design.
 
-    *name* is the event's name, *reason* a slug (``"unknown_event"``, ``"implicit_event"``,
+    *name* is the event's name, ``""`` for one that is not known or an address, as names of other
+    making may hold anything; *reason* a slug (``"unknown_event"``, ``"implicit_event"``,
     ``"not_translated"``, ``"not_in_erb"``, ``"no_user"``).
     """
 
     def __init__(self, name: str, reason: str = "unknown_event", detail: str = "") -> None:
-        super().__init__(f"{name}: {detail or reason}")
-        self.name = name
+        self.name, text = _named(name, detail or reason)
+        super().__init__(text)
         self.reason = reason
 
 
@@ -54,8 +81,9 @@ class TranslationError(EventkitError):
     """
     An event that has a translation cannot be translated, because of what it holds or lacks.
 
-    *name* is the event's name, *reason* a slug (``"no_actor"``, ``"no_object"``, ``"bad_time"``,
-    ...), *field* the field at fault. The value is never part of the message.
+    *name* is the event's name, ``""`` when it is an address; *reason* a slug (``"no_actor"``,
+    ``"no_object"``, ``"bad_time"``, ...); *field* the field at fault. The value is never part of
+    the message.
 
     Where *retryable* is True nothing is wrong with the event: a look-up failed (reason
     ``"lookup_failed"``), the same event may be translated later, and *retry_after* is how many
@@ -73,8 +101,8 @@ class TranslationError(EventkitError):
         retry_after: float | None = None,
     ) -> None:
         at = f" at {field}" if field else ""
-        super().__init__(f"{name}: {detail or reason}{at}")
-        self.name = name
+        self.name, text = _named(name, f"{detail or reason}{at}")
+        super().__init__(text)
         self.reason = reason
         self.field = field
         self.retryable = retryable

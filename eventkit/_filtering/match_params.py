@@ -10,7 +10,6 @@ for RE2, which must give the same answer for every text; what has no equal there
 from __future__ import annotations
 
 import importlib
-import logging
 import re
 import warnings
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from eventkit._filtering.patterns import MAX_LENGTH, Patterns, compile_linear, encoded
+from eventkit._throttle import SafeLogger
 from eventkit.exceptions import ConfigurationError
 
 # The parse tree of an expression, in the standard library's own words.
@@ -26,7 +26,7 @@ _constants: Any = importlib.import_module("re._constants")
 
 _MAX_PATHS = 256
 
-logger = logging.getLogger(__name__)
+logger = SafeLogger(__name__)
 
 
 def parse(params: object) -> dict[str, Patterns]:

@@ -16,6 +16,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn
+
+from eventkit._printable import printable
 
 DONE, REJECTED, MISUSED = 0, 1, 2
 """The exit codes."""
@@ -62,13 +65,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def complain(message: str) -> int:
     """Say in one line what is wrong with the command or its configuration; give the exit code."""
-    print(f"eventkit: error: {' '.join(message.split())}", file=sys.stderr)
+    print(printable(f"eventkit: error: {' '.join(message.split())}"), file=sys.stderr)
     return MISUSED
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that can be given file names of any kind."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     """Make the parser; a command's module is only imported when the command is named."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="eventkit",
         description="Share Open edX learning events with those who may see them.",
         epilog="Exit codes: 0 done; 1 some input was rejected or not delivered; 2 wrong usage or "

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from eventkit._letters.mentions import mentions
+from eventkit._printable import printable
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError
 
@@ -130,15 +131,10 @@ def _row(letter: DeadLetter) -> tuple[str, ...]:
     return (
         letter.id[:_SHORT],
         letter.time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
-        plain(letter.consumer) or "-",
-        plain(letter.reason),
+        printable(letter.consumer) or "-",
+        printable(letter.reason),
         "-" if letter.status is None else str(letter.status),
         str(letter.attempts),
-        plain(letter.name)[:60] or "-",
-        plain(letter.detail),
+        printable(letter.name)[:60] or "-",
+        printable(letter.detail),
     )
-
-
-def plain(text: str) -> str:
-    """Keep what came from outside from steering the terminal."""
-    return "".join(each if each.isprintable() else "?" for each in text)

@@ -9,12 +9,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 
+from eventkit._printable import printable
 from eventkit.batch import STDIN
 from eventkit.exceptions import ConfigurationError
 
 STDOUT = "-"
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Write one line to *stream*, standard error if None; what is in it cannot steer a terminal."""
+    print(printable(text), file=sys.stderr if stream is None else stream, flush=True)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from eventkit.cli import DONE, REJECTED, complain
 from eventkit.cli._keys import add_key_options
+from eventkit.cli._output import say
 from eventkit.consumers import Consumer, load_consumers
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.probe import TRIAL_ACTOR, TRIAL_VERB, CheckResult, check_consumer, try_consumer
@@ -82,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
         print("no consumers", file=sys.stderr)
     for consumer in consumers:
         for doubt in consumer.doubts():
-            print(f"eventkit: warning: consumer {consumer.id!r}: {doubt}", file=sys.stderr)
+            say(f"eventkit: warning: consumer {consumer.id!r}: {doubt}")
 
     def look(consumer: Consumer) -> CheckResult | None:
         check = try_consumer if options.live else check_consumer
@@ -100,9 +101,9 @@ def run(options: argparse.Namespace) -> int:
             if consumer.id in queues:
                 detail = f"{queues.pop(consumer.id)}; {detail}"
             text = " ".join(detail.split())
-            print(f"{consumer.id:<{width}}  {consumer.protocol:<7}  {state:<8}  {text}", flush=True)
+            say(f"{consumer.id:<{width}}  {consumer.protocol:<7}  {state:<8}  {text}", sys.stdout)
     for name, told in queues.items():
-        print(f"{name:<{width}}  {'-':<7}  {'-':<8}  {told}")
+        say(f"{name:<{width}}  {'-':<7}  {'-':<8}  {told}", sys.stdout)
     return code
 
 

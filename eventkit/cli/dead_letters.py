@@ -18,11 +18,11 @@ from eventkit.cli._letters import (
     add_selection,
     moment,
     outline,
-    plain,
     print_table,
     read_selection,
 )
 from eventkit.cli._options import add_translator_options, translator_options
+from eventkit.cli._output import say
 from eventkit.consumers import load_consumers
 from eventkit.dead_letters import DeadLetter, open_dead_letters
 from eventkit.exceptions import ConfigurationError, StoreError
@@ -173,9 +173,9 @@ def _replay(options: argparse.Namespace, letters: DeadLetters) -> int:
     if report.refused:
         print(f"{'refused':<12}{report.refused:>12,}  for good once more", file=sys.stderr)
     for reason, number in report.kept.items():
-        print(f"{'kept':<12}{number:>12,}  {reason}: {_MEANINGS[reason]}", file=sys.stderr)
+        say(f"{'kept':<12}{number:>12,}  {reason}: {_MEANINGS[reason]}")
     for note in report.notes:
-        print(f"eventkit: {' '.join(note.split())}", file=sys.stderr)
+        say(f"eventkit: {' '.join(note.split())}")
     _warn_of_unreadable(letters, options.path)
     return DONE if report.is_done else REJECTED
 
@@ -247,7 +247,7 @@ def _print_counts(counts: Mapping[str, int], *, as_json: bool) -> None:
         print(json.dumps(listed, indent=2))
         return
     for text, number in listed.items():
-        print(f"{number:>12,}  {plain(text) or '-'}")
+        say(f"{number:>12,}  {text or '-'}", sys.stdout)
 
 
 def _print_array(rows: Iterable[Mapping[str, object]]) -> None:
@@ -262,8 +262,7 @@ def _print_array(rows: Iterable[Mapping[str, object]]) -> None:
 def _warn_of_unreadable(letters: DeadLetters, path: str) -> None:
     number = getattr(letters, "unreadable", 0)
     if number:
-        print(
+        say(
             f"eventkit: {number} lines of {path} cannot be read (cut off, damaged, foreign, or of "
             "another key); they stay",
-            file=sys.stderr,
         )

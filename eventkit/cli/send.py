@@ -15,7 +15,7 @@ from eventkit.batch import expand_inputs
 from eventkit.cli import DONE, REJECTED
 from eventkit.cli._checkpoint import Checkpoint, locked
 from eventkit.cli._options import add_translator_options, translator_options
-from eventkit.cli._output import check_outputs, output
+from eventkit.cli._output import check_outputs, output, say
 from eventkit.cli._sending import Dispatch
 from eventkit.cli._summary import Progress, Summary
 from eventkit.cli.translate import add_input_options, conclude
@@ -183,7 +183,7 @@ def _conclude(dispatch: Dispatch, letters: str, options: argparse.Namespace) -> 
     if dispatch.stopped:
         code = REJECTED
         more["stopped"] = dispatch.stopped
-        print(f"eventkit: stopped at {dispatch.stopped}: {_AWAY}", file=sys.stderr)
+        say(f"eventkit: stopped at {dispatch.stopped}: {_AWAY}")
     if options.summary == "json":
         return max(code, conclude(summary, options, **more))
     code = max(code, conclude(summary, options))
@@ -192,9 +192,9 @@ def _conclude(dispatch: Dispatch, letters: str, options: argparse.Namespace) -> 
     for name, counts in report.items():
         delivered, dead, stopped = (counts.get(key) for key in ("delivered", "dead", "stopped"))
         if not quiet:
-            print(f"{'delivered':<12}{delivered:>12,}  to {name}", file=sys.stderr)
+            say(f"{'delivered':<12}{delivered:>12,}  to {name}")
         if dead:
-            print(f"eventkit: {name} refused {dead} documents; see {letters}", file=sys.stderr)
+            say(f"eventkit: {name} refused {dead} documents; see {letters}")
         if stopped:
-            print(f"eventkit: {name} was given up at {stopped}; run again", file=sys.stderr)
+            say(f"eventkit: {name} was given up at {stopped}; run again")
     return code

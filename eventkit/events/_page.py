@@ -27,7 +27,7 @@ def page(view: View) -> Json:
     """Make the page of a course that was asked for; its query may hold anything and is left out."""
     path = view.name
     if not _COURSE_PAGE.fullmatch(path) or _NO_PAGE.search(path) or not _is_get(view):
-        raise UnsupportedEvent(path, "implicit_event", "no request for a page of a course")
+        raise UnsupportedEvent("", "implicit_event", "no request for a page of a course")
     return activity(view.site.lms_root + encode_iri(impersonal(path, view)), PAGE)
 
 

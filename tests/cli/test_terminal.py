@@ -1,0 +1,35 @@
+"""What the command shows of files and receivers does not steer the terminal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fault_server import respond, serving
+
+
+def test_a_file_name_does_not_steer_the_terminal(eventkit: Any, translating: Any):
+    """Of a consumers file, of an input, of an option that is none."""
+    for arguments in (
+        ("check", "no\x1b[31m.json"),
+        ("check", "no\x1b[31m.txt"),
+        ("check", "x.json", "--no\x1b[31m"),
+        ("translate", "--to", "xapi", *translating, "no\x1b[31m.log"),
+    ):
+        done = eventkit(*arguments)
+
+        assert done.returncode != 0
+        assert b"\x1b" not in done.stderr + done.stdout
+        assert rb"no\x1b[31m" in done.stderr
+
+
+def test_a_receiver_does_not_steer_the_terminal(eventkit: Any, tmp_path: Any):
+    """What it answers may be shown, and may be anything."""
+    answer = json.dumps({"version": ["1.0.3\x1b[31m\r\nlrs  xapi  ok"]}).encode()
+    with serving(default=respond(200, answer)) as server:
+        consumer = {"id": "lrs", "protocol": "xapi", "url": server.url}
+        (tmp_path / "consumers.json").write_text(json.dumps([consumer]))
+        done = eventkit("check", "consumers.json")
+
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert len(done.stdout.splitlines()) == 1
