@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from eventkit._counting import Tally
 from eventkit._json import NOT_JSON, dumps
 from eventkit._lookups import Unanswered, ask, says_no_such
+from eventkit._memory import Memory
 from eventkit._options import (
     check_dialect,
     check_fallback,
@@ -28,6 +29,7 @@ from eventkit.events import Event as Row
 from eventkit.events._site import Site
 from eventkit.events._view import View
 from eventkit.exceptions import DropEvent, TranslationError, UnsupportedEvent
+from eventkit.identity import anonymous_id, unkeyed
 from eventkit.instrumentation import Details, What, is_on, tell
 from eventkit.source import Source, name_of
 from eventkit.typing import (
@@ -45,6 +47,7 @@ from eventkit.typing import (
 logger = SafeLogger(__name__)
 
 _MOST_LOGGED = 1000
+_MOST_USERS = 50_000
 
 
 class Maker(Protocol):
@@ -102,6 +105,7 @@ class Translator:
         """Have nothing counted and nothing remembered, as in a new process."""
         self._tally = Tally()
         self._count = self._tally.counter("translated")
+        self._answers: Memory[int | str, tuple[Any, str]] = Memory(_MOST_USERS)
         self._is_plain = self._dialect == "standard" and self._check is None
         # A dictionary cannot fail, so nobody has to stand between.
         known = {} if self._courses is None else self._courses
@@ -113,11 +117,12 @@ class Translator:
             self._standard.introduce,
             self._include_text,
             getattr(self._identity, "lasting", False) is True,
+            self._pseudonym,
         )
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        for name in ("_tally", "_count", "_site", "_standard", "_erb"):
+        for name in ("_tally", "_count", "_site", "_standard", "_erb", "_answers"):
             del state[name]
         return state
 
@@ -301,12 +306,31 @@ class Translator:
 
     def _anonymous(self, user: int | str, source: Source) -> str:
         """Give the anonymised id of *user*; without one the event is dropped."""
-        name = ask(self._identity, "context.user_id", user, self.protocol)
-        if not name:
+        answer = ask(self._identity, "context.user_id", user, self.protocol)
+        known = self._answers.get(user)
+        if known is not None and known[0] == answer:
+            return known[1]
+        if answer is None or answer == "":
             raise TranslationError(source.name, "unknown_user", "context.user_id")
-        if not isinstance(name, str) or name == str(user):
-            # An identity that hands back the user would make every document personal.
-            raise TranslationError(source.name, "identity_not_anonymous", "context.user_id")
+        name = anonymous_id(answer, user)
+        if name is None:
+            # What the identity hands back may be the user's own name.
+            detail = "the identity gives no UUID, or one that shows who it is"
+            raise TranslationError(source.name, "identity_not_anonymous", "context.user_id", detail)
+        self._answers.keep(user, (answer, name))
+        return name
+
+    def _pseudonym(self, kind: str, text: str, source: Source) -> str:
+        """Give what stands for *text*, a session key or the id of a team, in this protocol."""
+        make = getattr(self._identity, "pseudonym", None)
+        if make is None:
+            # Nobody has a secret here. What the text is joined with keeps the protocols apart.
+            return unkeyed(f"{self.protocol}\n{self._root}\n{kind}\n{text}")
+        found = ask(make, "context.session", f"{kind}\n{text}", self.protocol)
+        name = anonymous_id(found, text)
+        if name is None:
+            detail = "the identity's pseudonym is no UUID"
+            raise TranslationError(source.name, "identity_not_anonymous", "", detail)
         return name
 
     def _course_name(self, course_id: str) -> str | None:

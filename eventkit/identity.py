@@ -3,15 +3,22 @@ Who a learner is to the outside: one UUID per user and protocol, as OEP-26 asks.
 
 An identity is any callable ``identity(user, system) -> str | None``, where *user* is a user id
 (int) or a username (str). None means that nobody knows this user; the event is then dropped,
-because an event without an actor says nothing and a username must not leave the site.
+because an event without an actor says nothing and a username must not leave the site. Anything but
+an id (`anonymous_id`) is refused. What it raises is a look-up that failed, and is tried again.
 
 An identity whose answers never change while the process lives may have an attribute
 ``lasting = True``: translators then remember whom they have asked for.
+
+An identity that has a secret may have a method ``pseudonym(text, system) -> str``: a UUID that
+stands for *text* in the documents of *system*, the same for ever, and that nobody without the
+secret can go back from, not even by trying texts. Session keys and the ids of teams go out as such.
+Without it a digest without a secret stands for them.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import hmac
 import os
 import re
@@ -65,13 +72,7 @@ class HMACIdentity:
     """The answers never change, so that translators may remember them."""
 
     def __init__(self, secret: str | Mapping[str, str]) -> None:
-        self._secret = read_secret(secret, "secret")
-        length = len(self._secret.reveal())
-        if length < MIN_SECRET:
-            raise ConfigurationError(
-                f"secret: {length} characters are too few, at least {MIN_SECRET} are needed; "
-                "python -c 'import secrets; print(secrets.token_hex(32))' makes a good one"
-            )
+        self._secret = long_secret(secret)
 
     def __repr__(self) -> str:
         return "HMACIdentity(secret=***)"
@@ -87,16 +88,34 @@ class HMACIdentity:
         key = _user_key(user)
         if key is None:
             return None
-        if system not in SYSTEMS:
-            raise ValueError(f"system: {system!r} is not one of {', '.join(SYSTEMS)}")
+        _check_system(system)
         kind = "id" if isinstance(key, int) else "name"
-        message = f"eventkit/identity/1\n{system}\n{kind}\n{key}"
-        digest = hmac.digest(
-            self._secret.reveal().encode(),
-            message.encode("utf-8", "surrogatepass"),
-            "sha256",
-        )
-        return uuid5_of(digest.hex())
+        return _derived(self._secret, f"eventkit/identity/1\n{system}\n{kind}\n{key}")
+
+    def pseudonym(self, text: str, system: ProtocolName) -> str:
+        """
+        Derive what stands for *text*.
+
+        The recipe is that of ids, over ``eventkit/pseudonym/1``, the system and the text.
+        """
+        return Pseudonyms(self._secret)(text, system)
+
+
+class Pseudonyms:
+    """Derive what stands for texts from a secret, as `HMACIdentity.pseudonym` does."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    def __repr__(self) -> str:
+        return "Pseudonyms(***)"
+
+    def __call__(self, text: str, system: ProtocolName) -> str:
+        """Derive what stands for *text*."""
+        _check_system(system)
+        return _derived(self._secret, f"eventkit/pseudonym/1\n{system}\n{text}")
 
 
 class MappingIdentity:
@@ -109,15 +128,24 @@ class MappingIdentity:
             (str) to ``{"xapi": UUID, "caliper": UUID}``. A user without an id for a system is
             unknown to that system: the id of one is never used for the other.
 
+        secret: what pseudonyms are derived from, as of `HMACIdentity`; None: it gives none.
+
     Raises:
-        ConfigurationError: something is wrong with the table; the message names file and line.
+        ConfigurationError: something is wrong with the table; the message names file and line. Or
+            the secret cannot be read or is too short.
     """
 
-    __slots__ = ("_ids",)
+    __slots__ = ("_ids", "pseudonym")
 
     lasting = True
 
-    def __init__(self, source: Mapping[int | str, Mapping[str, str]] | str | Path) -> None:
+    def __init__(
+        self,
+        source: Mapping[int | str, Mapping[str, str]] | str | Path,
+        *,
+        secret: str | Mapping[str, str] | None = None,
+    ) -> None:
+        self.pseudonym = None if secret is None else Pseudonyms(long_secret(secret))
         if isinstance(source, Mapping):
             rows = _rows_of_mapping(source)
         elif isinstance(source, (str, os.PathLike)):
@@ -155,6 +183,9 @@ class CachedIdentity:
             somebody who has just signed up does not stay unknown for long.
 
         clock: gives seconds that never run backwards.
+
+        secret: what pseudonyms are derived from, as of `HMACIdentity`, for an identity that gives
+            none itself; None: they are those of the identity, if it gives any.
     """
 
     def __init__(
@@ -165,6 +196,7 @@ class CachedIdentity:
         max_size: int = 100_000,
         negative_ttl: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
+        secret: str | Mapping[str, str] | None = None,
     ) -> None:
         if not callable(identity):
             raise ConfigurationError(
@@ -174,6 +206,11 @@ class CachedIdentity:
         self._identity = identity
         self._cache: Cache[str] = Cache(
             ttl=ttl, max_size=max_size, negative_ttl=negative_ttl, clock=clock
+        )
+        self.pseudonym = (
+            getattr(identity, "pseudonym", None)
+            if secret is None
+            else Pseudonyms(long_secret(secret))
         )
 
     def __repr__(self) -> str:
@@ -227,6 +264,66 @@ class CachedCourses:
     def __call__(self, course_id: str) -> str | None:
         """Give the name remembered for the course, else ask."""
         return self._cache.get(course_id, lambda: self._courses(course_id))
+
+
+def long_secret(secret: object) -> Secret:
+    """
+    Read a secret that ids are derived from.
+
+    Raises:
+        ConfigurationError: it cannot be read or is too short.
+    """
+    found = read_secret(secret, "secret")
+    length = len(found.reveal())
+    if length < MIN_SECRET:
+        raise ConfigurationError(
+            f"secret: {length} characters are too few, at least {MIN_SECRET} are needed; "
+            "python -c 'import secrets; print(secrets.token_hex(32))' makes a good one"
+        )
+    return found
+
+
+def unkeyed(text: str) -> str:
+    """Give what stands for *text* where there is no secret; who knows the text can tell."""
+    message = f"eventkit/pseudonym/0\n{text}"
+    return uuid5_of(hashlib.sha256(message.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+def anonymous_id(answer: object, user: int | str) -> str | None:
+    """
+    Give an identity's *answer* as documents have it; None when it is no id, or one that shows who.
+
+    An id is a UUID, as such or as text, or 32 to 64 hexadecimal digits, as a hash has them; letters
+    become small. One that is the user id or name, filled up with zeros, shows who it is.
+    """
+    if isinstance(answer, uuid.UUID):
+        answer = str(answer)
+    if not isinstance(answer, str) or not _ID.fullmatch(answer):
+        return None
+    answer = str(answer).lower()
+    digits = answer.replace("-", "")
+    plain = str(user).strip().lower().replace("-", "")
+    # Nobody's id is all zeros.
+    shown = {"", plain.strip("0")}
+    if isinstance(user, int):
+        shown.add(f"{user:x}".strip("0"))
+    # Of a UUID the version and the variant are no digits of its maker's choice.
+    free = f"{digits[:12]}{digits[13:16]}{digits[17:]}"
+    if digits.strip("0") in shown or free.strip("0") in shown:
+        return None
+    return None if len(plain) >= _TELLING and plain in digits else answer
+
+
+def _check_system(system: str) -> None:
+    if system not in SYSTEMS:
+        raise ValueError(f"system: {system!r} is not one of {', '.join(SYSTEMS)}")
+
+
+def _derived(secret: Secret, message: str) -> str:
+    digest = hmac.digest(
+        secret.reveal().encode(), message.encode("utf-8", "surrogatepass"), "sha256"
+    )
+    return uuid5_of(digest.hex())
 
 
 def _user_key(user: object) -> int | str | None:
@@ -351,3 +448,7 @@ def _uuid(value: object, where: str) -> str:
 
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ID = re.compile(rf"{_UUID.pattern}|[0-9a-fA-F]{{32,64}}")
+
+_TELLING = 8
+"""Characters of a username, or digits of a user id, that are not in an id by accident."""

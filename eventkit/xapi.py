@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from eventkit._lookups import ask
@@ -12,6 +13,8 @@ from eventkit.events._view import View
 from eventkit.exceptions import ConfigurationError
 from eventkit.standard.xapi import Statements, sha1_of
 from eventkit.typing import Courses, Dialect, EmailResolver, ErrorHook, Fallback, Identity, Json
+
+_EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,255}")
 
 ACTOR_FORMS = ("account", "mbox", "mbox_sha1sum")
 
@@ -129,8 +132,8 @@ class XAPITranslator(Translator):
         return self._otherwise(row, view) if documents is None else documents
 
     def _ask_email(self, user: int | str) -> str | None:
-        found: str | None = ask(self._email, "context.user_id", user) if self._email else None
-        return found
+        found = ask(self._email, "context.user_id", user) if self._email else None
+        return found if isinstance(found, str) and _EMAIL.fullmatch(found) else None
 
     def _erb_actor(self, user: int | str, view: View) -> Json:
         """Make the actor as dialect ``erb`` has it: its order of members counts in ids."""

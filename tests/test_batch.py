@@ -7,10 +7,10 @@ import os
 import pickle
 import tracemalloc
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from own_rows import BROKEN
+from people import id_of
 
 from eventkit import XAPITranslator, batch
 from eventkit.batch import (
@@ -35,7 +35,7 @@ SHOWANSWER = {
 
 
 def identity(user, system):
-    return f"{user}@{system}"
+    return id_of(f"{user}@{system}")
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ class TestTranslateLines:
         """The translator's own net catches it first; its type still shows."""
 
         translator = XAPITranslator(
-            lms_root=LMS, identity=lambda user, system: str(UUID(int=1)), events=[BROKEN]
+            lms_root=LMS, identity=lambda user, system: id_of("somebody"), events=[BROKEN]
         )
         broken = json.dumps({**SHOWANSWER, "event_type": "site.broken"})
 

@@ -16,6 +16,7 @@ from typing import ClassVar
 import pytest
 from cryptography.fernet import Fernet
 from own_rows import BROKEN
+from people import id_of
 
 from eventkit import XAPITranslator, dead_letters
 from eventkit._letters.sealing import make_sealer
@@ -602,7 +603,7 @@ class TestTranslationLetters:
         "context": {"username": "ann"},
     }
 
-    def translator(self, letters, identity=lambda user, system: "anonymous", **more):
+    def translator(self, letters, identity=lambda user, system: id_of("anonymous"), **more):
         return XAPITranslator(
             lms_root="https://lms.example.org",
             identity=identity,

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from people import id_of, readable
 
 from eventkit import TranslationError, UnsupportedEvent, XAPITranslator
 from eventkit.caliper import CaliperTranslator
@@ -18,16 +19,14 @@ BOTH = pytest.mark.parametrize("protocol", ["xapi", "caliper"])
 
 
 def identity(user, system):
-    return {
-        LEARNER: "learner",
-        "marisol_quiroga": "learner-by-name",
-        STAFF: "staff",
-    }[user]
+    names = {LEARNER: "learner", "marisol_quiroga": "learner-by-name", STAFF: "staff"}
+    return id_of(names[user])
 
 
 def translate(protocol, event, *, include_text=False):
     make = {"xapi": XAPITranslator, "caliper": CaliperTranslator}[protocol]
-    return make(lms_root=LMS, identity=identity, include_text=include_text).translate(event)
+    made = make(lms_root=LMS, identity=identity, include_text=include_text).translate(event)
+    return readable(made, "learner", "learner-by-name", "staff")
 
 
 def event_of(case):

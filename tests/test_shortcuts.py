@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from isodate import duration_isoformat
+from people import id_of
 
 from eventkit import (
     CachedIdentity,
@@ -148,7 +149,7 @@ class Asked:
     def __call__(self, user, _system):
         """Answer, except that nobody is the user True."""
         self.times += 1
-        return None if user is True else f"somebody-{user}"
+        return None if user is True else id_of(f"somebody-{user}")
 
 
 def event(user):
@@ -178,7 +179,7 @@ class TestWhomATranslatorRemembers:
 
         found = [made.translate(event(7))[0]["actor"]["account"]["name"] for _ in range(3)]
 
-        assert found == ["somebody-7"] * 3
+        assert found == [id_of("somebody-7")] * 3
         assert identity.times == times
 
     def test_which_of_ours_last(self):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from eventtracking.processors.exceptions import EventEmissionExit
 from own_rows import BROKEN
+from people import id_of
 
 from eventkit import (
     ConfigurationError,
@@ -32,7 +33,7 @@ EVENT = {
 
 
 def identity(user, system):
-    return f"{system}-{user:>04}" if isinstance(user, int) else "somebody"
+    return id_of(f"{system}-{user:>04}" if isinstance(user, int) else "somebody")
 
 
 def make(**options):
@@ -256,7 +257,7 @@ class TestActor:
         """The anonymised id is an account at the LMS."""
         assert make().translate(EVENT)[0]["actor"] == {
             "objectType": "Agent",
-            "account": {"homePage": LMS, "name": "xapi-0003"},
+            "account": {"homePage": LMS, "name": id_of("xapi-0003")},
         }
 
     @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ asks the database; wrap them in `eventkit.CachedIdentity` and `eventkit.CachedCo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
 from eventkit.exceptions import ConfigurationError
+from eventkit.identity import Pseudonyms, long_secret
 from eventkit.typing import ProtocolName
 
 Answer = TypeVar("Answer")
@@ -32,9 +33,20 @@ class ExternalIdIdentity:
 
     A user who has none yet gets one. Platforms from before the types ``xapi`` and ``caliper`` have
     one id for all external systems, of the type ``lti``, and that is given.
+
+    Args:
+        secret: what pseudonyms are derived from, as of `eventkit.HMACIdentity`; None: the
+            ``SECRET_KEY`` of the platform. Give one if that is ever to change: the ids of teams go
+            out as pseudonyms.
+
+    Raises:
+        ConfigurationError: the secret cannot be read or is too short.
     """
 
-    __slots__ = ()
+    __slots__ = ("_secret",)
+
+    def __init__(self, *, secret: str | Mapping[str, str] | None = None) -> None:
+        self._secret = None if secret is None else long_secret(secret)
 
     def __repr__(self) -> str:
         return "ExternalIdIdentity()"
@@ -47,6 +59,18 @@ class ExternalIdIdentity:
             ConfigurationError: the database does not have the type of external id.
         """
         return _ask(lambda: _external_id(user, system))
+
+    def pseudonym(self, text: str, system: ProtocolName) -> str:
+        """
+        Derive what stands for *text*.
+
+        Raises:
+            ConfigurationError: the platform's ``SECRET_KEY`` is too short.
+        """
+        if self._secret is None:
+            settings: Any = import_module("django.conf").settings
+            self._secret = long_secret(settings.SECRET_KEY)
+        return Pseudonyms(self._secret)(text, system)
 
 
 class CourseOverviews:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from eventkit._json import dumps
 from eventkit._keys import mended, old_block
 from eventkit._memory import Memory
+from eventkit.identity import unkeyed
 from eventkit.source import Source, clean
 
 # What an IRI cannot hold (RFC 3987).
@@ -54,6 +55,8 @@ class Person:
 class Session:
     """What documents say of a learner's session in the browser."""
 
+    name: str
+    """What stands for its key, which is the same in all protocols and would join them."""
     iri: str
     text: bytes
     """How Caliper says that an event belongs to it: a comma and a member."""
@@ -76,6 +79,11 @@ class Site:
     """Whether text that learners wrote may leave."""
     is_lasting: bool = False
     """Whether the anonymised ids of users never change, so that nobody is asked twice."""
+    pseudonym: Callable[[str, str, Source], str] = lambda kind, text, _: unkeyed(f"{kind}\n{text}")
+    """
+    Gives what stands for a text in the documents of a protocol, always the same; of a *kind* of
+    text, so that what one kind is called tells nothing of another. Or raises `TranslationError`.
+    """
     known: Memory[str | tuple[str, str, str], str] = dataclasses.field(
         default_factory=lambda: Memory(_MOST_IRIS), repr=False, compare=False
     )
@@ -124,12 +132,13 @@ class Site:
             self.people.keep(key, found)
         return found
 
-    def session(self, key: str) -> Session:
-        """Give what documents say of the session with this key."""
+    def session(self, key: str, source: Source) -> Session:
+        """Give what documents say of the session with this key, or raise `TranslationError`."""
         found = self.sessions.get(key)
         if found is None:
-            iri = self.passing_iri(f"/sessions/{key}")
-            found = Session(iri, b',"session":' + dumps({"id": iri, "type": "Session"}))
+            name = self.pseudonym("session", key, source)
+            iri = self.passing_iri(f"/sessions/{name}")
+            found = Session(name, iri, b',"session":' + dumps({"id": iri, "type": "Session"}))
             if len(key) <= _LONGEST_PATH:
                 self.sessions.keep(key, found)
         return found

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from eventkit._keys import KNOWN, old_block, unescaped
 from eventkit.events._mobile import NAMES as MOBILE_NAMES
 from eventkit.events._mobile import as_logged
-from eventkit.events._site import Course, Site, encode_iri
+from eventkit.events._site import Course, Session, Site, encode_iri
 from eventkit.exceptions import EventkitError, TranslationError, UnsupportedEvent
 from eventkit.source import (
     Source,
@@ -253,12 +253,18 @@ class View(Source):
             raise self.nobody("data.user_id", self.context, self.event, self.data)
         return user
 
-    def session(self) -> str:
-        """Give the key of the learner's session in the browser; ``""`` when there is none."""
+    def session(self) -> Session | None:
+        """Give what documents say of the learner's session in the browser; None without one."""
         value = self.context.get("session")
         if value is None or value == "":
             value = self.event.get("session")
-        return clean(value.strip()) if isinstance(value, str) else ""
+        if not isinstance(value, str):
+            return None
+        return self.site.sessions.get(value) or self._find_session(value)
+
+    def _find_session(self, value: str) -> Session | None:
+        key = clean(value.strip())
+        return self.site.session(key, self) if key else None
 
     def course_name(self) -> str:
         """Give the display name of the course; ``""`` when it has none."""

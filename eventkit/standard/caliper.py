@@ -75,8 +75,7 @@ class Events:
             "caliper", row.names[0], actor.id, stamp, target["id"], plan.key, payload
         )
         own: Json = {"object": target}
-        key = view.session()
-        session = view.site.session(key) if key else None
+        session = view.session()
         if plan.target and (part := plan.target(view)):
             own["target"] = part
         if plan.generated and (part := plan.generated(view)):

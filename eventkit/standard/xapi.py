@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +18,6 @@ from eventkit.source import as_object
 from eventkit.typing import EmailResolver, Json
 
 VERSION = "1.0.3"
-
-_EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,255}")
 
 
 # Without slots, which the compiler does not know; it makes them of its own.
@@ -51,7 +48,7 @@ class Statements:
 
         version: what statements say of the program that made them.
 
-        email: gives the e-mail address of a user, where actors are identified by it.
+        email: gives the e-mail address of a user, checked, where actors are identified by it.
 
         form: the form of the actor.
     """
@@ -147,7 +144,7 @@ class Statements:
     def _extensions(self, plan: Statement, view: View) -> Json:
         extensions: Json = {TRANSFORMER_VERSION: self._version}
         if session := view.session():
-            extensions[SESSION_ID] = session
+            extensions[SESSION_ID] = session.name
         module = view.context.get("module")
         if module is not None and (original := _original_block(module, view)):
             extensions[ORIGINAL_BLOCK] = original
@@ -175,7 +172,7 @@ class Statements:
             agent: Agent = view.site.person(user, view).actor
             return agent
         email = self._email(user)
-        if not email or not _EMAIL.fullmatch(email):
+        if not email:
             raise view.lacks("no_email", "context.user_id")
         key = f"mailto:{email}"
         if self._form == "mbox_sha1sum":
