@@ -26,7 +26,8 @@ class Filter:
     Let through only the events that the rules allow and do not deny.
 
     A rule maps fields to a pattern or a list of patterns. All fields of a rule must match, any
-    pattern of a field, any rule of a list; deny wins; a field that the event lacks never matches.
+    pattern of a field, any rule of a list; deny wins; a field that the event lacks never matches,
+    unless a rule of *deny* has ``missing: "deny"``.
 
     Args:
         allow: the rules of which one must match. None (left out) allows every event; an empty list
@@ -34,10 +35,11 @@ class Filter:
 
         deny: the rules of which none may match.
 
-    Fields are ``event`` (any name of it), ``course``, ``org``, ``user`` (id or username; ``allow``
-    looks at the learner that the event is about, ``deny`` at everybody in it), ``site`` (the
-    request's host), ``activity_type`` (the block's type, or the event's family: ``video``,
-    ``forum``, ...), ``enterprise``, or a dotted path (``context.org_id``, ``data.mode``).
+    Fields are ``event`` (any name of it), ``course``, ``org``, ``user`` (id or username), ``site``
+    (the request's host), ``activity_type`` (the block's type, or the event's family: ``video``,
+    ``forum``, ...), ``enterprise``, or a dotted path (``context.org_id``, ``data.mode``). *allow*
+    looks at what the document will show (the course, its organisation, the learner), *deny* at
+    all that the event names, wherever it stands.
 
     Patterns are exact text, text with ``*`` (anything) or ``?`` (one character), or ``re:`` and a
     regular expression; only linear-time ones are accepted, and they need the extra ``re2``. All of

@@ -865,3 +865,60 @@ class TestEarlyFilterStaysUpToDate:
         self.write(path, "edX")
         with pytest.raises(ConfigurationError, match="reload: expected a number"):
             early_filter(consumers=path, reload=value)
+
+
+class TestMissing:
+    """``missing: deny``: what a rule that denies makes of an event that lacks its fields."""
+
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            {"course": "course-v1:MITx+A+B"},
+            {"org": "MITx"},
+            {"user": 5},
+            {"site": "x.example.org"},
+            {"enterprise": "e"},
+            {"data.mode": "audit"},
+            {"activity_type": "video", "unknown": True},
+            {"event": "acme.*", "unknown": True},
+            {"course": "course-v1:MITx+A+B", "org": "MITx"},
+        ],
+    )
+    def test_the_rule_holds_where_the_field_is_lacking(self, rule: Any) -> None:
+        assert Filter(deny=[rule]).accepts({"context": {}})
+        assert not Filter(deny=[{**rule, "missing": "deny"}]).accepts({"context": {}})
+
+    def test_each_of_several_fields_must_match_or_be_lacking(self) -> None:
+        rules = Filter(deny=[{"event": "play_video", "course": COURSE, "missing": "deny"}])
+        nowhere: Any = {"course_id": None, "org_id": None}
+
+        assert not rules.accepts(live())
+        assert not rules.accepts(live(context=nowhere))
+        assert rules.accepts(live("problem_check", context=nowhere))
+        assert rules.accepts(live(context={"course_id": "course-v1:edX+Other+1"}))
+
+    def test_what_documents_do_not_show_is_lacking_though_it_is_named(self) -> None:
+        """That a link leads to some course does not tell of which course the event is."""
+        rules = Filter(deny=[{"course": "course-v1:MITx+A+B", "missing": "deny"}])
+        link = {"target_url": f"https://x.example.org/courses/{COURSE}/about"}
+
+        assert not rules.accepts({"name": "edx.ui.lms.link_clicked", "data": link})
+
+    def test_other_rules_are_as_before(self) -> None:
+        rules = Filter(deny=[{"course": "*", "event": "a*", "unknown": True}])
+
+        assert rules.accepts({"name": "a"})
+
+    @pytest.mark.parametrize("value", ["allow", True, None, 1])
+    def test_any_other_value_is_an_error(self, value: Any) -> None:
+        with pytest.raises(ConfigurationError, match=r"deny\[0\]\.missing: expected \"deny\", got"):
+            Filter(deny=[{"org": "x", "missing": value}])
+
+    def test_rules_that_allow_have_no_use_for_it(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"allow\[0\]\.missing: only rules that deny"):
+            Filter(allow=[{"org": "x", "missing": "deny"}])
+
+    def test_survives_pickling(self) -> None:
+        made = pickle.loads(pickle.dumps(Filter(deny=[{"org": "x", "missing": "deny"}])))
+
+        assert not made.accepts({"name": "play_video"})

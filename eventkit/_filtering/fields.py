@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -214,5 +215,34 @@ DENY: dict[str, Reader] = {
     "user": people,
 }
 """As rules that deny use them: they read all places, where rules that allow read the document's."""
+
+SHOWN: dict[Reader, Reader] = {DENY[field]: ALLOW[field] for field in ALLOW}
+"""By the reader of a field in rules that deny, the one in rules that allow."""
+
+MISSING = "\0missing"
+"""What `OrMissing` reads of an event that lacks the field; no field holds it."""
+
+
+@dataclass(frozen=True)
+class OrMissing:
+    """
+    A reader that says so where an event lacks the field.
+
+    Whether it does is asked of *shown*, which reads what documents show: that the field is named
+    somewhere else does not make it known.
+    """
+
+    read: Reader
+    shown: Reader
+
+    def __call__(self, source: Source, path: str) -> tuple[str, ...]:
+        found = self.read(source, path)
+        return found if self.shown(source, path) else (*found, MISSING)
+
+
+def names(source: Source, _path: str) -> tuple[str, ...]:
+    """Read all names of the event."""
+    return catalogue().names(source.name) if source.name else ()
+
 
 KNOWN = ("event", *ALLOW)

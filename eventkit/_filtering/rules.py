@@ -23,11 +23,12 @@ from eventkit.typing import Event
 
 _DOTTED_ROOTS = ("context", "data", "event")
 
-OPTIONS: dict[str, tuple[bool | str, ...]] = {"unknown": (True, False)}
+OPTIONS: dict[str, tuple[bool | str, ...]] = {"unknown": (True, False), "missing": ("deny",)}
 """
 The keys of a rule that are no fields, and the values that each may have.
 
 ``unknown``: its patterns may match nothing that is known, as of events of a site's own.
+``missing``: a rule that denies holds also where the event lacks a field that it asks for.
 """
 
 
@@ -141,6 +142,11 @@ def _parse_rule(rule: object, where: str, readers: Mapping[str, Reader], *, deni
     options = _options(rule, where)
     if len(options) == len(rule):
         raise ConfigurationError(f"{where}: the rule has no field; name one, or remove the rule")
+    if "missing" in options and not denies:
+        raise ConfigurationError(
+            f"{where}.missing: only rules that deny have it; a rule that allows never matches an "
+            "event that lacks one of its fields"
+        )
     names: Patterns | None = None
     tests: list[Test] = []
     for field, value in rule.items():
@@ -156,7 +162,23 @@ def _parse_rule(rule: object, where: str, readers: Mapping[str, Reader], *, deni
             names = Patterns(aliases, patterns.others)
         else:
             tests.append(Test(reader, field if "." in field else "", patterns))
-    return Rule(names, tuple(tests))
+    return _or_missing(names, tests) if "missing" in options else Rule(names, tuple(tests))
+
+
+def _or_missing(names: Patterns | None, tests: list[Test]) -> Rule:
+    """Make the rule that also holds where the event lacks what *names* or *tests* ask for."""
+    asked = [*tests, *([Test(_fields.names, "", names)] if names is not None else ())]
+    return Rule(
+        None,
+        tuple(
+            Test(
+                _fields.OrMissing(read, _fields.SHOWN.get(read, read)),
+                path,
+                Patterns((*patterns.exact, _fields.MISSING), patterns.others),
+            )
+            for read, path, patterns in asked
+        ),
+    )
 
 
 def _options(rule: Mapping[Any, Any], where: str) -> dict[str, bool | str]:

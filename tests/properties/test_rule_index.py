@@ -91,7 +91,10 @@ rules = st.lists(
     ),
     max_size=4,
 )
-denials = rules.map(lambda some: [{**rule, "unknown": True} for rule in some])
+options = st.sampled_from([{"unknown": True}, {"unknown": True, "missing": "deny"}])
+denials = rules.flatmap(
+    lambda some: st.tuples(*(options.map(rule.__or__) for rule in some)).map(list)
+)
 """Most patterns here can match no course or no event, which is refused where it may leak."""
 filters = st.builds(
     lambda allow, deny: Filter(allow=allow, deny=deny), st.none() | rules, st.none() | denials
@@ -153,6 +156,21 @@ def test_any_sets_of_rules_give_what_each_rule_asked_by_itself_gives(room, owner
 @settings(max_examples=500, deadline=None)
 def test_a_filter_says_what_its_rules_say(made, event):
     assert made.accepts(event) == permits(made._any_of, event)
+
+
+@given(st.dictionaries(st.sampled_from([*KNOWN, "data.x"]), patterns, min_size=1), events)
+def test_what_is_missing_holds_for_who_says_so(rule, event):
+    """A rule with the option holds where each of its fields matches by itself, or is lacking."""
+
+    def holds(rule):
+        return not Filter(deny=[{**rule, "unknown": True}]).accepts(event)
+
+    def lacks(field):
+        return not Filter(allow=[{field: "*"}]).accepts(event)
+
+    assert holds({**rule, "missing": "deny"}) == all(
+        holds({field: pattern}) or lacks(field) for field, pattern in rule.items()
+    )
 
 
 @given(st.lists(patterns, max_size=5), st.lists(patterns, max_size=5), patterns)
