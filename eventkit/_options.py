@@ -11,6 +11,7 @@ from typing import get_args
 from urllib.parse import urlsplit
 
 from eventkit.events import Catalogue, Event, catalogue
+from eventkit.events._addresses import PERSON_KEYS
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity
 
@@ -80,6 +81,26 @@ def check_hook(on_error: ErrorHook | None) -> ErrorHook | None:
             f"on_error: expected a callable on_error(error, event), got {type(on_error).__name__}"
         )
     return on_error
+
+
+def kept_keys(keep_query: Iterable[str]) -> frozenset[str]:
+    """Give the keys of queries that a site wants to keep in URLs, as they are compared."""
+    try:
+        keys = [None] if isinstance(keep_query, str) else list(keep_query)
+    except TypeError:
+        keys = [None]
+    if not all(isinstance(key, str) and key.strip() for key in keys):
+        raise ConfigurationError(
+            "keep_query: expected the keys of queries that name content, such as ['seminar'], "
+            f"got {keep_query!r:.80}"
+        )
+    found = frozenset(str(key).strip().casefold().removesuffix("[]") for key in keys)
+    if people := sorted(found & PERSON_KEYS):
+        raise ConfigurationError(
+            f"keep_query: {people[0]!r} names people, and nothing that does ever leaves; "
+            "remove it, and keep keys that name content"
+        )
+    return found
 
 
 def course_names(courses: Courses | None) -> Callable[[str], str | None] | None:

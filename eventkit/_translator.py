@@ -22,6 +22,7 @@ from eventkit._options import (
     check_root,
     course_names,
     extend_catalogue,
+    kept_keys,
     own_version,
 )
 from eventkit._throttle import SafeLogger
@@ -83,6 +84,7 @@ class Translator:
         courses: Courses | None,
         events: Iterable[Row] | str,
         include_text: bool,
+        keep_query: Iterable[str],
         transformer_version: str | None,
         on_error: ErrorHook | None,
         dialect: Dialect,
@@ -98,6 +100,7 @@ class Translator:
         self._logged: set[tuple[str, str]] = set()
         self._courses = courses
         self._include_text = bool(include_text)
+        self._kept_keys = kept_keys(keep_query)
         self._dialect = check_dialect(dialect)
         self._fallback = check_fallback(fallback, dialect)
 
@@ -118,6 +121,7 @@ class Translator:
             self._include_text,
             getattr(self._identity, "lasting", False) is True,
             self._pseudonym,
+            kept_keys=self._kept_keys,
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -39,6 +39,10 @@ class CaliperTranslator(Translator):
 
         include_text: whether text that learners wrote may leave; answers are such text.
 
+        keep_query: keys of queries that name content on the sites that courses link to, and so
+            stay in URLs, besides the usual ones (``v``, ``page``, ``doi``, ...; see
+            ``docs/concepts/privacy.md``). A value that names somebody never stays.
+
         validate: check every event against the rules of Caliper 1.2; one that fails is refused.
 
         transformer_version: what events say of the program that made them.
@@ -62,6 +66,7 @@ class CaliperTranslator(Translator):
         fallback: Fallback | None = None,
         events: Iterable[Row] | str = (),
         include_text: bool = False,
+        keep_query: Iterable[str] = (),
         validate: bool = False,
         transformer_version: str | None = None,
         on_error: ErrorHook | None = None,
@@ -72,6 +77,7 @@ class CaliperTranslator(Translator):
             courses=courses,
             events=events,
             include_text=include_text,
+            keep_query=keep_query,
             transformer_version=transformer_version,
             on_error=on_error,
             dialect=dialect,

@@ -53,6 +53,10 @@ class XAPITranslator(Translator):
         include_text: whether text that learners wrote may leave. Problem answers and thread titles
             always do, as with event-routing-backends.
 
+        keep_query: keys of queries that name content on the sites that courses link to, and so
+            stay in URLs, besides the usual ones (``v``, ``page``, ``doi``, ...; see
+            ``docs/concepts/privacy.md``). A value that names somebody never stays.
+
         implicit: translate requests for pages of courses too, as "viewed" statements. They are
             most of a raw log. Dialect ``erb`` has neither them nor *events* without a *fallback*.
 
@@ -81,6 +85,7 @@ class XAPITranslator(Translator):
         email: EmailResolver | None = None,
         events: Iterable[Row] | str = (),
         include_text: bool = False,
+        keep_query: Iterable[str] = (),
         implicit: bool = False,
         validate: bool = False,
         transformer_version: str | None = None,
@@ -92,6 +97,7 @@ class XAPITranslator(Translator):
             courses=courses,
             events=events,
             include_text=include_text,
+            keep_query=keep_query,
             transformer_version=transformer_version,
             on_error=on_error,
             dialect=dialect,

@@ -30,6 +30,7 @@ class TranslatorOptions:
     courses: str = ""
     implicit: bool = False
     include_text: bool = False
+    keep_query: tuple[str, ...] = ()
     validate: bool = False
 
     def build(self) -> Translator:
@@ -53,6 +54,7 @@ class TranslatorOptions:
             dialect=self.dialect,
             fallback=self.fallback,
             include_text=self.include_text,
+            keep_query=self.keep_query,
             validate=self.validate,
             # Pages viewed have no form in Caliper.
             **({"implicit": self.implicit} if self.protocol == "xapi" else {}),
@@ -149,6 +151,14 @@ def add_translator_options(parser: argparse.ArgumentParser) -> None:
         "and answers to problems",
     )
     group.add_argument(
+        "--keep-query",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="a key of queries that names content on the sites that courses link to, and so stays "
+        "in URLs; may be repeated",
+    )
+    group.add_argument(
         "--validate",
         action="store_true",
         help="check every document against the protocol's schema; slower",
@@ -167,6 +177,7 @@ def translator_options(options: argparse.Namespace, protocol: str) -> Translator
         courses=options.courses,
         implicit=options.implicit,
         include_text=options.include_text,
+        keep_query=tuple(options.keep_query),
         validate=options.validate,
     )
 

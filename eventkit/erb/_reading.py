@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 from eventkit.events import _iris as iri
+from eventkit.events._addresses import blotted
 from eventkit.events._view import View
-from eventkit.events.navigation import impersonal
 from eventkit.source import is_object, somebody
 from eventkit.typing import Event, Json
 
@@ -82,7 +82,7 @@ class Peer:
 
         This is the one fault that is not kept: personal data never leaves.
         """
-        return impersonal(url, self.view) if isinstance(url, str) else url
+        return blotted(url, self.view.known()) if isinstance(url, str) else url
 
     def url(self, kind: str, key: Any) -> str | None:
         """Give the IRI of a course or block; None without a key."""
@@ -177,6 +177,8 @@ def key_in_course(course_id: str, kind: str, name: Any) -> str:
 
 def submitted_key(peer: Peer, referer: Any) -> str | None:
     """Give the usage key of what the browser checked: from the page's URL, else the form."""
+    if isinstance(referer, str) and "?" in referer:  # nothing else of it is read
+        referer = peer.address(referer)
     shown = parse_qs(urlparse(referer).query).get("activate_block_id")
     if shown:
         key: str = shown[0]

@@ -12,9 +12,7 @@ from collections.abc import Mapping
 
 from eventkit.events._iris import PAGE, VIEWED
 from eventkit.events._rows import Event, Statement
-from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity
-from eventkit.events.navigation import impersonal
 from eventkit.exceptions import UnsupportedEvent
 from eventkit.typing import Json
 
@@ -28,7 +26,7 @@ def page(view: View) -> Json:
     path = view.name
     if not _COURSE_PAGE.fullmatch(path) or _NO_PAGE.search(path) or not _is_get(view):
         raise UnsupportedEvent("", "implicit_event", "no request for a page of a course")
-    return activity(view.site.lms_root + encode_iri(impersonal(path, view)), PAGE)
+    return activity(view.address(view.site.lms_root + path, "name"), PAGE)
 
 
 def _is_get(view: View) -> bool:

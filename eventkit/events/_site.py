@@ -15,11 +15,17 @@ from eventkit._memory import Memory
 from eventkit.identity import unkeyed
 from eventkit.source import Source, clean
 
-# What an IRI cannot hold (RFC 3987).
-_NOT_IN_IRI = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\ue000-\uf8ff<>\"{}|\\^`]")
+# What no part of an IRI can hold (RFC 3987): what is neither reserved nor unreserved, characters
+# that say which way text runs, and a percent sign that begins nothing.
+_NOT_IN_IRI = re.compile(
+    "%(?![0-9A-Fa-f]{2})|[^!$%&'()*+,./0-9:;=?@A-Z_a-z~"
+    "\xa0-\u200d\u2010-\u2029\u202f-\u2065\u206a-\ud7ff\uf900-\ufdcf\ufdf0-\uffef"
+    + "".join(f"{chr(plane << 16)}-{chr((plane << 16) + 0xFFFD)}" for plane in range(1, 14))
+    + "\U000e1000-\U000efffd-]"
+)
 
 # What most IRIs are made of: nothing that `_NOT_IN_IRI` would find.
-_is_plain_iri = re.compile(r"[!#-;=?-\[\]_a-z~]*").fullmatch
+_is_plain_iri = re.compile(r"[!$&-;=?-Z_a-z~]*").fullmatch
 
 # How many IRIs a site remembers, and how long the paths may be that they are found by.
 _MOST_IRIS = 50_000
@@ -84,6 +90,8 @@ class Site:
     Gives what stands for a text in the documents of a protocol, always the same; of a *kind* of
     text, so that what one kind is called tells nothing of another. Or raises `TranslationError`.
     """
+    kept_keys: frozenset[str] = frozenset()
+    """The keys of queries that leave in URLs, besides those that leave everywhere."""
     known: Memory[str | tuple[str, str, str], str] = dataclasses.field(
         default_factory=lambda: Memory(_MOST_IRIS), repr=False, compare=False
     )
@@ -192,7 +200,12 @@ def _path_in_course(course: str, kind: str, name: str) -> str | None:
 
 
 def encode_iri(text: str) -> str:
-    """Percent-encode what an IRI may not hold; everything else, non-ASCII included, stays."""
+    """
+    Percent-encode what a part of an IRI may not hold (RFC 3987); everything else stays.
+
+    What is encoded already stays, and so does what is not ASCII. Brackets, which only a host may
+    hold, and ``#``, which may come once, are encoded too.
+    """
     if (text.isalnum() and text.isascii()) or _is_plain_iri(text):
         return text
     return _NOT_IN_IRI.sub(lambda match: quote(match[0], safe="", errors="replace"), text)

@@ -11,9 +11,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eventkit._keys import KNOWN, old_block, unescaped
+from eventkit.events._addresses import (
+    KEPT_KEYS,
+    Known,
+    is_harmless,
+    leaving,
+    people_in,
+    tidy,
+)
 from eventkit.events._mobile import NAMES as MOBILE_NAMES
 from eventkit.events._mobile import as_logged
-from eventkit.events._site import Course, Session, Site, encode_iri
+from eventkit.events._site import Course, Session, Site
 from eventkit.exceptions import EventkitError, TranslationError, UnsupportedEvent
 from eventkit.source import (
     Source,
@@ -182,13 +190,22 @@ class View(Source):
         value = self.key(field)
         if not value:
             raise self.lacks("no_object", f"data.{field}")
-        if "://" in value or value.startswith("//"):
-            url = f"https:{value}" if value.startswith("//") else value
-            return encode_iri(self.web_address(url, f"data.{field}"))
-        return self.iri(f"/{value.lstrip('/')}")
+        if value.startswith("//"):
+            value = f"https:{value}"
+        elif "://" not in value:
+            value = f"{self.site.lms_root}/{value.lstrip('/')}"
+        return self.address(value, f"data.{field}")
 
-    def web_address(self, url: str, field: str) -> str:
-        """Check that *url* is an absolute web address; credentials in it do not leave."""
+    def address(self, url: str, field: str) -> str:
+        """
+        Give what may leave of *url*, an absolute web address, as an IRI (see `_addresses`).
+
+        What is none has no page to speak of: the event is dropped, for its *field*.
+        """
+        known = self.known()
+        if is_harmless(url, known):
+            return url
+        url = tidy(url)
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
@@ -196,7 +213,31 @@ class View(Source):
             raise self.lacks("bad_url", field) from None
         if parts.scheme not in ("http", "https") or not host:
             raise self.lacks("not_a_page", field)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        if "[" in parts.netloc and "%" in parts.netloc:  # the zone of an IPv6 address
+            raise self.lacks("bad_url", field)
+        return leaving(url, known)
+
+    def page_address(self, url: str) -> str:
+        """Give what `address` gives of a page that need not be told; ``""`` when it is none."""
+        if not url.lower().startswith(("https://", "http://")):
+            return ""
+        try:
+            return self.address(url, "page")
+        except TranslationError:
+            return ""
+
+    def known(self) -> Known:
+        """Give what tells whom the URLs of the event name, and which of them are the site's own."""
+        site, more = self.site, self.site.kept_keys
+        names, numbers = people_in((self.context, self.event, self.data))
+        return Known(
+            site.lms_root,
+            names,
+            numbers,
+            (self.text("host").lower(),),
+            self.course_id,
+            KEPT_KEYS | more if more else KEPT_KEYS,
+        )
 
     def instant(self) -> datetime:
         """Give the time of the event, in UTC; drop the event without one."""

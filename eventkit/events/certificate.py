@@ -23,9 +23,7 @@ from eventkit.events._iris import (
     WAS_REVOKED,
 )
 from eventkit.events._rows import Action, Event, Shape, Statement
-from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity
-from eventkit.events.navigation import impersonal
 from eventkit.typing import Json
 
 # What the platform told us.
@@ -56,7 +54,7 @@ def assertion_iri(view: View) -> str:
         raise view.lacks("bad_url", f"data.{field}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise view.lacks("bad_url", f"data.{field}")
-    return encode_iri(impersonal(url, view))
+    return view.address(url, f"data.{field}")
 
 
 def recipient(view: View) -> int | str | None:
@@ -145,13 +143,11 @@ def about(view: View, *, more: Shape | None = None) -> Json:
 def site_left(view: View) -> Json | None:
     """Make the site that the visitor came from; the page itself may be somebody's profile."""
     try:
-        parts = urlsplit(view.key("source_url"))
-        host = parts.hostname
+        parts = urlsplit(view.key("source_url").replace("\\", "/"))
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or not host:
-        return None
-    return entity(encode_iri(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"), "WebPage")
+    url = view.page_address(f"{parts.scheme}://{parts.netloc}/")
+    return entity(url, "WebPage") if url else None
 
 
 def visitor(view: View) -> int | str | None:

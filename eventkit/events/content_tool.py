@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from urllib.parse import urljoin
 
@@ -11,11 +10,7 @@ from eventkit.events._iris import ACCESSED, DISPLAYED_IN, EXPERIENCED, FILE, LIN
 from eventkit.events._rows import Action, Event, Statement
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity
-from eventkit.events.navigation import impersonal
 from eventkit.typing import Json
-
-# What looks like the address of a person and is the id of a calendar.
-_CALENDAR = re.compile(r"(?:@|%40)(?=(?:group|import)\.(?:v\.)?calendar\.google\.com)")
 
 # What the platform told us.
 
@@ -41,8 +36,7 @@ def file_iri(view: View) -> str:
         url = urljoin(f"{view.site.lms_root}/", url)
     except ValueError:
         raise view.lacks("bad_url", "data.url") from None
-    pieces = _CALENDAR.split(view.web_address(url, "data.url"))
-    return encode_iri("%40".join(impersonal(piece, view) for piece in pieces))
+    return view.address(url, "data.url")
 
 
 # How xAPI says it.

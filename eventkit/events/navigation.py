@@ -17,29 +17,11 @@ from eventkit.events._iris import (
     WIDGET_PLACEMENT,
 )
 from eventkit.events._rows import Action, Event, Statement
-from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity
-from eventkit.source import username
 from eventkit.typing import Json
 
-_EMAIL = re.compile(
-    r"[^/?#&=;:,@\s]{1,64}(?<!\+type)(?<!\+block)(?<!\+ccx)(?:@|%40)"
-    r"[^/?#&=;:,@\s]{1,255}\.[A-Za-z]{2,24}"
-)
-_PROFILE = re.compile(r"(?<=\bu/)[^/?#]+|(?<=\busers/)[^/?#]+|(?<=\baccounts/)[^/?#]+")
-_host = re.compile(r"https?://[^/?#\\]*", re.IGNORECASE).match
-_has_profile = re.compile(r"\b(?:u|users|accounts)/").search
-# Nearly all addresses are written like this, so that nothing of them is resolved, rewritten or
-# refused: no credentials, no parameters, nothing that is empty, nothing that is not ASCII.
-_is_plain_url = re.compile(
-    r"https?://[A-Za-z0-9.-]+(?::[1-5]?[0-9]{1,4})?(?:/[!$-:=@-Z_a-z~]*)?"
-    r"(?:\?[!$-;=?-Z_a-z~]+)?(?:#[!$-;=?-Z_a-z~]+)?"
-).fullmatch
-_AT = re.compile("@|%40")
-_IN_KEYS = ("+type", "+block", "+ccx")
 _USAGE_KEY = re.compile(r"(?:ccx-)?block-v\d+:[^/?#\s]+\+type@[^/?#\s]+")
 _BEFORE_KEY = re.compile(r"/(?=(?:ccx-)?block-v\d+:|i4x://)")
-_BETWEEN_NAMES = re.compile(r"([/?&=#;,:]+)")
 
 
 # What the page told us.
@@ -50,81 +32,18 @@ def target(view: View) -> str:
     Give the page that a link leads to as an absolute web address.
 
     Addresses that belong to the page it stands on are resolved; what is no web page
-    (``javascript:``, ``mailto:``) has no object to speak of. Profile pages carry a username:
-    it does not leave, and neither do credentials and e-mail addresses in the URL.
+    (``javascript:``, ``mailto:``) has no object to speak of.
     """
     url = view.key("target_url")
     if not url:
         raise view.lacks("no_object", "data.target_url")
-    base = view.key("current_url") or view.text("page") or f"{view.site.lms_root}/"
-    if _is_plain_url(url) and base.isascii() and "[" not in base and "]" not in base:
-        # The page cannot change where such an address leads, and `urljoin` can read the page's.
-        return impersonal(url, view)
-    return encode_iri(impersonal(_resolved(base, url, view), view))
-
-
-def _resolved(base: str, url: str, view: View) -> str:
-    try:
-        url = urljoin(base, url)
-    except ValueError:
-        raise view.lacks("bad_url", "data.target_url") from None
-    return view.web_address(url, "data.target_url")
-
-
-def impersonal(url: str, view: View) -> str:
-    """
-    Blot out the names of people in a URL.
-
-    In the URL of a profile it is whoever is named there; elsewhere those that the event names,
-    where they are a whole step of the path or a value. Credentials before the host are left out.
-    """
-    names = _names(view)
-    found = _host(url)
-    host = found[0] if found else ""
-    rest = url[len(host) :]
-    if ("u/" in rest or "users/" in rest or "accounts/" in rest) and _has_profile(rest):
-        rest = _PROFILE.sub("~", rest)
-    if names and ("%" in rest or _holds(rest, names)):
-        rest = "".join(
-            "~" if (unquote(piece) if "%" in piece else piece).casefold() in names else piece
-            for piece in _BETWEEN_NAMES.split(rest)
-        )
-    if ("@" in rest or "%40" in rest) and _may_hold_address(rest):
-        rest = _EMAIL.sub("~", rest)
-    if "@" in host:
-        scheme, separator, host = host.partition("://")
-        host = scheme + separator + host.rpartition("@")[2]
-    return host + rest
-
-
-def _may_hold_address(text: str) -> bool:
-    """Tell, in less time than it takes to look for one, whether there may be an e-mail address."""
-    before, *parts = _AT.split(text)
-    seen = False
-    for after in parts:
-        seen = seen or not before.endswith(_IN_KEYS)
-        if seen and "." in after:
-            return True
-        before = after
-    return False
-
-
-def _names(view: View) -> list[str]:
-    """Give the usernames that the event holds, as they are compared."""
-    names = []
-    if name := username(view.get("username")):
-        names.append(name.casefold())
-    if name := username(view.data.get("username")):
-        names.append(name.casefold())
-    return names
-
-
-def _holds(text: str, names: list[str]) -> bool:
-    text = text.casefold()
-    for name in names:  # noqa: SIM110 - a generator costs more than what it looks for
-        if name in text:
-            return True
-    return False
+    if not url.startswith(("https://", "http://")):
+        base = view.key("current_url") or view.text("page") or f"{view.site.lms_root}/"
+        try:
+            url = urljoin(base, url)
+        except ValueError:
+            raise view.lacks("bad_url", "data.target_url") from None
+    return view.address(url, "data.target_url")
 
 
 def last_block(view: View, field: str) -> str:
@@ -245,10 +164,8 @@ def placement(view: View) -> Json:
 
 def page_left(view: View) -> Json | None:
     """Make the page that was left."""
-    url = view.key("current_url")
-    if not url.startswith(("https://", "http://")):
-        return None
-    return {"id": encode_iri(impersonal(url, view)), "type": "WebPage"}
+    url = view.page_address(view.key("current_url"))
+    return {"id": url, "type": "WebPage"} if url else None
 
 
 def units(view: View) -> Json:

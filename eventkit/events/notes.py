@@ -36,7 +36,6 @@ from eventkit.events._iris import (
 from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity
-from eventkit.events.navigation import impersonal
 from eventkit.typing import Json
 
 # What the notes told us.
@@ -75,7 +74,7 @@ def margin(view: View) -> str:
     if not page.startswith(("https://", "http://")):
         return view.course_page("/edxnotes/#notes")
     path = page.partition("?")[0].partition("#")[0]
-    return f"{encode_iri(impersonal(view.web_address(path, 'context.page'), view))}#notes"
+    return f"{view.address(path, 'context.page')}#notes"
 
 
 # How xAPI says it.

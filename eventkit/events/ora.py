@@ -54,7 +54,6 @@ from eventkit.events._rubrics import (
 )
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity
-from eventkit.events.navigation import impersonal
 from eventkit.typing import Json
 
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
@@ -104,7 +103,7 @@ def page_iri(view: View) -> str:
     url = view.text("page")
     if not url:
         raise view.lacks("no_object", "page")
-    return encode_iri(impersonal(view.web_address(_QUERY.sub("", url), "page"), view))
+    return view.address(_QUERY.sub("", url), "page")
 
 
 # How xAPI says it.

@@ -29,7 +29,6 @@ from eventkit.events._iris import (
 from eventkit.events._rows import Action, Event, Statement
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity, doer, staff
-from eventkit.events.navigation import impersonal
 from eventkit.typing import Json
 
 # What the platform told us.
@@ -130,11 +129,8 @@ def teams_iri(view: View) -> str:
 
 def web_page(view: View) -> Json:
     """Make the page that was viewed; the browser knows its address."""
-    url = view.text("page")
-    if not url.startswith(("https://", "http://")):
-        url = teams_iri(view)
     return entity(
-        encode_iri(impersonal(url, view)),
+        view.page_address(view.text("page")) or teams_iri(view),
         "WebPage",
         name=view.words("page_name"),
         isPartOf=view.course_iri(),

@@ -99,6 +99,7 @@ translator = XAPITranslator(
     actor="mbox",
     email=email,
     include_text=True,
+    keep_query=("seminar",),
     validate=True,
     transformer_version="mine@1",
     on_error=hook,
@@ -110,6 +111,7 @@ caliper = CaliperTranslator(
     courses=courses[0],
     dialect="standard",
     include_text=True,
+    keep_query=["seminar"],
     validate=True,
 )
 many: Iterator[Translation] = caliper.translate_many([{"name": "play_video"}])
