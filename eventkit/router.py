@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import math
 import os
+import threading
 import time
 import weakref
 from collections import Counter
@@ -23,7 +25,7 @@ from eventkit._delivery.book import ConsumerBook
 from eventkit._delivery.fleet import Fleet
 from eventkit._delivery.keeper import Keeper
 from eventkit._delivery.lane import COUNTS, plain
-from eventkit._delivery.routing import check_delivery, check_translation, own_documents
+from eventkit._delivery.routing import Plan, check_delivery, check_translation, own_documents
 from eventkit._delivery.sender import Pace
 from eventkit._forking import renew_after_fork
 from eventkit._json import dumps
@@ -34,7 +36,7 @@ from eventkit.dead_letters import DeadLetter, DeadLetterBox, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.store import DeadLetters, Parcel, Store
 from eventkit.transports import Answer, Document, Verdict
-from eventkit.typing import Delivery, Event, Json, Translation
+from eventkit.typing import Delivery, Event, Json, ProtocolName, Translation
 
 _log = SafeLogger(__name__)
 _throttle = Throttle(_log.logger)
@@ -91,7 +93,8 @@ class Router:
             (``expired``); None: never.
 
         reload: seconds between two looks at the file or the object that *consumers* is, so that
-            changes take effect while it runs; None: never.
+            changes take effect while it runs; a file is looked at before each request too. None:
+            never.
 
         lease: seconds after which another process takes over the queues in the store of one that
             has died.
@@ -193,7 +196,7 @@ class Router:
         """
         check_translation(translation)
         self._reload_if_due()
-        return self._route(translation, with_event=with_event)
+        return self._route(translation, self._fleet.plan, with_event=with_event)
 
     def deliver(self, deliveries: Delivery | Iterable[Delivery]) -> None:
         """
@@ -214,7 +217,7 @@ class Router:
         for delivery in listed:
             check_delivery(delivery)
         self._reload_if_due()
-        self._deliver(cast("list[Delivery]", listed), are_fresh=False)
+        self._deliver(cast("list[Delivery]", listed), None)
 
     def send(self, translation: Translation) -> None:
         """
@@ -248,15 +251,17 @@ class Router:
             return
         written: dict[int, bytes] = {}
         fresh: list[Delivery] = []
+        # One for all of it: what it entitles is marked with its rules, whatever comes meanwhile.
+        plan = self._fleet.plan
         for translation in listed:
-            found = self._route(translation, with_event=self._keep_events)
+            found = self._route(translation, plan, with_event=self._keep_events)
             self._tally.add("routed" if found else "unwanted")
             fresh += found
         if self.mode == "direct":
-            self._deliver(fresh, are_fresh=True)
+            self._deliver(fresh, plan)
             return
         for delivery in fresh:
-            documents = self._write(delivery, written, is_fresh=True, keep=True)
+            documents = self._write(delivery, written, plan, keep=True)
             self._fleet.senders[delivery["consumer"]].offer(documents)
 
     def reload(self) -> None:
@@ -269,7 +274,8 @@ class Router:
         Raises:
             ConfigurationError: they cannot be read. Everything goes on as before.
         """
-        self._fleet.apply(self._book.read())
+        with self._reloading:
+            self._fleet.apply(self._book.read())
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until nothing is queued; False when it still is after *timeout* seconds."""
@@ -335,6 +341,7 @@ class Router:
     def _begin(self, consumers: tuple[Consumer, ...]) -> None:
         """Make what belongs to one process: locks, connections, queues, counts, threads."""
         self._tally = Tally()
+        self._reloading = threading.Lock()
         self._fleet = Fleet(
             has_senders=self.mode != "direct",
             store=self.store,
@@ -342,6 +349,7 @@ class Router:
             pace=self._pace,
             # Not a method of the fleet's own: letters are the business of the whole router.
             bury=self._bury,
+            look=self._look_again,
             trust_env=self._trust_env,
             clock=self._clock,
         )
@@ -369,11 +377,28 @@ class Router:
         self._fleet.release()
         return done
 
-    def _reload_if_due(self) -> None:
+    def _look_again(self) -> None:
+        """Notice what has changed before a request; a registry is asked only now and then."""
+        if self._book.is_file or time.monotonic() >= self._reload_at:
+            self._reload_if_due(is_request=True)
+
+    def _reload_if_due(self, *, is_request: bool = False) -> None:
         now = time.monotonic()
-        if now < self._reload_at or self._reload is None or not self._book.is_live:
+        if self._reload is None or not self._book.is_live:
             return
-        self._reload_at = now + self._reload
+        if now < self._reload_at and not (is_request and self._book.is_file):
+            return
+        # One at a time, or the older of two readings could be the last. A registry may take its
+        # time, so whoever finds it being asked goes on.
+        if not self._reloading.acquire(blocking=self._book.is_file):
+            return
+        try:
+            self._reload_at = now + self._reload
+            self._apply_news()
+        finally:
+            self._reloading.release()
+
+    def _apply_news(self) -> None:
         try:
             found = self._book.news()
             if found is not None and found != self.consumers:
@@ -387,12 +412,12 @@ class Router:
             self._tally.add("reload_failed")
             _throttle.warning("reload", "The consumers cannot be reloaded: %s", describe(error))
 
-    def _route(self, translation: Translation, *, with_event: bool) -> list[Delivery]:
+    def _route(self, translation: Translation, plan: Plan, *, with_event: bool) -> list[Delivery]:
         if not translation["documents"]:
             return []
         event = translation["event"]
         deliveries: list[Delivery] = []
-        for consumer in self._fleet.plan.entitled(translation["protocol"], event):
+        for consumer in plan.entitled(translation["protocol"], event):
             delivery: Delivery = {
                 "consumer": consumer.id,
                 "protocol": translation["protocol"],
@@ -404,18 +429,24 @@ class Router:
             deliveries.append(delivery)
         return deliveries
 
-    def _deliver(self, deliveries: list[Delivery], *, are_fresh: bool) -> None:
-        admitted: dict[str, list[Document]] = {}
+    def _deliver(self, deliveries: list[Delivery], plan: Plan | None) -> None:
+        """Deliver what has just been routed by *plan*; None: some time ago."""
+        admitted: dict[tuple[str, ProtocolName], list[Document]] = {}
         written: dict[int, bytes] = {}
         for delivery in deliveries:
-            if self._is_deliverable(delivery):
-                documents = self._write(delivery, written, is_fresh=are_fresh, keep=False)
-                admitted.setdefault(delivery["consumer"], []).extend(documents)
+            name, protocol = delivery["consumer"], delivery["protocol"]
+            if reason := self._obstacle(name, protocol):
+                self._bury_whole(name, reason, delivery, delivery["documents"])
+            else:
+                documents = self._write(delivery, written, plan, keep=False)
+                admitted.setdefault((name, protocol), []).extend(documents)
         failures = {}
-        for name, documents in admitted.items():
+        for (name, protocol), documents in admitted.items():
             self._fleet.lanes[name].enter(len(documents))
             self._fleet.lanes[name].tell("enqueued", len(documents))
-            answer = self._fleet.lanes[name].deliver(documents)
+            answer = self._fleet.lanes[name].deliver(
+                documents, functools.partial(self._obstacle, name, protocol)
+            )
             if answer is not None:
                 failures[name] = answer
         if failures:
@@ -469,20 +500,20 @@ class Router:
                 )
 
     def _write(
-        self, delivery: Delivery, written: dict[int, bytes], *, is_fresh: bool, keep: bool
+        self, delivery: Delivery, written: dict[int, bytes], plan: Plan | None, *, keep: bool
     ) -> list[Document]:
         """
         Write the documents out, each once for all consumers; one that is not JSON is buried.
 
         *written* has what was written before, by the identity of what it was written from.
-        *is_fresh*: the access rules have just been looked at. *keep*: the documents will wait, so
-        the event has to be written out as well.
+        *plan*: that by which it has just been routed; None: the access rules have to be looked at.
+        *keep*: the documents will wait, so the event has to be written out as well.
         """
         event: Event | bytes | None = delivery.get("event")
         if keep and event is not None and not isinstance(event, bytes):
             known = written.get(id(event))
             event = written[id(event)] = _written(event) if known is None else known
-        rules = self._fleet.lanes[delivery["consumer"]].consumer.rules if is_fresh else ""
+        rules = plan.by_id[delivery["consumer"]].rules if plan is not None else ""
         documents = []
         for document in delivery["documents"]:
             try:
@@ -502,19 +533,14 @@ class Router:
                 )
         return documents
 
-    def _is_deliverable(self, delivery: Delivery) -> bool:
-        """Tell whether *delivery* can go anywhere; when not, give it to the dead letters."""
-        consumer = self._fleet.plan.by_id.get(delivery["consumer"])
+    def _obstacle(self, name: str, protocol: ProtocolName) -> str:
+        """Say why nothing of *protocol* can be sent to a consumer now; ``""``: it can."""
+        consumer = self._fleet.plan.by_id.get(name)
         if consumer is None:
-            reason = "unknown_consumer"
-        elif consumer.protocol != delivery["protocol"]:
-            reason = "wrong_protocol"
-        elif not consumer.enabled:
-            reason = "disabled"
-        else:
-            return True
-        self._bury_whole(delivery["consumer"], reason, delivery, delivery["documents"])
-        return False
+            return "unknown_consumer"
+        if consumer.protocol != protocol:
+            return "wrong_protocol"
+        return "" if consumer.enabled else "disabled"
 
     def _bury_unwritten(
         self, consumer: str, source: Delivery | Translation, document: Json

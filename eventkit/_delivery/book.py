@@ -30,6 +30,11 @@ class ConsumerBook:
         """Whether there is anything to look at again."""
         return self._path is not None or self._registry is not None
 
+    @property
+    def is_file(self) -> bool:
+        """Whether a look costs so little that there may be one before each request."""
+        return self._path is not None
+
     def read(self) -> tuple[Consumer, ...]:
         """
         Give the consumers as they are now.

@@ -7,6 +7,7 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -41,6 +42,7 @@ class Fleet:
         lease: float,
         pace: Pace,
         bury: Bury,
+        look: Callable[[], object],
         trust_env: bool,
         clock: Clock,
     ) -> None:
@@ -52,6 +54,7 @@ class Fleet:
         self._lease = lease
         self._pace = pace
         self._bury = bury
+        self._look = look
         self._trust_env = trust_env
         self._clock = clock
         self._owner = uuid4().hex
@@ -171,7 +174,7 @@ class Fleet:
             if name in self.senders:
                 self.senders[name].go_on(is_other_protocol=is_other)
             return
-        lane = Lane(consumer, transport, bury=self._bury, clock=self._clock)
+        lane = Lane(consumer, transport, bury=self._bury, clock=self._clock, look=self._look)
         # New ones instead of changed ones: others may be looking through them at this moment.
         self.lanes = {**self.lanes, name: lane}
         if self._has_senders:

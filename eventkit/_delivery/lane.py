@@ -56,6 +56,14 @@ def _always() -> bool:
     return True
 
 
+def _nothing() -> None:
+    pass
+
+
+def _open_to_all() -> str:
+    return ""
+
+
 class Lane:
     """
     The way of documents to one consumer, whoever drives it.
@@ -66,7 +74,13 @@ class Lane:
     """
 
     def __init__(
-        self, consumer: Consumer, transport: Transport, *, bury: Bury, clock: Clock
+        self,
+        consumer: Consumer,
+        transport: Transport,
+        *,
+        bury: Bury,
+        clock: Clock,
+        look: Callable[[], object] = _nothing,
     ) -> None:
         self.consumer = consumer
         self.changed = threading.Condition()
@@ -75,6 +89,7 @@ class Lane:
         self._transport = transport
         self._bury = bury
         self._clock = clock
+        self._look = look
         self._counts: Counter[str] = Counter()
         self._trouble: Answer | None = None
         self._trouble_since = 0.0
@@ -141,6 +156,9 @@ class Lane:
         number of culprits and to the logarithm of the size. If it is refused because something is
         there already, the consumer is asked what.
 
+        Before each request it is looked whether consumers have changed, so that rules hold from the
+        next request on, whatever is under way.
+
         Returns:
             What is left to be tried again, and the answer that stopped it (None: *may_go_on* did).
         """
@@ -150,6 +168,7 @@ class Lane:
             batch = waiting.pop()
             if not batch:
                 continue
+            self._look()
             if not may_go_on():
                 return _open([*waiting, batch]), None
             answer = self._prepare(batch)
@@ -172,24 +191,32 @@ class Lane:
                 self._report(None)
         return [], None
 
-    def deliver(self, documents: Iterable[Document]) -> Answer | None:
+    def deliver(
+        self, documents: Iterable[Document], shut: Callable[[], str] = _open_to_all
+    ) -> Answer | None:
         """
         Push entered *documents* in the caller's thread; give the answer that stopped it, if any.
 
-        What is left is then the caller's again.
+        What is left is then the caller's again. *shut* gives the reason why no more may be sent, if
+        there is one; what is left goes to the dead letters with it.
         """
         queue = deque(documents)
         everything = list(queue)
         answer = None
         try:
             while queue and answer is None:
-                _, answer = self.push(self.cut(queue))
+                left, answer = self.push(self.cut(queue), lambda: not shut())
+                if left and answer is None:
+                    queue.extendleft(reversed(left))
+                    if reason := shut():
+                        self.bury(queue, reason)
+                        queue.clear()
         finally:
             # Also when the caller's thread is interrupted.
             self.give_back(everything)
         return answer
 
-    def bury(self, documents: Sequence[Document], reason: str, answer: Answer | None = None) -> int:
+    def bury(self, documents: Iterable[Document], reason: str, answer: Answer | None = None) -> int:
         """Give *documents* to the dead letters; tell how many of them nobody had settled before."""
         mine = self._claim(documents, f"dead:{reason}")
         for document in mine:
@@ -434,7 +461,7 @@ class Lane:
             oldest = min(document.since for document in mine)
             self.tell(how, len(mine), reason, since=oldest if how == "delivered" else 0)
 
-    def _claim(self, documents: Sequence[Document], outcome: str) -> list[Document]:
+    def _claim(self, documents: Iterable[Document], outcome: str) -> list[Document]:
         """Settle *documents*, but for those that somebody else has settled."""
         with self.changed:
             mine = [document for document in documents if not document.outcome]

@@ -358,7 +358,10 @@ class Sender:
         return known >= self._lane.consumer.batch.max_size or self._queued_bytes >= self._lane.room
 
     def _may_go_on(self) -> bool:
-        if self._parked or (self.feed is not None and not self.feed.is_held):
+        # A consumer may be another one by now; that counts also in the middle of a batch.
+        if self._parked or self._is_other_protocol:
+            return False
+        if self.feed is not None and not self.feed.is_held:
             return False
         return not self._closed or self._clock.now() < self._deadline
 
