@@ -107,7 +107,7 @@ def _parse_json(text: str) -> object:
     return found
 
 
-_JSON_SIGN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:\n]')
+_JSON_SIGN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:\n]')
 
 
 def _check_json_keys(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from pathlib import Path
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import eventkit
-from eventkit._printable import printable
+from eventkit._printable import printable, printable_json
 from eventkit._throttle import SafeLogger, Throttle
+from eventkit.consumers import Consumer
+from eventkit.router import Router
 
 EVIL = "a\r\nERROR forged\x1b[31m\x9b2J\x00\u2028\u202e\ud800b"
 WRITTEN = r"a\r\nERROR forged\x1b[31m\x9b2J\x00\u2028\u202e\ud800b"
@@ -33,6 +36,38 @@ def test_any_text_becomes_one_printable_line(text: str):
 def test_what_is_not_printable_is_written_out():
     assert printable(EVIL) == WRITTEN
     assert printable("Zoë's course: 日本 \\n") == "Zoë's course: 日本 \\n"
+
+
+@given(st.text())
+def test_a_document_in_a_log_says_the_same(text: str):
+    """JSON has a way of its own to write such characters."""
+    written = json.dumps({"a": text}, ensure_ascii=False)
+    shown = printable_json(written)
+
+    assert shown.isprintable()
+    assert json.loads(shown) == {"a": text}
+    assert shown == written or not written.isprintable()
+
+
+def test_documents_are_logged_on_one_line(caplog: pytest.LogCaptureFixture):
+    """A consumer that is a logger is read by people, too."""
+    caplog.set_level(logging.INFO)
+    consumer = Consumer(id="a", protocol="xapi", url="log:eventkit.test.documents")
+    name = "a\x9b31m\u2028\x7f\u202eb"
+    router = Router([consumer])
+    router.deliver(
+        {
+            "consumer": "a",
+            "name": "x",
+            "protocol": "xapi",
+            "documents": [{"id": "00000000-0000-5000-8000-000000000000", "name": name}],
+        }
+    )
+    router.close()
+
+    [record] = [each for each in caplog.records if each.name == "eventkit.test.documents"]
+    assert record.getMessage().isprintable()
+    assert json.loads(record.getMessage())["name"] == name
 
 
 class Odd:

@@ -32,6 +32,7 @@ def doubt(field: str, pattern: str) -> Doubt | None:
         return Doubt(f"{pattern!r} has blanks around it, which no value has; remove them")
     if field == "event":
         return _event(pattern, catalogue())
+    field = _SAME.get(field, field)
     if field in _LANGUAGES:
         found = _grammar(field, pattern)
     elif field == "activity_type":
@@ -61,6 +62,8 @@ def _event(pattern: str, known: Catalogue) -> Doubt | None:
         inside = f"{REGEX_PREFIX}.*{_bare(pattern[len(REGEX_PREFIX) :])}.*"
         more = f" {inside!r}" if _can_be_read(inside) and _is_known(inside, known) else ""
         hint = f"'re:' must match all of a name{': did you mean' + more + '?' if more else ''}"
+    elif known.family(pattern) == "implicit":
+        hint = "requests go by their paths: did you mean '/*'?"
     elif near := _nearest(pattern, known):
         hint = f"did you mean {near!r}?"
     else:
@@ -71,7 +74,7 @@ def _event(pattern: str, known: Catalogue) -> Doubt | None:
 def _is_known(pattern: str, known: Catalogue) -> bool:
     """Tell whether some event that is known has a name like that, or some request an address."""
     patterns = parse_patterns([pattern])
-    if any(known.get(text) is not None or text.startswith("/") for text in patterns.exact):
+    if any(text.startswith("/") or _is_named(text, known) for text in patterns.exact):
         return True
     if "/" in pattern and (
         pattern.startswith(REGEX_PREFIX) or _ADDRESS.fullmatch(pattern) is not None
@@ -80,8 +83,13 @@ def _is_known(pattern: str, known: Catalogue) -> bool:
     return any(map(patterns.matches, _names(known))) if patterns.others else False
 
 
+def _is_named(text: str, known: Catalogue) -> bool:
+    return known.get(text) is not None and known.family(text) != "implicit"
+
+
 def _names(known: Catalogue) -> Iterator[str]:
-    return (name for row in known for name in row.names)
+    # Requests go by their paths, and none by the name of their family.
+    return (name for row in known if row.family != "implicit" for name in row.names)
 
 
 def _nearest(pattern: str, known: Catalogue) -> str:
@@ -130,6 +138,8 @@ def _can_be_read(pattern: str) -> bool:
 
 
 def _regex(field: str, pattern: str) -> Doubt | None:
+    if field in ("user", "enterprise") and (meant := unquote(pattern)) != pattern:
+        return Doubt(f"{pattern!r} is taken as it stands; did you mean {meant!r}?")
     if hint := _meant_as_regex(pattern):
         # Only a field of any kind may hold such text.
         return Doubt(f"{pattern!r} is taken as it stands; {hint}", never=field == "user")
@@ -185,6 +195,13 @@ _LANGUAGES: dict[str, tuple[_Symbols, ...]] = {
     "org": (_PART,),
     "site": (_HOST,),
 }
+_SAME = {
+    "context.course_id": "course",
+    "context.org_id": "org",
+    "data.course_id": "course",
+    "event.course_id": "course",
+}
+"""Dotted paths to what fields hold too."""
 """What fields can hold; of a host the spelling in lower case, which is always looked at too."""
 
 _EXPECTED = {

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from eventkit._forking import renew_after_fork
+from eventkit._printable import printable
 from eventkit._throttle import Throttle
 from eventkit.exceptions import ConfigurationError
 from eventkit.instrumentation import Details
@@ -100,11 +101,13 @@ class LoggingHook:
             told = ", ".join(f"{what} {number}" for what, number in sorted(numbers.items()))
             if who in slowest:
                 told += f"; slowest delivery {slowest[who]:.3f} s"
-            self._logger.log(self._level, "%s, in %.0f s: %s", who, seconds, told)
+            line = printable(f"{who}, in {seconds:.0f} s: {told}")
+            self._logger.log(self._level, "%s", line)
 
     def _log_state(self, details: Details) -> None:
         level = logging.INFO if details.reason == "ok" else logging.WARNING
-        self._logger.log(level, "Consumer %s is now: %s", details.consumer, details.reason)
+        line = printable(f"Consumer {details.consumer} is now: {details.reason}")
+        self._logger.log(level, "%s", line)
 
 
 def _level(level: int | str) -> int:

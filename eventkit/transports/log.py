@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
+from eventkit._printable import printable_json
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.transports import DELIVERED, Answer, CheckResult, Document, Verdict
@@ -43,7 +44,7 @@ class LogTransport:
                 "give it the level INFO and a handler in the logging configuration",
             )
         for document in documents:
-            self._logger.info("%s", document.body.decode())
+            self._logger.info("%s", printable_json(document.body.decode()))
         return DELIVERED
 
     def check(self) -> CheckResult:

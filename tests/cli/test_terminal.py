@@ -24,12 +24,13 @@ def test_a_file_name_does_not_steer_the_terminal(eventkit: Any, translating: Any
 
 
 def test_a_receiver_does_not_steer_the_terminal(eventkit: Any, tmp_path: Any):
-    """What it answers may be shown, and may be anything."""
-    answer = json.dumps({"version": ["1.0.3\x1b[31m\r\nlrs  xapi  ok"]}).encode()
-    with serving(default=respond(200, answer)) as server:
+    """What it answers is shown, and may be anything."""
+    answer = "no\x1b[31m\x9b2J\u202e\r\nlrs  xapi  ok".encode()
+    with serving(default=respond(400, answer)) as server:
         consumer = {"id": "lrs", "protocol": "xapi", "url": server.url}
         (tmp_path / "consumers.json").write_text(json.dumps([consumer]))
-        done = eventkit("check", "consumers.json")
+        done = eventkit("check", "consumers.json", "--live")
 
-    assert b"\x1b" not in done.stdout + done.stderr
-    assert len(done.stdout.splitlines()) == 1
+    [line] = done.stdout.decode().splitlines()
+    assert line.isprintable()
+    assert r"no\x1b[31m\x9b2J\u202e lrs xapi ok" in line
