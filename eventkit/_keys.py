@@ -21,8 +21,9 @@ MOST_LAYERS = 16
 """How often a text may be percent-encoded; nobody but an attacker encodes it more than thrice."""
 
 # One part of a key. A blank between two parts was a plus before somebody read it as form data.
-_PART = r"[\w.~:-]+"
-_COURSE_PARTS = rf"{_PART}[+ ]{_PART}[+ ]{_PART}+(?!@)(?:[+ ]ccx@\d+)?"
+# It is no longer than keys may be, so that no text is looked at over and over.
+_PART = r"[\w.~:-]{1,255}+"
+_COURSE_PARTS = rf"{_PART}[+ ]{_PART}[+ ]{_PART}(?!@)(?:[+ ]ccx@\d+)?"
 _find_course = re.compile(
     rf"(?<![\w-])(ccx-|)(course|ccx|block|asset)-v(\d+)\$?:({_COURSE_PARTS})"
 ).search
@@ -30,7 +31,9 @@ _is_usage_key = re.compile(r"(ccx-block|block|lib-block)-v\d+:.+?\+type@([^+@/\s
 _is_old_usage_key = re.compile(r"i4x:/?/?[^/]+/[^/]+/([^/]+)/.").match
 _is_library_block = re.compile(r"lb:[^:]+:[^:]+:([^:]+):.").match
 _has_parts = re.compile(r"(course|ccx|library)-v\d+:").match
-_find_blanks = re.compile(r"(?:course|ccx|block|asset|library)-v\d+:[^/?#&\s]+(?: [^/?#& ]+)+").sub
+_find_blanks = re.compile(
+    r"(?:course|ccx|block|asset|library)-v\d+:[^/?#&\s]{1,255}+(?: [^/?#& ]+)+"
+).sub
 
 # The key of an old course in a path. An API names its own version where a course would stand.
 _find_old_course = re.compile(
@@ -97,6 +100,10 @@ def course_of_url(url: str) -> str:
         return ""
     rest, _, fragment = url.partition("#")
     path, _, query = rest.partition("?")
+    return _course_of(path, query) or _course_of(*fragment.partition("?")[::2])
+
+
+def _course_of(path: str, query: str) -> str:
     plain = unescaped(path)
     if "-v" in plain and (match := _find_course(plain)):
         return _course(match)
@@ -109,7 +116,7 @@ def course_of_url(url: str) -> str:
         for name, value in parse_qsl(query):
             if name in _IN_QUERY and (found := course_key(value)) and org_of(found):
                 return found
-    return course_of_url(fragment) if fragment.startswith(("/", "!")) else ""
+    return ""
 
 
 def org_of(key: str) -> str:

@@ -124,7 +124,8 @@ class Source:
         The course key that documents show: it is the first that is found.
 
         It stands in the context, in the payload, in a usage key there or of the block that emitted
-        the event, in the page's URL, in the path of the request, or in a URL in the payload.
+        the event, in the page's URL, in the path of the request, which may be the event's name, or
+        in a URL in the payload.
         """
         if self._course_id is None:
             course = self.context.get("course_id")
@@ -143,7 +144,9 @@ class Source:
         for field in _PLACES:
             if course := course_of_url(self.text(field)):
                 return course
-        return course_of_url(text_of(data.get("url")))
+        return course_of_url(text_of(data.get("url"))) or (
+            course_of_url(self.name) if self.name.startswith("/") else ""
+        )
 
     def _usage_keys(self) -> list[str]:
         """Give what stands where usage keys do: in the payload, and in the block's own facts."""

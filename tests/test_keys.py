@@ -79,6 +79,8 @@ class TestCourseOfURL:
             (f"https://apps.example.org/discussions/{COURSE}/posts/1", COURSE),
             (f"https://apps.example.org/communications/courses/{COURSE}/bulk_email", COURSE),
             (f"https://apps.example.org/#/course/{COURSE}", COURSE),
+            (f"https://apps.example.org/x#/y?course_id={COURSE}", COURSE),
+            ("#/" * 5000 + f"/courses/{COURSE}", COURSE),
             (f"{LMS}/certificates/user/7/course/{COURSE}", COURSE),
             (f"{LMS}/register?course_id=course-v1%3AedX%2BD%2B1&x=1", COURSE),
             (f"{LMS}/register?course_id={COURSE}", COURSE),
@@ -344,6 +346,14 @@ class TestPlaces:
         given = event("edx.forum.thread.viewed", {"id": "1"}, context={**SAME, "path": path})
 
         assert course_shown(given) == {"edX/DemoX/Demo_2014"}
+
+    def test_a_page_that_was_asked_for_names_it(self) -> None:
+        """Implicit events are called by their paths."""
+        pages = XAPITranslator(lms_root=LMS, identity=anonymous, implicit=True)
+        [statement] = pages.translate(event(f"/courses/{COURSE}/progress", {"POST": {}, "GET": {}}))
+
+        [parent] = statement["context"]["contextActivities"]["parent"]
+        assert parent["id"] == f"{LMS}/course/{COURSE}"
 
     def test_libraries_are_no_courses(self) -> None:
         assert course_of_usage_key("lb:edX:demo:problem:1") == ""

@@ -18,6 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventkit import CaliperTranslator, Filter, XAPITranslator
+from eventkit._letters.mentions import mentions
+from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.testing import golden_cases
 
@@ -60,6 +62,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "json, old course": lambda _: json.dumps({"of": OLD}),
     "json, escaped": lambda _: json.dumps({"k": COURSE}).replace("+", "\\u002b"),
     "json, escaped slashes": lambda _: json.dumps({"k": f"/courses/{OLD}/x"}).replace("/", "\\/"),
+    "json, encoded": lambda _: quote(json.dumps({"k": COURSE}).replace("+", "\\u002b"), safe=""),
     "form": lambda _: f"input_x_2_1={quote(COURSE)}&b=1",
 }
 """Ways in which texts name a planted course, some of them made of the text that was there."""
@@ -376,6 +379,20 @@ def test_other_objects_do_no_harm() -> None:
     assert next(waiting) == 1
 
 
+@pytest.mark.parametrize(
+    "unit",
+    ["-v1:", "course-v1:", "course-v1:a+", "/course/", "i4x-", "lib:", "%2F", "a%2Fb%2Fc/", "a/"],
+)
+def test_no_text_is_searched_over_and_over(unit: str) -> None:
+    """What begins like a key again and again takes no longer than other text."""
+    event = {"name": "x", "page": f"/{unit * 50_000}", "data": {"problem_id": unit * 50_000}}
+
+    assert Filter(deny=[{"course": COURSE}]).accepts(event)
+    assert not Filter(deny=[{"data.problem_id": "*", "course": "*"}]).accepts(
+        {**event, "page": f"/{unit}/{COURSE}"}
+    )
+
+
 def test_what_is_encoded_beyond_reason_is_refused() -> None:
     """Nobody can tell what it says."""
     event = {"name": "x", "data": {"u": again("/courses/" + COURSE, 40)}}
@@ -390,3 +407,18 @@ def test_any_text_can_be_searched(value: Any) -> None:
 
     assert rules.accepts({"name": "x", "data": {"y": value}})
     assert not rules.accepts({"name": "x", "data": {"y": [value, COURSE]}})
+
+
+@pytest.mark.parametrize(
+    ("event", "found"),
+    [
+        ({"name": "x", "data": {"deep": [{"username": "dora"}]}}, True),
+        ({"name": "x", "context": '{"username": "dora", "cou'}, True),
+        ({"name": "x", "context": '{"username": "bob", "cou'}, False),
+    ],
+)
+def test_dead_letters_of_a_person_are_found(event: dict[str, Any], found: bool) -> None:
+    """Also where the event cannot be read: rather one too many than one too few."""
+    letter = DeadLetter(consumer="", reason="unreadable", documents=[], event=event)
+
+    assert mentions(letter, "dora") is found

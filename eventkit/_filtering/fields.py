@@ -17,7 +17,7 @@ from typing import Any
 from eventkit._filtering.mentions import COURSES, ENTERPRISES, HOSTS, PEOPLE, Mentions
 from eventkit._keys import course_key
 from eventkit.events import catalogue
-from eventkit.source import Source, json_default, user_id, username
+from eventkit.source import Source, plain, user_id, username
 
 Reader = Callable[[Source, str], tuple[str, ...]]
 """Takes an event and a path (only dotted fields have one); gives the texts to match."""
@@ -180,16 +180,13 @@ def texts(value: Any) -> tuple[str, ...]:
 
 
 def _text(value: Any) -> str:
+    if type(value) is not str:
+        value = plain(value)
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return str(value)
-    if value is None or isinstance(value, (Mapping, list, tuple, set, frozenset, bytes)):
-        return ""
-    plain = json_default(value)
-    return plain if isinstance(plain, str) else str(plain)
+    return str(value) if isinstance(value, (int, float)) else ""
 
 
 def _present(*found: str) -> tuple[str, ...]:

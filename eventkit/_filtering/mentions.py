@@ -50,9 +50,12 @@ _NAMING = COURSES | ORGS | HOSTS | ENTERPRISES | PEOPLE
 
 # Each begins with something that texts are searched for quickly; what follows is only looked at,
 # for another key may begin in it.
-_PART = r"[\w.~:-]+"
+# Parts are no longer than keys may be, so that no text is looked at over and over.
+_PART = r"[\w.~:-]{1,255}+"
+_KINDS = ("lib-block", "ccx-block", "library", "course", "block", "asset", "ccx")
 _versioned = re.compile(
-    rf"-v(\d+)\$?:(?=({_PART})[+ ]({_PART})(?:[+ ]({_PART}+)(?!@)(?:[+ ](ccx@\d+))?)?)"
+    rf"-v(?:{'|'.join(f'(?<={kind}-v)' for kind in _KINDS)})(\d{{1,3}})\$?:"
+    rf"(?=({_PART})[+ ]({_PART})(?:[+ ]({_PART})(?!@)(?:[+ ](ccx@\d+))?)?)"
 ).finditer
 _STEP = r"[^\s/\"'=<>,()\[\]{}?#&:]+"
 _AFTER = r"(?=[\s\"'&<>,)\]}?#/]|$)"
@@ -70,7 +73,6 @@ _old_file = re.compile(r"/c4x/(?=([^\s/]+)/([^\s/]+)/)").finditer
 _library = re.compile(r"(?:lib-collection|lib|lct|lb):(?=([\w.~-]+):([\w.~-]+))").finditer
 _LIBRARIES = ("lib:", "lb:", "lct:", "lib-collection:")
 _unescape = re.compile(r"\\+(?:u([0-9A-Fa-f]{4})|/)").sub
-_KINDS = ("lib-block", "ccx-block", "library", "course", "block", "asset", "ccx")
 
 
 class Mentions:
@@ -146,22 +148,28 @@ class Mentions:
         """Give all texts, joined by line feeds, as they stand and as they are when decoded."""
         if self._layers is None:
             texts = (text if type(text) is str else str(text) for text in self._texts)
-            layer = "\n".join(dict.fromkeys(texts))
-            if "\\" in layer:
-                layer += "\n" + _unescape(_character, layer)
-            if ";_" in layer:
-                layer += "\n" + layer.replace(";_", "/")
+            layer = _with_escapes("\n".join(dict.fromkeys(texts)))
             layers = [layer]
             while "%" in layer:
                 encoded = "\n".join(line for line in layer.split("\n") if "%" in line)
                 layer = unquote(encoded)
                 if layer == encoded:
                     break
+                layer = _with_escapes(layer)
                 layers.append(layer)
                 if len(layers) > MOST_LAYERS:
                     raise ValueError("percent-encoded too often to be looked through")
             self._layers = layers
         return self._layers
+
+
+def _with_escapes(text: str) -> str:
+    """Add to *text* what it is without the escapes of JSON, and of old keys in paths."""
+    if "\\" in text:
+        text += "\n" + _unescape(_character, text)
+    if ";_" in text:
+        text += "\n" + text.replace(";_", "/")
+    return text
 
 
 def _character(match: re.Match[str]) -> str:

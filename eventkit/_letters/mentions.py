@@ -8,6 +8,7 @@ from typing import Any
 from eventkit._filtering import fields as _fields
 from eventkit._letters.letter import DeadLetter
 from eventkit.source import Source
+from eventkit.typing import Event
 
 
 def mentions(letter: DeadLetter, person: str) -> bool:
@@ -17,12 +18,19 @@ def mentions(letter: DeadLetter, person: str) -> bool:
     Everybody counts whom the event names, and every agent or person in the documents. Of an IRI the
     part behind its last slash or colon is enough (the anonymised id, the e-mail address).
     """
-    if letter.event is not None and person in _fields.people(Source(letter.event), ""):
+    if letter.event is not None and _names(letter.event, person):
         return True
     return any(
         person in (found, found.rpartition("/")[2], found.rpartition(":")[2])
         for found in _agents(letter.documents)
     )
+
+
+def _names(event: Event, person: str) -> bool:
+    try:
+        return person in _fields.people(Source(event), "")
+    except ValueError:  # it cannot be read; rather one letter too many than one too few
+        return person in str(event)
 
 
 def _agents(value: Any) -> Iterator[str]:

@@ -19,6 +19,7 @@ from eventkit.events._iris import (
 )
 from eventkit.events._rows import Action, Event, Statement
 from eventkit.events._view import View, activity
+from eventkit.source import text_of
 from eventkit.typing import Json
 
 
@@ -26,11 +27,11 @@ def component_iris(view: View, field: str) -> list[str]:
     """Give the IRIs of the components that *field* lists."""
     found = view.data.get(field)
     keys = [
-        each.get("usage_key")
+        text_of(each.get("usage_key"))
         for each in (found if isinstance(found, list) else ())
         if isinstance(each, Mapping)
     ]
-    return [view.iri(f"/xblock/{key}") for key in keys if isinstance(key, str) and key]
+    return [view.iri(f"/xblock/{key}") for key in keys if key]
 
 
 # How xAPI says it.

@@ -14,7 +14,7 @@ from eventkit.events._site import Course
 from eventkit.events._view import View, activity, add_filled, copied, filled
 from eventkit.exceptions import TranslationError
 from eventkit.ids import stamped_id
-from eventkit.source import as_object
+from eventkit.source import as_object, text_of
 from eventkit.typing import EmailResolver, Json
 
 VERSION = "1.0.3"
@@ -183,8 +183,8 @@ class Statements:
 
 def _original_block(module: object, view: View) -> str:
     """Give the IRI of the library's block that a block of a course was made from."""
-    key = as_object(module).get("original_usage_key")
-    return view.iri(f"/xblock/{key}") if isinstance(key, str) and key else ""
+    key = text_of(as_object(module).get("original_usage_key"))
+    return view.iri(f"/xblock/{key}") if key else ""
 
 
 def _new_agent(key: str, form: str, value: Json | str) -> Agent:
