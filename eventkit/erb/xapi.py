@@ -144,7 +144,10 @@ def _moment(value: Any) -> str:
             raise Lost("timestamp")
         value = datetime.fromisoformat(value)
     elif isinstance(value, (int, float)):
-        value = datetime.fromtimestamp(value, UTC)
+        try:
+            value = datetime.fromtimestamp(value, UTC)
+        except OSError:
+            raise Lost("timestamp") from None
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise Lost("timestamp")
     return value.isoformat()
