@@ -3,37 +3,29 @@ A Celery app that shares events.
 
     celery -A celery_app worker
 
-with CELERY_BROKER_URL, LMS_ROOT, IDENTITY_SECRET and CONSUMERS (the path of a consumers file) in
-the environment. `RealTimeBackend(enqueue="celery_app.share_event", threaded=True)` hands events to
-it.
+with CELERY_BROKER_URL, LMS_ROOT, IDENTITY_SECRET, CONSUMERS (the path of a consumers file) and
+STORE (the path of a store, on a disk that outlives the worker) in the environment.
+`RealTimeBackend(enqueue="celery_app.share_event")` hands events to it.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from celery import Celery
 from celery.exceptions import Reject
-from celery.signals import worker_init
-from kombu.exceptions import KombuError
+from celery.signals import worker_init, worker_shutdown
 
-from eventkit import (
-    ConfigurationError,
-    DeliveryError,
-    DropEvent,
-    HMACIdentity,
-    Router,
-    TranslationLetters,
-    XAPITranslator,
-)
-from eventkit.typing import Delivery
+from eventkit import EventRoutingBackend, HMACIdentity, Router, TranslationLetters, XAPITranslator
 
-LONGEST_WAIT = 600
-"""Seconds; with Redis well below the broker's visibility timeout."""
+WAIT, GRACE = 5.0, 5.0
+"""Seconds until an event that could not be stored is tried again, and for requests at the end."""
 
-DEAD_LETTERS = os.environ.get("DEAD_LETTERS", "dead-letters.jsonl")
+log = logging.getLogger("celery_app")
 
 app = Celery("eventkit", broker=os.environ.get("CELERY_BROKER_URL", "memory://"))
 app.conf.update(
@@ -43,61 +35,50 @@ app.conf.update(
     task_ignore_result=True,
     # With acks_late what a worker holds back is what another has to wait for.
     worker_prefetch_multiplier=1,
+    # `delay` says after seconds that the broker is away; who calls it tries again.
+    broker_connection_timeout=4,
+    broker_transport_options={"socket_connect_timeout": 4, "socket_timeout": 30},
+    task_publish_retry=False,
 )
 
 
 @cache
-def translator() -> XAPITranslator:
-    """Make the translator, once per worker process."""
-    return XAPITranslator(
+def backend() -> EventRoutingBackend:
+    """Make what translates and stores, once per worker process."""
+    router = Router(os.environ["CONSUMERS"], store=os.environ.get("STORE", "eventkit.db"))
+    translator = XAPITranslator(
         lms_root=os.environ["LMS_ROOT"],
         identity=HMACIdentity({"env": "IDENTITY_SECRET"}),
-        on_error=TranslationLetters(DEAD_LETTERS, protocol="xapi"),
+        on_error=TranslationLetters(router.dead_letters, protocol="xapi"),
     )
-
-
-@cache
-def router() -> Router:
-    """Make the router, once per worker process."""
-    return Router(os.environ["CONSUMERS"], dead_letters=DEAD_LETTERS)
+    return EventRoutingBackend(processors=[translator], backends={"router": router})
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]
-def check_settings(**_: object) -> None:
-    """Do not start with settings that would make every task fail, and lose its event."""
+def start(**_: object) -> None:
+    """Begin with what is in the store; do not start with settings that fail every task."""
     try:
-        translator()
-        router()
-    except (ConfigurationError, KeyError) as error:
+        backend()
+    except KeyError as error:
+        raise SystemExit(f"celery_app: the variable {error} is not set") from error
+    except Exception as error:
         raise SystemExit(f"celery_app: {error}") from error
 
 
 @app.task(name="celery_app.share_event")  # type: ignore[untyped-decorator]
 def share_event(event: dict[str, Any]) -> None:
-    """Translate an event, and have each consumer that may have it served by a task of its own."""
+    """Translate an event and store what becomes of it; the store delivers, in batches."""
     try:
-        translation = translator()(event)
-    except DropEvent:
-        return
-    try:
-        for delivery in router().route(translation, with_event=True):
-            deliver.delay(delivery)
-    except KombuError as error:
-        # A task that fails is done with, but the broker may take the rest later.
-        raise Reject(error, requeue=True) from error
+        backend().send(event)
+    except Exception as error:
+        # The disk is full, a look-up fails, or a setting is gone. It would be so for the next
+        # event too, so this one goes back to the broker, and the worker does not hurry.
+        log.warning("An event stays in the queue for now: %s", type(error).__name__)
+        time.sleep(WAIT)
+        raise Reject(type(error).__name__, requeue=True) from error
 
 
-@app.task(name="celery_app.deliver", bind=True, max_retries=None)  # type: ignore[untyped-decorator]
-def deliver(self: Any, delivery: dict[str, Any]) -> None:
-    """Deliver to one consumer, and try again for as long as that can help."""
-    try:
-        router().deliver(cast("Delivery", delivery))
-    except DeliveryError as error:
-        if not error.retryable:
-            raise
-        wait = error.retry_after or min(2**self.request.retries, LONGEST_WAIT)
-        try:
-            raise self.retry(exc=error, countdown=wait)
-        except Reject as refused:
-            # The broker did not take the retry, and Celery would leave it at that.
-            raise Reject(refused.reason, requeue=True) from error
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
+def stop(**_: object) -> None:
+    """Deliver what can be delivered at once; the rest stays in the store."""
+    backend().close(GRACE)

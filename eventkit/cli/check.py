@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eventkit.cli import DONE, REJECTED, complain
+from eventkit.cli._environment import check_django, check_variables, check_writable
 from eventkit.cli._keys import add_key_options
 from eventkit.cli._output import say
 from eventkit.consumers import Consumer, load_consumers
@@ -43,8 +44,11 @@ standard error, with the nearest name; one that denies so is an error.
 With --store each line also says what waits in that on-disk store for the consumer, for how long,
 and how many dead letters it has. Nothing in the store is changed.
 
-Exit codes: 0 all enabled consumers can be reached (--live: took the document); 1 some cannot;
-2 the file is wrong.
+With --env, --writable and --django it also looks, in the environment and as the user that it runs
+in and as, whether what must be there is; each problem is a line on standard error.
+
+Exit codes: 0 all enabled consumers can be reached (--live: took the document), and what must be
+there is; 1 some cannot, or something is missing; 2 the file is wrong.
 """
 
 
@@ -62,6 +66,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_key_options(parser)
     parser.add_argument(
+        "--env",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a variable that must be set, such as the one with the identity's secret",
+    )
+    parser.add_argument(
+        "--writable",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="a store, a file of dead letters or their folder, which this user must be able to "
+        "write and others must not read",
+    )
+    parser.add_argument(
+        "--django",
+        metavar="MODULE",
+        default=None,
+        help="settings of a Django site, which must share events",
+    )
+    parser.add_argument(
         "--trust-env", action="store_true", help="take HTTP proxies from the environment"
     )
 
@@ -74,6 +99,7 @@ def run(options: argparse.Namespace) -> int:
     """Check the consumers; give the exit code."""
     # The line of a consumer says it all, and nothing is retried here.
     logging.getLogger("eventkit").addHandler(logging.NullHandler())
+    code = _look_around(options)
     consumers = load_consumers(options.file)
     try:
         queues = _queues(options, consumers)
@@ -89,7 +115,6 @@ def run(options: argparse.Namespace) -> int:
         check = try_consumer if options.live else check_consumer
         return check(consumer, trust_env=options.trust_env) if consumer.enabled else None
 
-    code = DONE
     width = max((len(name) for name in (*queues, *(each.id for each in consumers))), default=0)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for consumer, result in zip(consumers, pool.map(look, consumers), strict=True):
@@ -105,6 +130,16 @@ def run(options: argparse.Namespace) -> int:
     for name, told in queues.items():
         say(f"{name:<{width}}  {'-':<7}  {'-':<8}  {told}", sys.stdout)
     return code
+
+
+def _look_around(options: argparse.Namespace) -> int:
+    """Look whether what must be there is; say what is not, and give the exit code."""
+    problems = [*check_variables(options.env), *check_writable(options.writable)]
+    if options.django is not None:
+        problems += check_django(options.django)
+    for problem in problems:
+        complain(problem)
+    return REJECTED if problems else DONE
 
 
 def _queues(options: argparse.Namespace, consumers: Iterable[Consumer]) -> dict[str, str]:

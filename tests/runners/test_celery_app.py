@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 
 import psutil
@@ -14,7 +15,14 @@ from runner_processes import events, ids, runners
 WORKER = ("-m", "celery", "-A", "site_celery", "worker", "--concurrency=1", "--loglevel=INFO")
 
 SITE = """
+from celery import signals
 from celery_app import app
+
+
+@signals.task_prerun.connect
+def begin(**_):
+    open("begun", "w").close()
+
 
 app.conf.broker_url = {broker!r}
 app.conf.broker_transport_options = {options!r}
@@ -62,33 +70,35 @@ def share(processes, given):
 
 
 def test_a_task_whose_process_is_killed_is_done_by_the_next(site, tmp_path):
+    """It is killed while it waits for the store, which somebody has locked."""
     server, processes = site
     given = events(0)
     use_folder(tmp_path)
-    server.script.append(hang)
-    share(processes, given)
-
     worker = processes.start(*WORKER)
-    until(lambda: server.requests)
-    [child] = psutil.Process(worker.pid).children()
-    child.kill()
+    until(lambda: "ready." in processes.log())
+    with (tmp_path / "eventkit.db-lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        share(processes, given)
+        until((tmp_path / "begun").exists)
+        [child] = psutil.Process(worker.pid).children()
+        child.kill()
+        child.wait(20)
     server.wait_for(lambda: server.stored)
     processes.stop(worker)
 
     assert set(server.stored) == ids(given)
-    assert len(server.requests) == 2
 
 
 def test_what_a_killed_worker_held_another_one_delivers(site, tmp_path):
-    """One task was under way, and the others waited in the worker for their next attempt."""
+    """Some events were stored, one of them under way, and others not begun."""
     server, processes = site
     given = events(*range(3))
     with redis_server(tmp_path) as redis:
         use_redis(tmp_path, redis)
-        server.script += [respond(503, Retry_After="1"), respond(503, Retry_After="1"), hang]
+        server.script += [respond(503, Retry_After="1"), hang]
         share(processes, given)
         killed = processes.start(*WORKER)
-        until(lambda: len(server.requests) == 3)
+        until(lambda: len(server.requests) == 2)
         processes.kill(killed)
         assert not server.stored
 
@@ -101,7 +111,11 @@ def test_what_a_killed_worker_held_another_one_delivers(site, tmp_path):
 
 @pytest.mark.parametrize(
     ("settings", "why"),
-    [({"CONSUMERS": "elsewhere.json"}, "elsewhere.json"), ({"IDENTITY_SECRET": ""}, "secret")],
+    [
+        ({"CONSUMERS": "elsewhere.json"}, "elsewhere.json"),
+        ({"IDENTITY_SECRET": ""}, "secret"),
+        ({"STORE": "no/such/folder/store.db"}, "folder"),
+    ],
 )
 def test_a_worker_does_not_start_with_settings_that_are_wrong(site, tmp_path, settings, why):
     _, processes = site
