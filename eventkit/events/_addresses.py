@@ -132,13 +132,16 @@ _KEY = re.compile(
     r"(?![\w+:@~.-])"
 )
 _BLOCK_KEY = re.compile(r"(?:ccx-)?block-v\d+:[^/?#&\s]+\+type@[^/?#&\s]+|i4x:[^?#&\s]+")
-_EMAIL = re.compile(r"[^\s/?#&=;:,@<>()]{1,64}@([^\s/?#&=;:,@<>()]{1,255}\.[^\W\d_]{2,24})(?!\w)")
+_EMAIL = re.compile(
+    r"[^\s/?#&=;:,@<>()]{1,64}@([^\s/?#&=;:,@<>()]{1,255}\.(?:[^\W\d_]{2,24}|xn--[\w-]+))(?!\w)"
+)
 # What looks like the address of a person and is the id of a calendar.
 _CALENDAR = re.compile(r"(?:group|import)\.(?:v\.)?calendar\.google\.com")
 _IN_KEY = re.compile(r"\+(?:type|block|ccx)@")
 
 _BETWEEN_PIECES = re.compile(r"\s*[/\\?#&=;|,:]+\s*")
 _BETWEEN_TOKENS = re.compile(r"[^\w.-]+")
+_BETWEEN_WORDS = re.compile(r"[^\w.+-]+")
 # "user-maya" and "maya.png" are maya; "maya-civilization" and "maya.org" are not.
 _FILE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp|x?html?|php|aspx?|jsp|json|xml|pdf|ics|rss|atom)")
 _TITLE = re.compile(r"(?:u|user|uid|id|profile|member|student|learner|author|by)[-_.]?")
@@ -146,30 +149,45 @@ _TITLE = re.compile(r"(?:u|user|uid|id|profile|member|student|learner|author|by)
 
 def _names_somebody_known(piece: str, known: Known) -> bool:
     for name in known.names:
-        if name not in piece:
-            continue
-        if piece == name:
+        if name in piece and (
+            piece == name or _stands_alone(piece, name) or _is_token(piece, name)
+        ):
             return True
-        if len(name) >= 10 or not name.isalpha():
-            # Too odd to be an accident: it counts wherever it stands by itself.
-            start = piece.find(name)
-            while start >= 0:
-                end = start + len(name)
-                if not piece[start - 1 : start].isalnum() and not piece[end : end + 1].isalnum():
-                    return True
-                start = piece.find(name, start + 1)
-        if _is_token(piece, name):
+    for number in known.numbers:
+        if number in piece and (
+            _is_token(piece, number) or (len(number) > 5 and _stands_alone(piece, number))
+        ):
             return True
-    return any(number in piece and _is_token(piece, number) for number in known.numbers)
+    return False
+
+
+def _stands_alone(piece: str, name: str) -> bool:
+    """
+    Tell whether *name* stands between signs.
+
+    What is too odd, or too long, to be an accident may have any around it; a word may not have
+    those that words are made of.
+    """
+    is_odd = len(name) >= 10 or (len(name) >= 5 and not name.isalpha())
+    start = piece.find(name)
+    while start >= 0:
+        around = piece[start - 1 : start], piece[start + len(name) : start + len(name) + 1]
+        if not any(sign.isalnum() or (sign in _IN_WORDS and not is_odd) for sign in around if sign):
+            return True
+        start = piece.find(name, start + 1)
+    return False
+
+
+_IN_WORDS = "_-."
 
 
 def _is_token(piece: str, name: str) -> bool:
-    for token in _BETWEEN_TOKENS.split(piece):
-        if name not in token:
-            continue
-        before, _, after = token.partition(name)
-        if (not before or _TITLE.fullmatch(before)) and (not after or _FILE.fullmatch(after)):
-            return True
+    """Tell whether *name* is a word of it, after a title or with the ending of a file."""
+    for token in (_BETWEEN_WORDS if "+" in name else _BETWEEN_TOKENS).split(piece):
+        if name in token:
+            before, _, after = token.partition(name)
+            if (not before or _TITLE.fullmatch(before)) and (not after or _FILE.fullmatch(after)):
+                return True
     return False
 
 
@@ -294,7 +312,7 @@ def _names_anybody(plain: str, words: list[str], known: Known, own: bool) -> boo
             words.append(piece)
         elif _VERSION.fullmatch(piece) and "api" in words:
             pass
-        elif _is_after_word(piece, words, own):
+        elif _is_after_word(piece, words, own) or _is_somebody(piece):
             found = True
             words.append("")
         else:
@@ -303,6 +321,11 @@ def _names_anybody(plain: str, words: list[str], known: Known, own: bool) -> boo
                 found = True
             words.append(piece)
     return found
+
+
+# A numbered somebody, and what opens a session.
+_SOMEBODY = r"(?:user|uid|userid|student|learner|member|profile|account)[-_.]?\d+"
+_is_somebody = re.compile(rf"{_SOMEBODY}|eyj[\w-]{{8,}}\..*", re.DOTALL).fullmatch
 
 
 def _is_after_word(piece: str, words: list[str], own: bool) -> bool:  # noqa: FBT001
@@ -343,7 +366,6 @@ _parts = re.compile(
 ).fullmatch
 _LEFT_OUT = re.compile(r"^[\x00-\x20]+|[\t\r\n]|[\x00-\x20]+\Z")
 _BETWEEN_PAIRS = re.compile("[&;]")
-_TOKEN = re.compile(r"eyj[\w-]{8,}\.")
 _of_teams = re.compile(r"(my-teams|browse|topics|(?:topics|teams)/[^/?#]+)/?([^/].*)?").fullmatch
 _head = re.compile(r"[^?#]*").match
 
@@ -355,7 +377,7 @@ _is_plain = re.compile(
 _has_word = re.compile(
     "[/:](?:"
     + "|".join(map(re.escape, sorted(_PEOPLE | _PERSONS | {end for _, end in _PEOPLE_IN_APIS})))
-    + ")[/:]",
+    + rf")[/:]|[/:](?:{_SOMEBODY}|eyj)",
     re.IGNORECASE,
 ).search
 
@@ -456,7 +478,9 @@ def _blotted_host(netloc: str, known: Known, own: bool) -> str:  # noqa: FBT001
     name, colon, port = host.partition(":")
     labels = name.split(".")
     root = _own_hosts(known.root)[0]
-    if host.startswith("[") or labels[-1].isdigit() or name.lower() in (root, *known.hosts):
+    if host.startswith("[") or labels[-1].isdigit():
+        return host
+    if name.lower() == root or name.lower() in known.hosts:
         return host
     for index, label in enumerate(labels[:-1]):
         plain = _read(label)
@@ -524,7 +548,7 @@ def _naming_content(query: str, known: Known) -> str:
 
 def _is_content(name: str, value: str, known: Known) -> bool:
     plain = _read(value)
-    if plain is None or "//" in plain or "\\" in plain or _TOKEN.match(plain):
+    if plain is None or "//" in plain or "\\" in plain:
         return False
     if name in _COUNTING_KEYS and not _is_count(plain):
         return False

@@ -45,7 +45,9 @@ def submitted_problem_iri(view: View) -> str:
     for name in _input_names(view.payload):
         if match := _INPUT.fullmatch(name):
             return view.block_in_course("problem", match[1])
-    shown = parse_qs(_query(view.text("referer"))).get("activate_block_id", [""])[0]
+    referer = view.text("referer")
+    query = _query(view.page_address(referer)) if "?" in referer else ""
+    shown = parse_qs(query).get("activate_block_id", [""])[0]
     if "+type@problem+block@" in shown:
         return view.iri(f"/xblock/{shown}")
     raise view.lacks("no_object", "data")
