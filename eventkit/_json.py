@@ -11,6 +11,7 @@ orjson writes some numbers, some nesting and some text in ways of its own.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from enum import Enum
@@ -40,8 +41,14 @@ _find_small = re.compile(r"e-\d+(?:[],}]|$)").search
 _tokens = re.compile(r'"(?:[^"\\]|\\.)*+"|-?(\d)(?:\.(\d+))?e-0?(\d+)')
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+def _no_number(_name: str) -> None:
+    """Give nothing for NaN and the infinities: Python writes them, and they are no JSON."""
+
+
+def _number(text: str) -> float | None:
+    """Read a number; nothing for one that is so large that it would be infinite."""
+    number = float(text)
+    return number if abs(number) != math.inf else None
 
 
 def _default(value: object) -> Any:
@@ -56,9 +63,11 @@ def _default(value: object) -> Any:
 NOT_JSON = (ValueError, TypeError, RecursionError)
 """What `dumps` raises; only a broken row makes what is not JSON."""
 
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+_decoder = json.JSONDecoder(parse_constant=_no_number, parse_float=_number)
+decode = _decoder.decode
+"""Reads all of a text as `loads` does, without asking msgspec."""
 decode_first = _decoder.raw_decode
-"""Reads the value that starts at an index of a text; gives it, and where it ends."""
+"""Reads as `loads` the value that starts at an index of a text; gives it, and where it ends."""
 
 _encode = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_default
@@ -67,14 +76,14 @@ _encode = json.JSONEncoder(
 
 def loads(text: str) -> Any:
     """
-    Read JSON text.
+    Read JSON text; not-a-number and what is infinite, which no JSON can say, become None.
 
     Raises:
-        ValueError: it is not JSON; not-a-number and the infinities are not.
+        ValueError: it is not JSON.
         RecursionError: it is nested too deeply.
     """
     value = try_loads(text)
-    return _decoder.decode(text) if value is None else value
+    return decode(text) if value is None else value
 
 
 def _dumps(document: object, *, is_checked: bool = True) -> bytes:  # noqa: ARG001 - as `dumps`

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from eventkit._json import try_loads
+from eventkit._json import decode, try_loads
 from eventkit.source import json_default
 
 
@@ -46,7 +46,7 @@ def to_json(event: Mapping[str, Any]) -> bytes:
 def from_json(written: bytes) -> Any:
     """Read what `to_json` wrote."""
     found = try_loads(written)
-    return _decode(written.decode()) if found is None else found
+    return decode(written.decode()) if found is None else found
 
 
 def _default(value: object) -> Any:
@@ -63,7 +63,6 @@ def _plain_default(value: object) -> Any:
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_default).encode
-_decode = json.JSONDecoder(parse_constant=lambda _: None).decode
 
 
 _quick_encode: Callable[[Mapping[str, Any]], bytes] | None = None

@@ -27,7 +27,7 @@ from eventkit.exceptions import (
     TranslationError,
     UnsupportedEvent,
 )
-from eventkit.parsing import MAX_LINE, parse_line
+from eventkit.parsing import MAX_LINE, parse_events
 from eventkit.typing import Event, Json, Translation
 
 Status = Literal["translated", "skipped", "rejected"]
@@ -77,7 +77,7 @@ class Block(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    What became of one line.
+    What became of one event, or of a line without one.
 
     Its `repr` shows nothing of the payload, so it can be logged.
     """
@@ -103,10 +103,17 @@ class Outcome:
 
 
 def translate_lines(
-    lines: Iterable[str | bytes | Line], translator: Translator, *, source: str = ""
+    lines: Iterable[str | bytes | Line],
+    translator: Translator,
+    *,
+    source: str = "",
+    unwrap: str = "",
 ) -> Iterator[Outcome]:
     """
     Translate *lines*, giving one outcome for each, in order, and never raising for any of them.
+
+    A line that holds several events, where a line feed was lost, has an outcome for each of them,
+    and one for what is no whole event.
 
     Args:
         lines: text or bytes, with or without line feed, or what `read_log` gives. Further parts of
@@ -115,34 +122,59 @@ def translate_lines(
         translator: an `XAPITranslator`, or anything that is called like one.
 
         source: the name to report for lines that bring none.
+
+        unwrap: the field of another program's JSON that holds the events, as in `parse_line`.
     """
     for number, line in enumerate(lines, 1):
-        if not isinstance(line, Line):
-            yield _translate(line, translator, number, source)
-        elif not line.part:
-            yield translate_line(line, translator)
+        if isinstance(line, Line):
+            found = events_of(line, unwrap)
+        else:
+            found = _events_of(line, number, source, unwrap)
+        for each in found:
+            yield each if isinstance(each, Outcome) else translate_event(each, translator)
 
 
-def translate_line(line: Line, translator: Translator) -> Outcome:
-    """Translate one line, as `translate_lines` does."""
+class LoggedEvent(NamedTuple):
+    """An event, with where it was found."""
+
+    event: Event
+    raw: str | bytes
+    """The whole line."""
+    number: int
+    source: str
+
+
+def events_of(line: Line, unwrap: str = "") -> Iterator[LoggedEvent | Outcome]:
+    """Give the events on a line, and the outcome of what is none; nothing for further parts."""
+    if line.part:
+        return
     if line.fault:
-        return Outcome("rejected", line.fault, line.number, line.source, raw=line.raw)
-    return _translate(line.raw, translator, line.number, line.source)
+        yield Outcome("rejected", line.fault, line.number, line.source, raw=line.raw)
+        return
+    yield from _events_of(line.raw, line.number, line.source, unwrap)
 
 
-def _translate(line: str | bytes, translator: Translator, number: int, source: str) -> Outcome:
-    if not line or line.isspace():
-        return Outcome("skipped", "blank", number, source, raw=line)
-    name = ""
+def _events_of(
+    raw: str | bytes, number: int, source: str, unwrap: str
+) -> Iterator[LoggedEvent | Outcome]:
     try:
-        event = parse_line(line)
-        name = str(event.get("name") or event.get("event_type"))
+        for event in parse_events(raw, unwrap=unwrap):
+            yield LoggedEvent(event, raw, number, source)
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the neighbours
+        yield Outcome(*verdict(error), number, source, raw=raw)
+
+
+def translate_event(logged: LoggedEvent, translator: Translator) -> Outcome:
+    """Translate one event of a log; nothing that it holds raises."""
+    event, raw, number, source = logged
+    name = str(event.get("name") or event.get("event_type"))
+    try:
         translation = translator(event)
     except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the neighbours
         status, reason = verdict(error)
         again = getattr(error, "retryable", False) is True
-        return Outcome(status, reason, number, source, name, line, retryable=again)
-    return Outcome("translated", "", number, source, name, line, translation)
+        return Outcome(status, reason, number, source, name, raw, retryable=again)
+    return Outcome("translated", "", number, source, name, raw, translation)
 
 
 def verdict(error: Exception) -> tuple[Status, str]:

@@ -411,6 +411,11 @@ def parse_payload(text: str) -> Any:
     return text
 
 
+def is_torn(payload: Any) -> bool:
+    """Tell whether what `parse_payload` gave is JSON that was cut off, or cannot be read."""
+    return isinstance(payload, str) and payload.lstrip().startswith(("{", "[", '"'))
+
+
 def clean(text: str) -> str:
     """Replace what JSON texts cannot carry to every receiver; cut what is longer than any use."""
     if text.isascii() and "\0" not in text and len(text) <= _MOST_TEXT:

@@ -87,6 +87,29 @@ class TestTranslateLines:
         assert {each.source for each in found} == {"x.log"}
         assert found[0].documents == found[-1].documents != []
 
+    def test_each_event_of_a_line_has_an_outcome(self, translator):
+        """Also beside one that was cut off, or one that has no translation."""
+        two = line() + line(time="2026-02-02T08:00:01.5+00:00")
+        lines = [two, line()[:90] + line(), line(event={}) + line(), line() + line()[:-9]]
+
+        found = list(translate_lines(lines, translator))
+
+        assert [(each.line_number, each.reason or each.status) for each in found] == [
+            *((1, "translated"), (1, "translated")),
+            *((2, "translated"), (2, "not_json")),
+            *((3, "no_object"), (3, "translated")),
+            *((4, "translated"), (4, "not_json")),
+        ]
+        assert len({each.documents[0]["id"] for each in found[:2]}) == 2
+        assert {each.raw for each in found} == set(lines)
+
+    def test_wrapped_lines(self, translator):
+        wrapped = json.dumps({"log": line().decode() + "\n", "stream": "stdout"}).encode()
+
+        assert outcomes([wrapped], translator) == [("rejected", "no_name")]
+        (found,) = translate_lines([wrapped], translator, unwrap="log")
+        assert found.documents == next(translate_lines([line()], translator)).documents
+
     def test_a_rejected_line_is_kept_as_it_was(self, translator):
         """What a rejects file gets is the line itself."""
         raw = b"\xff\xfe not text"

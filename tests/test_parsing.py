@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from eventkit import EventParseError, parse_line
+from eventkit import EventParseError, parse_events, parse_line
 
 EVENT = {"name": "play_video", "time": "2025-01-01T00:00:00+00:00", "event": {"id": "v"}}
 LINE = json.dumps(EVENT)
@@ -41,8 +41,9 @@ class TestParseLine:
             ("[1, 2]", "not_json"),
             ("{}", "not_json"),
             (LINE[:-3], "not_json"),
-            ('{"name": "x", "event": {"t": NaN}}', "not_json"),
-            ('{"name": "x", "event": {"t": -Infinity}}', "not_json"),
+            (LINE + LINE, "several_events"),
+            (LINE + LINE[:-3], "not_json"),
+            (LINE[:-3] + LINE, "not_json"),
             ('{"name": "x", "n": ' + "9" * 5000 + "}", "not_json"),
             ('{"time": "2025-01-01T00:00:00Z"}', "no_name"),
             ('{"name": 5}', "no_name"),
@@ -84,3 +85,98 @@ class TestParseLine:
         payload = {"name": "x", "event": "\u0000" + "y" * 1_000_000}
 
         assert parse_line(json.dumps(payload)) == payload
+
+    def test_what_is_no_number_is_none(self):
+        """Python's own writer makes them; the event is worth more than the value."""
+        line = '{"name": "x", "event": {"a": NaN, "b": [-Infinity, 1], "c": {"d": Infinity}}}'
+
+        expected = {"name": "x", "event": {"a": None, "b": [None, 1], "c": {"d": None}}}
+        assert parse_line(line) == parse_line(line.encode()) == expected
+
+
+OTHER = json.dumps({"event_type": "seq_next", "time": "2025-01-01T00:00:01+00:00", "event": "{}"})
+
+
+def read(line, **options):
+    """The names of the events, and the reason of what was none."""
+    found = []
+    try:
+        found.extend(
+            event.get("name") or event["event_type"] for event in parse_events(line, **options)
+        )
+    except EventParseError as error:
+        found.append(f"!{error.reason}")
+    return found
+
+
+class TestParseEvents:
+    """`parse_events` gives every event on a line, and then tells of what is none."""
+
+    @pytest.mark.parametrize(
+        ("line", "expected"),
+        [
+            (LINE, ["play_video"]),
+            (LINE + OTHER, ["play_video", "seq_next"]),
+            (f"<14>web-1 {{}} {{x}} {LINE} - {OTHER}\n", ["play_video", "seq_next"]),
+            (LINE * 5, ["play_video"] * 5),
+            ('{"name": "undated"}' + OTHER, ["undated", "seq_next"]),
+            *((LINE[:cut] + OTHER, ["seq_next", "!not_json"]) for cut in range(2, len(LINE), 9)),
+            *((LINE + OTHER[:cut], ["play_video", "!not_json"]) for cut in range(2, len(OTHER), 9)),
+            (LINE[:30] + OTHER[:30], ["!not_json"]),
+            (LINE[:30] + OTHER + LINE, ["seq_next", "play_video", "!not_json"]),
+            ('{"pid": 7} ' + LINE, ["play_video"]),
+            (LINE + ' {"pid": 7} {ok}', ["play_video"]),
+            ("", ["!blank"]),
+            ('{"pid": 7}', ["!no_name"]),
+            (b"\xff" + LINE.encode(), ["!not_utf8"]),
+        ],
+    )
+    def test_all_of_a_line(self, line, expected):
+        assert read(line) == expected
+        if isinstance(line, str):
+            assert read(line.encode()) == expected
+
+    def test_bounded_however_many_braces(self):
+        """What is behind too many of them is a loss that is counted."""
+        assert read('{"' * 5_000 + LINE) == ["!not_json"]
+
+
+class TestUnwrapping:
+    """Other programs wrap lines in JSON of their own; one level of it comes off when asked."""
+
+    @pytest.mark.parametrize("held", [LINE, LINE + "\n", f"syslog[7]: {LINE}", EVENT])
+    @pytest.mark.parametrize("field", ["log", "short_message", "MESSAGE"])
+    def test_one_level(self, field, held):
+        line = json.dumps({field: held, "stream": "stdout", "time": "2025-01-01T00:00:00Z"})
+
+        assert parse_line(line, unwrap=field) == parse_line(line.encode(), unwrap=field) == EVENT
+        assert read(line) == ["!no_name"]
+
+    def test_a_plain_line_needs_no_unwrapping(self):
+        assert parse_line(LINE, unwrap="log") == EVENT
+        assert parse_line(LINE.encode(), unwrap="log") == EVENT
+
+    def test_several(self):
+        """Several events in a wrapper, and several wrappers on a line."""
+        two = json.dumps({"log": LINE + OTHER})
+        one = json.dumps({"log": LINE})
+
+        assert read(two, unwrap="log") == ["play_video", "seq_next"]
+        assert read(one + two, unwrap="log") == ["play_video", "play_video", "seq_next"]
+        assert read(one + two[:-20], unwrap="log") == ["play_video", "!not_json"]
+
+    @pytest.mark.parametrize(
+        ("held", "reason"),
+        [
+            ("starting up", "not_json"),
+            (LINE[:-5], "not_json"),
+            ("", "blank"),
+            (None, "no_name"),
+            ([LINE], "no_name"),
+            ({"a": 1}, "no_name"),
+            (json.dumps({"log": LINE}), "no_name"),
+        ],
+    )
+    def test_what_holds_none(self, held, reason):
+        """Also a wrapper in a wrapper."""
+        assert read(json.dumps({"log": held}), unwrap="log") == [f"!{reason}"]

@@ -85,7 +85,7 @@ class TestPayload:
             ('"input_x_2_1=3"', "input_x_2_1=3"),
             ("input_x_2_1=3", "input_x_2_1=3"),
             ("[1]", [1]),
-            ('{"a": NaN}', '{"a": NaN}'),
+            ('{"a": NaN, "b": [-Infinity]}', {"a": None, "b": [None]}),
             ("{cut", "{cut"),
             (None, None),
         ],

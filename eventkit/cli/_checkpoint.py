@@ -1,11 +1,11 @@
-"""How far each consumer is in each file, so that a second run goes on where the first stopped."""
+"""How far each consumer is in each log, so that a second run goes on where the first stopped."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from eventkit.batch import Line, read_log
 from eventkit.cli._output import output
 from eventkit.exceptions import ConfigurationError
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +55,31 @@ class Tracker:
 
 
 @dataclass(slots=True)
+class Log:
+    """What is known of one log, whatever its file is called now and however it is compressed."""
+
+    first: str
+    """The digest of its first line."""
+    name: str
+    """What its file was called when it was last read; for people."""
+    positions: dict[str, Position] = field(default_factory=dict)
+    """By consumer."""
+
+
+@dataclass(slots=True)
 class Checkpoint:
     """
-    A JSON file with the position of every consumer in every file.
+    A JSON file with the position of every consumer in every log.
 
-    It is replaced as a whole, so a crash leaves the one before. What was sent since then is sent
-    again by the next run; statements have the same ids, so nobody has them twice.
+    A log is known by its first line, and believed to be the same by the digest of all that was sent
+    of it. It is replaced as a whole, so a crash leaves the one before. What was sent since then is
+    sent again by the next run; statements have the same ids, so nobody has them twice.
     """
 
     path: Path
-    files: dict[str, dict[str, Position]] = field(default_factory=dict)
+    logs: list[Log] = field(default_factory=list)
+    _open: dict[str, Log] = field(default_factory=dict, repr=False)
+    """What `starts` found, by the name of the file."""
 
     @classmethod
     def load(cls, path: str, *, restart: bool = False) -> Checkpoint:
@@ -80,9 +95,14 @@ class Checkpoint:
         try:
             content = json.loads(checkpoint.path.read_text(encoding="utf-8"))
             if content["version"] != _VERSION:
-                raise ValueError(f"version {content['version']!r}, expected {_VERSION}")
-            for name, consumers in content["files"].items():
-                checkpoint.files[name] = {key: _position(at) for key, at in consumers.items()}
+                raise ConfigurationError(
+                    f"--checkpoint: {path!r} is of another version of eventkit; name another file, "
+                    "or give --restart to write it anew: everything is sent again then, with the "
+                    "same ids"
+                )
+            checkpoint.logs = [_log(each) for each in content["logs"]]
+        except ConfigurationError:
+            raise
         except FileNotFoundError:
             if not checkpoint.path.absolute().parent.is_dir():
                 raise ConfigurationError(
@@ -97,34 +117,61 @@ class Checkpoint:
 
     def save(self) -> None:
         """Write the file."""
-        content = {
-            "version": _VERSION,
-            "files": {
-                name: {key: asdict(at) for key, at in sorted(consumers.items())}
-                for name, consumers in sorted(self.files.items())
-            },
-        }
+        content = {"version": _VERSION, "logs": [asdict(log) for log in self.logs if log.positions]}
         with output(str(self.path)) as stream:
             stream.write(json.dumps(content, indent=1).encode() + b"\n")
 
     def starts(self, name: str, consumers: Iterable[str]) -> dict[str, int]:
         """
-        Tell after which line of file *name* each of the *consumers* goes on.
+        Tell after which line of the file *name* each of the *consumers* goes on.
 
-        A file that does not begin any more with what was sent is a new one, from line 0.
+        A log that does not begin with what was sent is a new one, from line 0, also where its file
+        has the name of another; one that does is the same, also where its file was renamed.
         """
-        noted = self.files.get(os.path.realpath(name), {})
-        wanted = {consumer: noted.get(consumer, Position()) for consumer in consumers}
-        targets = {at.lines for at in wanted.values()} - {0}
-        digests = _digests(name, targets) if targets else {}
-        return {
-            consumer: at.lines if at.lines and digests.get(at.lines) == at.digest else 0
-            for consumer, at in wanted.items()
+        consumers = list(consumers)
+        first = _first_line(name)
+        candidates = [log for log in self.logs if log.first == first]
+        targets = {
+            log.positions[each].lines
+            for log in candidates
+            for each in consumers
+            if each in log.positions
         }
+        digests = _digests(name, targets) if targets else {}
+        best = Log(first, name)
+        best_starts = dict.fromkeys(consumers, 0)
+        for log in candidates:
+            starts = {each: _reached(log.positions.get(each), digests) for each in consumers}
+            if sum(starts.values()) > sum(best_starts.values()):
+                best, best_starts = log, starts
+        if best not in candidates:
+            self.logs.append(best)
+        self._open[name] = best
+        return best_starts
 
     def note(self, name: str, consumer: str, position: Position) -> None:
-        """Note that *consumer* has everything up to *position* of file *name*."""
-        self.files.setdefault(os.path.realpath(name), {})[consumer] = position
+        """Note that *consumer* has everything up to *position* of the file *name*."""
+        log = self._open[name]
+        log.name = os.path.realpath(name)
+        log.positions[consumer] = position
+
+
+def _reached(noted: Position | None, digests: Mapping[int, str]) -> int:
+    """Give how many lines a consumer has of a file whose beginnings have these digests."""
+    return noted.lines if noted and digests.get(noted.lines) == noted.digest else 0
+
+
+def _first_line(name: str) -> str:
+    """Give the digest of the first line of a file; ``""`` when there is none."""
+    line = next(read_log(name), None)
+    return hashlib.sha256(line.raw).hexdigest() if line is not None else ""
+
+
+def _log(noted: Any) -> Log:
+    if not isinstance(noted["first"], str) or not isinstance(noted["name"], str):
+        raise TypeError("a log has a digest and a name")
+    positions = {key: _position(at) for key, at in noted["positions"].items()}
+    return Log(noted["first"], noted["name"], positions)
 
 
 def _position(at: Any) -> Position:

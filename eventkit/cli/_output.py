@@ -7,7 +7,8 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -23,12 +24,18 @@ def say(text: str, stream: TextIO | None = None) -> None:
     print(printable(text), file=sys.stderr if stream is None else stream, flush=True)
 
 
+def private(path: str) -> AbstractContextManager[IO[bytes]]:
+    """Open *path* as `output` does, for what holds personal data: only the owner may read it."""
+    return output(path, mode=0o600)
+
+
 @contextmanager
-def output(path: str) -> Iterator[IO[bytes]]:
+def output(path: str, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """
     Open *path* for writing; a file takes its place only when the block ends well.
 
-    What was there before stays until then, so an interrupted run never leaves half a file.
+    What was there before stays until then, so an interrupted run never leaves half a file. A new
+    file has *mode*, less what the umask takes away.
     """
     target = Path(path)
     if path == STDOUT:
@@ -40,7 +47,9 @@ def output(path: str) -> Iterator[IO[bytes]]:
     else:
         draft = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
-            with draft.open("wb") as stream:
+            # A killed run of this number may have left one that everybody may read.
+            draft.unlink(missing_ok=True)
+            with open(draft, "xb", opener=partial(os.open, mode=mode)) as stream:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())

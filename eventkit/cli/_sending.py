@@ -11,7 +11,16 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import IO
 
-from eventkit.batch import STDIN, Line, Outcome, Translator, read_log, translate_line
+from eventkit.batch import (
+    STDIN,
+    Line,
+    LoggedEvent,
+    Outcome,
+    Translator,
+    events_of,
+    read_log,
+    translate_event,
+)
 from eventkit.cli._checkpoint import Checkpoint, Tracker
 from eventkit.cli._output import reject_record
 from eventkit.cli._summary import Progress, Summary
@@ -57,6 +66,8 @@ class Dispatch:
     """Seconds that a consumer in trouble is tried again."""
     progress: Progress = field(default_factory=lambda: Progress(quiet=True))
     rejects: IO[bytes] | None = None
+    unwrap: str = ""
+    """The field of the lines' JSON that holds the event; see `parse_line`."""
     passed: int = 0
     """Lines that all consumers had before."""
     stopped: str = ""
@@ -119,51 +130,59 @@ class Dispatch:
 
     def _translate(self, lines: Sequence[Line]) -> tuple[list[Outcome], int]:
         """
-        Translate lines for all protocols in use; each is counted once.
+        Translate the events on lines for all protocols in use; each is counted once.
 
         What only one protocol rejects is kept too: it is not to be lost for that one. Gives the
         outcomes of the lines before the first for which a look-up fails, and how many these are.
         """
         found: list[Outcome] = []
+        first = next(iter(self.translators))
         for number, line in enumerate(lines):
             if line.part:
                 self._reject(line, line.fault)
-                continue
-            outcomes = self._translate_line(line)
-            if self.stopped:
-                return found, number
-            kept = [outcome for outcome in outcomes.values() if outcome.translation]
-            bad = [name for name, outcome in outcomes.items() if outcome.status == "rejected"]
-            if kept:
-                self.summary.translated += 1
-                self.summary.documents += sum(len(outcome.documents) for outcome in kept)
-                for protocol in bad:
-                    reason = f"{protocol}:{outcomes[protocol].reason}"
-                    self.summary.in_part[reason] += 1
-                    self._reject(line, reason)
-            elif bad:
-                kept = [outcomes[bad[0]]]
-                self.summary.rejected[kept[0].reason] += 1
-                self._reject(line, kept[0].reason)
-            else:
-                kept = list(outcomes.values())[:1]
-                self.summary.skipped[kept[0].reason] += 1
-            found += kept
+            for each in events_of(line, self.unwrap):
+                if isinstance(each, Outcome):
+                    found += self._count(line, {first: each})
+                    continue
+                outcomes = self._translate_event(each)
+                if self.stopped:
+                    return found, number
+                found += self._count(line, outcomes)
         return found, len(lines)
 
-    def _translate_line(self, line: Line) -> dict[ProtocolName, Outcome]:
-        """Translate one line, again and again while a look-up fails and patience lasts."""
+    def _count(self, line: Line, outcomes: Mapping[ProtocolName, Outcome]) -> list[Outcome]:
+        """Count what became of one event, and keep what was rejected; give what counts."""
+        kept = [outcome for outcome in outcomes.values() if outcome.translation]
+        bad = [name for name, outcome in outcomes.items() if outcome.status == "rejected"]
+        if kept:
+            self.summary.translated += 1
+            self.summary.documents += sum(len(outcome.documents) for outcome in kept)
+            for protocol in bad:
+                reason = f"{protocol}:{outcomes[protocol].reason}"
+                self.summary.in_part[reason] += 1
+                self._reject(line, reason)
+        elif bad:
+            kept = [outcomes[bad[0]]]
+            self.summary.rejected[kept[0].reason] += 1
+            self._reject(line, kept[0].reason)
+        else:
+            kept = list(outcomes.values())[:1]
+            self.summary.skipped[kept[0].reason] += 1
+        return kept
+
+    def _translate_event(self, logged: LoggedEvent) -> dict[ProtocolName, Outcome]:
+        """Translate one event, again and again while a look-up fails and patience lasts."""
         until = time.monotonic() + self.patience
         pause = _FIRST_WAIT
         while True:
             outcomes = {
-                protocol: translate_line(line, translator)
+                protocol: translate_event(logged, translator)
                 for protocol, translator in self.translators.items()
             }
             if not any(outcome.retryable for outcome in outcomes.values()):
                 return outcomes
             if time.monotonic() + pause > until or self._ending.wait(pause):
-                self.stopped = f"{line.source}:{line.number}"
+                self.stopped = f"{logged.source}:{logged.number}"
                 return outcomes
             pause = min(2 * pause, _LONGEST_WAIT)
 
@@ -264,7 +283,10 @@ def _settled(lines: Sequence[Line], outcomes: Sequence[Outcome]) -> Sequence[Lin
     look at it again.
     """
     last = lines[-1]
-    if last.ended or (not last.fault and outcomes[-1].status != "rejected"):
+    torn = [
+        each for each in outcomes if each.status == "rejected" and each.line_number == last.number
+    ]
+    if last.ended or not (last.fault or torn):
         return lines
     return [line for line in lines if line.number != last.number]
 

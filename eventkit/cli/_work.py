@@ -12,11 +12,12 @@ import os
 import shutil
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import IO, NamedTuple
@@ -25,7 +26,9 @@ from eventkit._translator import Translator
 from eventkit.batch import (
     Block,
     Line,
+    Outcome,
     Status,
+    events_of,
     read_blocks,
     size_if_plain,
     verdict,
@@ -33,8 +36,9 @@ from eventkit.batch import (
 from eventkit.cli._options import TranslatorOptions
 from eventkit.cli._output import reject_record
 from eventkit.cli._summary import Summary
-from eventkit.exceptions import ConfigurationError
+from eventkit.exceptions import ConfigurationError, EventParseError
 from eventkit.parsing import parse_line
+from eventkit.typing import Event
 
 _CHUNK_LINES = 500
 _CHUNK_BYTES = 4_000_000
@@ -63,6 +67,8 @@ class Chunk:
     """The documents, unless they are in *file*."""
     file: str = ""
     rejects: list[Reject] = field(default_factory=list)
+    lines: int = 0
+    """How many lines there were; the summary counts events, and a line may hold several."""
     first: int = 1
     """Added to the numbers of the rejected lines, less one: where the part of the file began."""
 
@@ -92,35 +98,60 @@ def chunked(lines: Iterable[Line]) -> Iterator[list[Line]]:
         yield group
 
 
-def work(piece: Block | Line, translator: Translator) -> Chunk:
+def work(piece: Block | Line, translator: Translator, unwrap: str = "") -> Chunk:
     """Translate the lines of a block, or one odd line."""
     chunk = Chunk()
     if isinstance(piece, Block):
-        _translate(piece, translator, chunk)
+        _translate(piece, translator, unwrap, chunk)
     elif piece.part:
         chunk.rejects.append(Reject(piece.source, piece.number, piece.fault, piece.raw, piece.part))
     elif piece.fault:
+        chunk.lines = 1
         _count(chunk, "rejected", piece.fault, piece)
     else:
-        _translate(Block(piece.raw, piece.number, piece.source), translator, chunk)
+        _translate(Block(piece.raw, piece.number, piece.source), translator, unwrap, chunk)
     return chunk
 
 
-def _translate(block: Block, translator: Translator, chunk: Chunk) -> None:
+def _translate(block: Block, translator: Translator, unwrap: str, chunk: Chunk) -> None:
     """Translate the lines of *block*; this loop is where the time of a run goes."""
     output = chunk.output
     write = translator.write
+    read = partial(parse_line, unwrap=unwrap) if unwrap else parse_line
     translated = 0
     before = len(output)
+    number = block.first - 1
     for number, raw in enumerate(block.data.split(b"\n"), block.first):
         try:
-            output += write(parse_line(raw))
+            output += write(read(raw))
+        except EventParseError:
+            translated += _translate_odd(Line(raw, number, block.source), write, unwrap, chunk)
+            continue
         except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the neighbours
             _count(chunk, *verdict(error), Line(raw, number, block.source))
             continue
         translated += 1
+    chunk.lines = number - block.first + 1
     chunk.summary.translated += translated
     chunk.summary.documents += len(output) - before
+
+
+def _translate_odd(
+    line: Line, write: Callable[[Event], list[bytes]], unwrap: str, chunk: Chunk
+) -> int:
+    """Translate what can be of a line that is not just one event; give how many events could be."""
+    translated = 0
+    for each in events_of(line, unwrap):
+        if isinstance(each, Outcome):
+            _count(chunk, each.status, each.reason, line)
+            continue
+        try:
+            chunk.output += write(each.event)
+        except Exception as error:  # noqa: BLE001 - as above
+            _count(chunk, *verdict(error), line)
+            continue
+        translated += 1
+    return translated
 
 
 def _count(chunk: Chunk, status: Status, reason: str, line: Line) -> None:
@@ -132,7 +163,7 @@ def _count(chunk: Chunk, status: Status, reason: str, line: Line) -> None:
 
 
 def translate_files(
-    paths: Sequence[str], options: TranslatorOptions, workers: int = 1
+    paths: Sequence[str], options: TranslatorOptions, workers: int = 1, unwrap: str = ""
 ) -> Iterator[Chunk]:
     """
     Translate files, in order.
@@ -145,8 +176,8 @@ def translate_files(
     """
     translator = options.build()  # in any case, so that mistakes show before anything starts
     if workers == 1:
-        return (work(piece, translator) for path in paths for piece in read_blocks(path))
-    return _spread(paths, options, workers)
+        return (work(piece, translator, unwrap) for path in paths for piece in read_blocks(path))
+    return _spread(paths, options, workers, unwrap)
 
 
 class _Part(NamedTuple):
@@ -188,11 +219,15 @@ def _tasks(paths: Sequence[str], workers: int) -> Iterator[_Task]:
             yield _Part(path, start, None if start == starts[-1] else start + step)
 
 
-def _spread(paths: Sequence[str], options: TranslatorOptions, workers: int) -> Iterator[Chunk]:
+def _spread(
+    paths: Sequence[str], options: TranslatorOptions, workers: int, unwrap: str
+) -> Iterator[Chunk]:
     waiting: deque[tuple[str, Future[Chunk]]] = deque()
     numbering = _Numbering()
     with TemporaryDirectory(prefix="eventkit-", ignore_cleanup_errors=True) as folder:
-        pool = ProcessPoolExecutor(workers, initializer=_prepare, initargs=(options, folder))
+        pool = ProcessPoolExecutor(
+            workers, initializer=_prepare, initargs=(options, unwrap, folder)
+        )
         try:
             for task in _tasks(paths, workers):
                 path = task.path if isinstance(task, _Part) else ""
@@ -238,20 +273,22 @@ class _Numbering:
             self._path, self._lines = path, 0
         if path:
             chunk.first = self._lines + 1
-            self._lines += chunk.summary.read
+            self._lines += chunk.lines
         return chunk
 
 
 _translator: Translator | None = None
+_unwrap = ""
 _folder = ""
 
 
-def _prepare(options: TranslatorOptions, folder: str) -> None:
+def _prepare(options: TranslatorOptions, unwrap: str, folder: str) -> None:
     """Make a worker process ready."""
-    global _translator, _folder  # noqa: PLW0603 - a pool hands nothing else from initializer to task
+    global _translator, _unwrap, _folder  # noqa: PLW0603 - a pool hands nothing else from initializer to task
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _translator = options.build()
+    _unwrap = unwrap
     _folder = folder
 
 
@@ -261,8 +298,9 @@ def _work(task: _Task) -> Chunk:
     whole = Chunk()
     with NamedTemporaryFile(dir=_folder, delete=False) as file:
         for piece in read_blocks(*task) if isinstance(task, _Part) else task:
-            chunk = work(piece, _translator)
+            chunk = work(piece, _translator, _unwrap)
             chunk.write(file, None)
+            whole.lines += chunk.lines
             whole.summary.add(chunk.summary)
             whole.rejects += chunk.rejects
     whole.file = file.name

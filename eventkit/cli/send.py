@@ -15,7 +15,7 @@ from eventkit.batch import expand_inputs
 from eventkit.cli import DONE, REJECTED
 from eventkit.cli._checkpoint import Checkpoint, locked
 from eventkit.cli._options import add_translator_options, translator_options
-from eventkit.cli._output import check_outputs, output, say
+from eventkit.cli._output import check_outputs, private, say
 from eventkit.cli._sending import Dispatch
 from eventkit.cli._summary import Progress, Summary
 from eventkit.cli.translate import add_input_options, conclude
@@ -31,7 +31,8 @@ example:
 
 Each consumer gets what its access rules allow, in the protocol that it speaks. How far each is in
 each file is kept in the checkpoint, so the next run goes on where this one stopped, for new lines,
-new files and new consumers alike; standard input is always sent whole. After a crash the last few
+new files and new consumers alike; a log that was renamed or compressed meanwhile is known by how it
+begins. Standard input is always sent whole. After a crash the last few
 hundred lines may be sent again, with the same ids, so that a record store has them once.
 
 A line that is translated to one protocol and rejected for another counts as translated; the summary
@@ -121,9 +122,10 @@ def run(options: argparse.Namespace) -> int:
                 checkpoint=Checkpoint.load(checkpoint_path, restart=options.restart),
                 summary=Summary(files=len(inputs)),
                 patience=options.patience,
+                unwrap=options.unwrap,
             )
             if options.rejects:
-                dispatch.rejects = stack.enter_context(output(options.rejects))
+                dispatch.rejects = stack.enter_context(private(options.rejects))
             dispatch.progress = Progress(quiet=options.quiet)
             endings.append(dispatch.end)
             dispatch.send(inputs)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from eventkit.batch import expand_inputs
 from eventkit.cli import DONE, REJECTED
 from eventkit.cli._options import add_translator_options, translator_options
-from eventkit.cli._output import STDOUT, check_outputs, output
+from eventkit.cli._output import STDOUT, check_outputs, output, private
 from eventkit.cli._summary import Progress, Summary
 from eventkit.cli._work import translate_files
 from eventkit.exceptions import ConfigurationError
@@ -22,9 +22,10 @@ example:
 
 The result has one document per line, in the order of the input. Every line read is translated,
 skipped (blank, or an event without translation) or rejected (something is wrong with it); the
-summary says why. A rejects file has the rejected lines as they were, each as a JSON object with
-source, line, reason and raw. Lines for which a look-up of an identity or a course failed are
-rejected too, as lookup_failed: nothing is wrong with them, translate them again.
+summary says why. Where several events stand on one line, each counts as a line. A rejects file has
+the rejected lines as they were, each as a JSON object with source, line, reason and raw; it holds
+personal data, and only its owner may read it. Lines for which a look-up of an identity or a course
+failed are rejected too, as lookup_failed: nothing is wrong with them, translate them again.
 
 Exit codes: 0 done; 1 some input was rejected; 2 wrong usage or configuration.
 """
@@ -60,6 +61,13 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
         "--rejects", metavar="FILE", default="", help="keep rejected lines here, with the reason"
     )
     parser.add_argument(
+        "--unwrap",
+        metavar="FIELD",
+        default="",
+        help="the lines are JSON of another program, and this field of it holds the event: log "
+        "(docker), short_message (GELF), MESSAGE (journald), message, ...",
+    )
+    parser.add_argument(
         "--summary",
         choices=("text", "json"),
         default="text",
@@ -81,13 +89,15 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError(f"--workers: expected 1 or more, got {options.workers}")
     inputs = expand_inputs(options.inputs)
     check_outputs({"--output": options.output, "--rejects": options.rejects}, inputs)
-    chunks = translate_files(inputs, translator_options(options, options.to), options.workers)
+    chunks = translate_files(
+        inputs, translator_options(options, options.to), options.workers, options.unwrap
+    )
     summary = Summary(files=len(inputs))
     progress = Progress(quiet=options.quiet)
     try:
         with ExitStack() as stack:
             result = stack.enter_context(output(options.output))
-            rejects = stack.enter_context(output(options.rejects)) if options.rejects else None
+            rejects = stack.enter_context(private(options.rejects)) if options.rejects else None
             for chunk in chunks:
                 chunk.write(result, rejects)
                 summary.add(chunk.summary)

@@ -27,6 +27,7 @@ from eventkit.source import (
     Source,
     as_object,
     clean,
+    is_torn,
     json_default,
     name_of,
     plain,
@@ -78,6 +79,9 @@ class View(Source):
             payload = event.get("event")
         if type(payload) is not dict:
             payload = read_payload(payload)
+            # The middleware cuts what it says of requests; nobody reads that.
+            if is_torn(payload) and not self.name.startswith("/"):
+                raise self.lacks("unreadable", "data" if is_live else "event")
             self.data = as_object(payload)
         else:
             self.data = payload

@@ -182,6 +182,69 @@ class TestResuming:
         assert (first.returncode, second.returncode) == (1, 0)
         assert problems(receiver) == [1, 2]
 
+    def test_a_rotated_log_is_known(self, send, consumers, tmp_path):
+        """Renamed, compressed, copied: nothing is sent again but what is new."""
+        with counting() as server:
+            consumers(server.url)
+            path = tmp_path / "x.log"
+            path.write_bytes(log(1, 2))
+            send("x.log")
+
+            path.rename(tmp_path / "x.log.1")
+            path.write_bytes(log(3))
+            assert report(send("x.log", "x.log.1"))["sent_before"] == 2
+            assert len(server.ids) == 3
+
+            (tmp_path / "x.log.1.gz").write_bytes(gzip.compress(log(1, 2, 4)))
+            (tmp_path / "x.log.1").unlink()
+            done = send("x.log", "x.log.1.gz")
+            assert (done.returncode, report(done)["sent_before"]) == (0, 3)
+            assert len(server.ids) == 4
+
+            # What was cut off and written to again begins with another line.
+            path.write_bytes(log(5, 6))
+            assert report(send("x.log*"))["sent_before"] == 3
+            assert len(server.ids) == len(set(server.ids)) == 6
+
+    def test_logs_that_begin_alike(self, send, consumers, tmp_path):
+        """The first line finds candidates; what was sent of them decides."""
+        with counting() as server:
+            consumers(server.url)
+            (tmp_path / "a.log").write_bytes(log(1, 2, 3))
+            (tmp_path / "b.log").write_bytes(log(1, 4))
+            send("a.log", "b.log")
+            assert len(server.ids) == 5
+
+            done = send("b.log", "a.log")
+
+            assert report(done)["sent_before"] == 5
+            assert len(server.ids) == 5
+
+    def test_several_events_on_a_line_arrive(self, send, consumers, receiver, tmp_path):
+        """And what was cut off beside them is counted, and kept."""
+        consumers(receiver)
+        (tmp_path / "x.log").write_bytes(
+            event(1) + event(2) + b"\n" + event(3)[:70] + event(4) + b"\n"
+        )
+
+        done = send("--rejects", "rejects", "x.log")
+
+        assert problems(receiver) == [1, 2, 4]
+        assert report(done)["rejected"] == {"not_json": 1}
+        assert done.returncode == 1
+        assert (tmp_path / "rejects").stat().st_mode & 0o777 == 0o600
+
+    def test_a_checkpoint_of_an_older_version(self, send, consumers, receiver, tmp_path):
+        consumers(receiver)
+        (tmp_path / "x.log").write_bytes(log(1))
+        (tmp_path / "point").write_text('{"version": 1, "files": {}}')
+
+        done = send("--checkpoint", "point", "x.log")
+
+        assert done.returncode == 2
+        assert b"another version" in done.stderr
+        assert b"--restart" in done.stderr
+
     def test_a_last_line_without_line_feed_is_sent_once(self, send, consumers, tmp_path):
         """It is whole, so it counts; the line feed that follows later changes nothing."""
         with counting() as server:
@@ -387,7 +450,12 @@ class TestMistakes:
         """Another file in its place is not overwritten."""
         consumers("https://lrs.example.org")
         (tmp_path / "x.log").write_bytes(log(1))
-        for content in ("[]", "{", '{"version": 7}', '{"version": 1, "files": {"a": {"b": 1}}}'):
+        for content in (
+            "[]",
+            "{",
+            '{"version": 7}',
+            '{"version": 2, "logs": [{"first": "a", "name": "b", "positions": {"c": 1}}]}',
+        ):
             (tmp_path / "point").write_text(content)
             self.fails(send("--checkpoint", "point", "x.log"), "--checkpoint", "--restart")
             assert (tmp_path / "point").read_text() == content
@@ -464,7 +532,9 @@ def test_the_checkpoint_is_small_and_plain(send, consumers, receiver, tmp_path):
 
     content = json.loads((tmp_path / "consumers.json.checkpoint.json").read_text())
 
-    (place,) = content["files"][os.path.realpath(tmp_path / "x.log")].values()
+    (noted,) = content["logs"]
+    assert noted["name"] == os.path.realpath(tmp_path / "x.log")
+    (place,) = noted["positions"].values()
     assert place["lines"] == 2
     assert {path.name for path in tmp_path.iterdir()} == {
         "x.log",

@@ -281,6 +281,44 @@ class TestRejects:
         assert bad == {"source": "x.log", "line": 2, "reason": "not_utf8"}
         assert comment == {"source": "x.log", "line": 3, "reason": "not_json", "raw": "# café"}
 
+    def test_only_their_owner_may_read_them(self, translate, tmp_path):
+        """They hold events as they were; also when there was a file that everybody could read."""
+        (tmp_path / "x.log").write_bytes(b"{")
+        for name in ("new", "old"):
+            (tmp_path / "old").write_bytes(b"")
+            (tmp_path / "old").chmod(0o644)
+            translate("--rejects", name, "x.log")
+
+            assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_several_events_on_a_line(self, translate, tmp_path, workers):
+        """Each counts, and the numbers of the lines behind them stay right."""
+        log = GOOD + GOOD + b"\n" + GOOD[:50] + GOOD + b"\n# no event\n"
+        (tmp_path / "x.log").write_bytes((b"\n" * 400_000 + log) if workers > 1 else log)
+        before = 400_000 if workers > 1 else 0
+
+        options = ("--rejects", "rejects", "--summary", "json", "--workers", workers)
+        done = translate(*options, "x.log")
+
+        counts = json.loads(done.stderr.splitlines()[-1])
+        assert done.returncode == 1
+        assert (counts["translated"], counts["rejected"]) == (3, {"not_json": 2})
+        lines = [each["line"] for each in records((tmp_path / "rejects").read_bytes())]
+        assert lines == [before + 2, before + 3]
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_wrapped_lines(self, translate, tmp_path, workers):
+        wrapped = json.dumps({"log": GOOD.decode() + "\n", "stream": "stdout"}).encode()
+        (tmp_path / "plain.log").write_bytes(GOOD)
+        (tmp_path / "x.log").write_bytes(wrapped + b"\n" + GOOD)
+
+        done = translate("--unwrap", "log", "--workers", workers, "x.log")
+
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == translate("plain.log").stdout * 2
+        assert b"no_name" in translate("x.log").stderr
+
     def test_without_the_option_it_is_mentioned(self, translate, tmp_path):
         (tmp_path / "x.log").write_bytes(b"{")
 
