@@ -38,6 +38,7 @@ from eventkit import (
     UnsupportedEvent,
     XAPITranslator,
     open_dead_letters,
+    parse_events,
     parse_line,
     replay,
 )
@@ -132,7 +133,12 @@ def translate(line: bytes) -> list[Json]:
 
 
 def write(line: bytes) -> list[bytes]:
-    return translator.write(parse_line(line))
+    return translator.write(parse_line(line, unwrap="log"))
+
+
+def write_all(line: bytes) -> Iterator[bytes]:
+    for event in parse_events(line):
+        yield from translator.write(event)
 
 
 def translate_all(events: list[Event]) -> Iterator[Translation]:
