@@ -301,3 +301,56 @@ def test_addresses(address, dialect, actor):
         translator.translate(ENROLLED)
 
     assert refused.value.reason == "no_email"
+
+
+TEAM = "the-quiroga-sisters-2b7e9d"
+
+
+def team_events() -> list[dict[str, Any]]:
+    thread = {"id": "5f0e2c9b7a", "commentable_id": "plants", "team_id": TEAM}
+    return [
+        event(name="edx.team.created", data={"team_id": TEAM}),
+        event(
+            name="edx.team.learner_added",
+            data={"team_id": TEAM, "user_id": 4711, "add_method": "joined_from_team_view"},
+        ),
+        event(name="edx.team.changed", data={"team_id": TEAM, "field": "name"}),
+        event(
+            name="edx.team.page_viewed",
+            data=json.dumps({"page_name": "single-team", "topic_id": "t", "team_id": TEAM}),
+            page=f"{LMS}/courses/{COURSE}/teams/#teams/t/{TEAM}",
+        ),
+        event(name="edx.forum.thread.created", data=thread | {"title": "", "body": "x"}),
+        event(name="edx.forum.thread.viewed", data=thread),
+    ]
+
+
+class TestTeams:
+    """The id of a team is a slug of the name that learners gave it."""
+
+    @pytest.mark.parametrize("sent", team_events(), ids=lambda each: each["name"])
+    @pytest.mark.parametrize("make", [XAPITranslator, CaliperTranslator])
+    def test_leaves_only_with_texts(self, sent, make):
+        options = {"lms_root": LMS, "identity": HMACIdentity(SECRET)}
+        hidden = json.dumps(make(**options).translate(sent))
+        shown = json.dumps(make(**options, include_text=True).translate(sent))
+
+        assert "quiroga" not in hidden
+        # Statements about the forum do not say which team it was.
+        assert (TEAM in shown) == (make is CaliperTranslator or "forum" not in sent["name"])
+
+    @pytest.mark.parametrize("make", [XAPITranslator, CaliperTranslator])
+    def test_same_team(self, make):
+        """All events of a team still say that it is the same one; no other protocol does."""
+        own = HMACIdentity(SECRET).pseudonym(f"team\n{TEAM}", make.protocol)
+        for sent in team_events()[:4]:
+            [made] = make(lms_root=LMS, identity=HMACIdentity(SECRET)).translate(sent)
+            assert own in json.dumps(made)
+
+    def test_kinds(self):
+        """A session that is called as a team is stays apart."""
+        identity = HMACIdentity(SECRET)
+        sent = event(name="edx.team.created", data={"team_id": SESSION})
+        [made] = XAPITranslator(lms_root=LMS, identity=identity).translate(sent)
+
+        assert made["object"]["id"].rpartition("/")[2] != sessions(identity)[0]

@@ -356,6 +356,16 @@ class View(Source):
         """Give text that a learner wrote into *field*, only where such text may leave."""
         return (self.words(field) or None) if self.site.include_text else None
 
+    def slug(self, kind: str, field: str) -> str:
+        """
+        Give the payload's *field*, a key that was made of what a learner typed.
+
+        Only where such text may leave; else what stands for it among slugs of the *kind*. ``""``
+        when there is none.
+        """
+        key = clean(self.key(field))
+        return self.site.pseudonym(kind, key, self) if key and not self.site.include_text else key
+
     def texts(self, field: str) -> list[str] | None:
         """Give the texts that the payload's list *field* holds; None when there are none."""
         value = self.data.get(field)

@@ -335,7 +335,7 @@ def standing(view: View) -> Json:
     return {
         FORUM_ROLES: view.texts("user_forums_roles"),
         COURSE_ROLES: view.texts("user_course_roles"),
-        TEAM_ID: view.scalar("team_id"),
+        TEAM_ID: view.slug("team", "team_id") or None,
     }
 
 

@@ -35,8 +35,8 @@ from eventkit.typing import Json
 
 
 def team_id(view: View) -> str:
-    """Give the id of the team."""
-    team = view.key("team_id")
+    """Give the id of the team: a slug of the name that learners gave it, where texts may leave."""
+    team = view.slug("team", "team_id")
     if not team:
         raise view.lacks("no_object", "data.team_id")
     return team
