@@ -108,7 +108,10 @@ def _nearest(pattern: str, known: Catalogue) -> str:
         ends = [len(name), *within] if tail else [len(name)]
         pieces.update((name[a:b], None) for a in starts for b in ends if a < b)
     near = difflib.get_close_matches(core.strip().lower(), pieces, 1, 0.7)
-    return f"{head}{near[0]}{tail}" if near else ""
+    if near:
+        return f"{head}{near[0]}{tail}"
+    wider = (f"{core}.*", f"{core}*", f"*{core}", f"*{core}*") if core == pattern else ()
+    return next((text for text in wider if _is_known(text, known)), "")
 
 
 # Regular expressions that do not say so, or that rely on being searched for.
@@ -142,7 +145,7 @@ def _regex(field: str, pattern: str) -> Doubt | None:
         return Doubt(f"{pattern!r} is taken as it stands; did you mean {meant!r}?")
     if hint := _meant_as_regex(pattern):
         # Only a field of any kind may hold such text.
-        return Doubt(f"{pattern!r} is taken as it stands; {hint}", never=field == "user")
+        return Doubt(f"{pattern!r} is taken as it stands; {hint}", never="." not in field)
     if not pattern.startswith(REGEX_PREFIX):
         return None
     expression = pattern[len(REGEX_PREFIX) :]
@@ -236,7 +239,10 @@ def _near(field: str, pattern: str) -> Iterator[str]:
         close = difflib.get_close_matches(namespace.lower(), ("course-v1", "library-v1"), 1)
         if colon and close:
             yield f"{close[0]}:{rest}"
+        yield f"{pattern}*" if pattern.endswith((":", "+", "/")) else f"{pattern}+*"
         yield f"course-v1:{pattern}"
+        yield f"course-v1:{pattern}+*"
+        yield f"{pattern}/*"
     elif field == "site":
         host = re.sub(r"^[a-z]+://", "", pattern.lower())
         yield host.partition("/")[0]
@@ -309,7 +315,9 @@ def _activity_type(pattern: str) -> Doubt | None:
     if any(map(patterns.matches, known)):
         return None
     near = difflib.get_close_matches(pattern.strip("*").lower(), known, 1)
-    hint = _meant_as_regex(pattern) or (f"did you mean {near[0]!r}?" if near else "")
+    if _meant_as_regex(pattern):
+        return None  # What is wrong is said of any field.
+    hint = f"did you mean {near[0]!r}?" if near else ""
     told = f"; {hint}" if hint else ""
     return Doubt(
         f"{pattern!r} is no type of block or family of events known here{told}", never=False
