@@ -186,6 +186,26 @@ def _drops(make: Callable[[], Store]) -> None:
     _balanced(store, "dropper")
 
 
+def _keeps_owners_apart(make: Callable[[], Store]) -> None:
+    store = make()
+    first, second = "owned\tone", "owned\tanother"
+    store.put([_parcel([first, second]), _parcel([first], 1, documents=2)])
+    _equal({first, second}, store.queues() & {first, second}, "queues that are not empty")
+    _demand("owned" in store.waiting(), "a consumer with queues is waiting, by its id")
+    _equal(2, len(_positions(store, first)), "entries of one owner")
+    _equal(1, len(_positions(store, second)), "entries of another")
+    _equal(4, store.counts("owned")["pending"], "what waits under an id")
+    _equal(1, store.counts(second)["pending"], "what waits for one owner")
+    _equal(2, store.move(first, second), "documents moved; what waits in both is one")
+    _equal(2, len(_positions(store, second)), "entries after moving")
+    _equal(set(), store.queues() & {first}, "a queue that was moved is empty")
+    _equal(0, store.move(first, second), "moving an empty queue")
+    for queue in (first, second, "owned"):
+        _balanced(store, queue)
+    _equal(3, store.drop("owned", "removed"), "documents dropped, of all owners")
+    _balanced(store, "owned")
+
+
 def _has_an_inbox(make: Callable[[], Store]) -> None:
     store = make()
     store({"name": "play_video", "data": {"text": "ä\ud83d\ude00"}})
@@ -319,6 +339,7 @@ _CHECKS = (
     _settles,
     _never_uses_a_position_again,
     _drops,
+    _keeps_owners_apart,
     _has_an_inbox,
     _leases,
     _tells_of_changes,

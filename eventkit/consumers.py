@@ -181,6 +181,9 @@ class Consumer:
 
         plain_http: whether credentials may go over plain ``http:`` to other machines.
 
+        inherits: former URLs of this consumer, once it has moved: what was accepted for them, under
+            this id and protocol, is its own. Without them it stays where it is, see `owner`.
+
     Raises:
         ConfigurationError: a setting is wrong; the message names consumer, key and remedy.
     """
@@ -200,9 +203,20 @@ class Consumer:
     override: Json = attrs.field(factory=dict, converter=copy.deepcopy, repr=False)
     sensor: str | None = None
     plain_http: bool = False
+    inherits: tuple[str, ...] = attrs.field(default=(), converter=tuple, repr=False)
     filter: Filter = attrs.field(init=False, eq=False, repr=False)
     rules: str = attrs.field(init=False, eq=False, repr=False)
     """A digest of the access rules. What was accepted under others is looked at anew."""
+    owner: str = attrs.field(init=False, eq=False, repr=False)
+    """
+    Who it is, whatever its id: protocol and address, without what changes with no change of who
+    reads there (scheme http or https, credentials). What was accepted for one owner is never sent
+    to another in silence.
+    """
+    owners: frozenset[str] = attrs.field(init=False, eq=False, repr=False)
+    """Its owner, and those that it inherits from."""
+    queue: str = attrs.field(init=False, eq=False, repr=False)
+    """The name of its queue, made of id and owner."""
 
     def __attrs_pre_init__(self, **settings: Any) -> None:
         # Before the converters, so that they only ever see what is right.
@@ -219,6 +233,9 @@ class Consumer:
             object.__setattr__(self, "filter", Filter(allow=self.allow, deny=self.deny))
             object.__setattr__(self, "rules", _digest(self.allow, self.deny))
             _check_url(self)
+            object.__setattr__(self, "owner", owner_of(self.protocol, self.url))
+            object.__setattr__(self, "owners", _owners(self))
+            object.__setattr__(self, "queue", queue_name(self.id, self.owner))
             _check_sensor(self.sensor)
             _check_header_names(self.headers, self.auth)
             if self.enabled:
@@ -284,6 +301,55 @@ def _refuse_null(settings: Mapping[str, Any], key: str) -> NoReturn:
     """Refuse a key with nothing behind it, which says neither "all" nor "none"."""
     remedy = _NULL_REMEDIES.get(key, "write a value, or leave it out")
     raise ConfigurationError(f"{_who(settings)}: {key}: nothing stands behind it (null); {remedy}")
+
+
+def owner_of(protocol: str, url: str) -> str:
+    """
+    Say who is behind *url*, in one line such as ``xapi lrs.example.org/xapi``.
+
+    Host, port and path count, for one host may serve several tenants; of a query only a digest is
+    shown, as a token may stand there.
+    """
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    if scheme not in _PORTS:
+        return f"{protocol} {scheme}:{parts.netloc}{parts.path}"
+    host = (parts.hostname or "").rstrip(".")
+    if ":" in host:
+        host = f"[{host}]"
+    port = "" if parts.port in (None, _PORTS[scheme]) else f":{parts.port}"
+    query = f"?{hashlib.sha256(parts.query.encode()).hexdigest()[:8]}" if parts.query else ""
+    return f"{protocol} {host}{port}{parts.path.rstrip('/')}{query}"
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def _owners(consumer: Consumer) -> frozenset[str]:
+    """Give the owner and those it inherits from."""
+    found = {consumer.owner}
+    for url in consumer.inherits:
+        try:
+            if not urlsplit(url).scheme:
+                raise ValueError("no scheme")
+            found.add(owner_of(consumer.protocol, url))
+        except ValueError:
+            raise ConfigurationError(
+                "inherits: expected former URLs of this consumer, as they stood in url"
+            ) from None
+    return frozenset(found)
+
+
+def queue_name(consumer: str, owner: str) -> str:
+    """Name the queue of a consumer; without *owner* all queues of its id."""
+    # Ids are printable: no tab is part of one.
+    return f"{consumer}\t{owner}" if owner else consumer
+
+
+def split_queue(name: str) -> tuple[str, str]:
+    """Give the consumer's id and the owner of a queue; ``""``: not known."""
+    consumer, _, owner = name.partition("\t")
+    return consumer, owner
 
 
 def check_header_value(value: str, key: str) -> None:

@@ -11,6 +11,7 @@ from typing import Self, cast
 
 import attrs
 
+from eventkit._letters.letter import is_raw
 from eventkit.consumers import Consumer, ConsumerSource, load_consumers
 from eventkit.dead_letters import DeadLetter, translation_letter
 from eventkit.exceptions import DeliveryError, DropEvent, UnsupportedEvent
@@ -36,10 +37,11 @@ class ReplayReport:
     kept: Mapping[str, int]
     """
     They lie there as before, by reason: ``unknown_consumer``, ``disabled``, ``wrong_protocol``,
-    ``denied`` (by the consumer's rules of today, or no event to judge by), ``in_trouble`` (the
-    consumer cannot take them now), ``lookup_failed`` (a look-up that the translation needs does not
-    answer), ``no_translator``, ``not_translated``, ``unwanted`` (no consumer may have the event),
-    ``no_content``.
+    ``other_owner`` (the consumer has another address now, and does not inherit from that one),
+    ``damaged`` (nothing of them can be sent), ``denied`` (by the consumer's rules of today, or no
+    event to judge by), ``in_trouble`` (the consumer cannot take them now), ``lookup_failed`` (a
+    look-up that the translation needs does not answer), ``no_translator``, ``not_translated``,
+    ``unwanted`` (no consumer may have the event), ``no_content``.
     """
     notes: tuple[str, ...]
     """A line for people on each consumer in trouble."""
@@ -63,11 +65,12 @@ def replay(
     """
     Deliver dead letters again, to the consumers that they were for.
 
-    A letter goes out only if its consumer is still there, enabled, of the same protocol, and may
-    have the event by its rules of today; else it stays. One attempt is made. What arrives is a
-    letter no more, what is refused becomes a letter with a history, and when a consumer is in
-    trouble, its letters stay as they are. Nothing is lost if this is killed at any moment: run it
-    again. What had arrived in the last seconds then arrives twice, with the same ids.
+    A letter goes out only if its consumer is still there, enabled, of the same protocol and address
+    (or inherits from that one), and may have the event by its rules of today; else it stays. One
+    attempt is made. What arrives is a letter no more, what is refused becomes a letter with a
+    history, and when a consumer is in trouble, its letters stay as they are. Nothing is lost if
+    this is killed at any moment: run it again. What had arrived in the last seconds then arrives
+    twice, with the same ids.
 
     Args:
         letters: where they lie; `eventkit.open_dead_letters` opens a file or a store.
@@ -181,6 +184,9 @@ class _Run:
     def take(self, letter: DeadLetter) -> None:
         """Have *letter* delivered, now or with others."""
         case = _Case(letter)
+        if is_raw(letter):
+            self.kept["damaged"] += 1
+            return
         found = self._again(letter) if letter.documents else self._anew(case)
         if isinstance(found, str):
             self.kept[found] += 1
@@ -205,6 +211,8 @@ class _Run:
             return "disabled"
         if (letter.protocol or _protocol(letter.documents)) != consumer.protocol:
             return "wrong_protocol"
+        if letter.owner and letter.owner not in consumer.owners:
+            return "other_owner"
         if letter.event is None:
             # Without the event nobody can tell what it may not have.
             is_allowed = consumer.allow is None and not consumer.deny
@@ -298,6 +306,7 @@ class _Run:
         )
         letter = DeadLetter(
             consumer=now.consumer,
+            owner=consumer.owner if consumer is not None else before.owner,
             reason=now.reason,
             documents=now.documents,
             name=before.name or now.name,

@@ -31,7 +31,7 @@ from eventkit._forking import renew_after_fork
 from eventkit._json import dumps
 from eventkit._jsonable import to_json
 from eventkit._throttle import SafeLogger, Throttle, describe
-from eventkit.consumers import Consumer, ConsumerSource
+from eventkit.consumers import Consumer, ConsumerSource, queue_name
 from eventkit.dead_letters import DeadLetter, DeadLetterBox, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.store import DeadLetters, Parcel, Store
@@ -196,7 +196,11 @@ class Router:
         """
         check_translation(translation)
         self._reload_if_due()
-        return self._route(translation, self._fleet.plan, with_event=with_event)
+        plan = self._fleet.plan
+        found = self._route(translation, plan, with_event=with_event)
+        for delivery in found:
+            delivery["owner"] = plan.by_id[delivery["consumer"]].owner
+        return found
 
     def deliver(self, deliveries: Delivery | Iterable[Delivery]) -> None:
         """
@@ -262,29 +266,42 @@ class Router:
             return
         for delivery in fresh:
             documents = self._write(delivery, written, plan, keep=True)
-            self._fleet.senders[delivery["consumer"]].offer(documents)
+            self._fleet.senders[plan.by_id[delivery["consumer"]].queue].offer(documents)
 
     def reload(self) -> None:
         """
         Read the consumers again, and go on with them as they are now.
 
         What is queued for a consumer that is disabled or gone stays where it is, and is sent should
-        it come back; it never goes anywhere else. What its new rules deny is not sent.
+        it come back; it never goes anywhere else, not to another address or protocol under the same
+        id either, unless that one ``inherits`` it. What its new rules deny is not sent.
 
         Raises:
             ConfigurationError: they cannot be read. Everything goes on as before.
         """
         with self._reloading:
             self._fleet.apply(self._book.read())
+        if self.mode != "direct":
+            # What is under way for who a consumer was comes back later.
+            self._keeper.ensure()
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until nothing is queued; False when it still is after *timeout* seconds."""
         until = time.monotonic() + timeout
-        with contextlib.ExitStack() as stack:
-            senders = list(self._fleet.senders.values())
-            for sender in senders:
-                stack.enter_context(sender.hurried())
-            return all(sender.wait_until_empty(until) for sender in senders)
+        while True:
+            with contextlib.ExitStack() as stack:
+                senders = self._fleet.senders_to_flush()
+                for sender in senders:
+                    stack.enter_context(sender.hurried())
+                if not all(sender.wait_until_empty(until) for sender in senders):
+                    return False
+            # Somebody may have inherited from one of them meanwhile.
+            now = self._fleet.senders_to_flush()
+            if all(sender.wait_until_empty(0.0) for sender in now) and not self._fleet.has_claims():
+                return True
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_GLANCE)
 
     def close(self, timeout: float = 10.0) -> bool:
         """
@@ -309,12 +326,12 @@ class Router:
         In durable mode documents are counted over the life of the store, by all its processes.
         """
         if consumer is not None:
-            if consumer in self._fleet.lanes or consumer in self._fleet.plan.by_id:
+            if consumer in self._fleet.plan.by_id or self._fleet.lanes_of(consumer):
                 return self._fleet.count(consumer)
             raise KeyError(consumer)
         kinds = (*COUNTS, "conflict", "pending", "routed", "unwanted")
         total: Counter[str] = Counter(dict.fromkeys(kinds, 0))
-        for name in self._fleet.lanes:
+        for name in self._fleet.ids():
             total.update(self._fleet.count(name))
         for name, number in self._tally.snapshot().items():
             total[name] += number
@@ -332,9 +349,12 @@ class Router:
         ``state`` is ``ok``, ``retrying``, ``open`` (down: now and then one document is tried),
         ``paused``, ``disabled`` or, while something waits for it, ``removed``; ``pending`` and, if
         there is any, ``conflict`` are as in `stats`; with trouble come ``reason``, ``status``,
-        ``detail``, ``response`` and its ``seconds``.
+        ``detail``, ``response`` and its ``seconds``. ``held`` counts what was accepted under this
+        id for others, by their owner, and is not sent (`eventkit.Consumer.inherits`). Trouble with
+        the store, or a thread that has died, is told as ``retrying`` with the reason ``store`` or
+        ``thread``.
         """
-        names = dict.fromkeys((*self._fleet.plan.by_id, *self._fleet.lanes))
+        names = dict.fromkeys((*self._fleet.plan.by_id, *self._fleet.ids()))
         found = {name: self._fleet.health(name) for name in names}
         return {name: health for name, health in found.items() if health is not None}
 
@@ -431,21 +451,24 @@ class Router:
 
     def _deliver(self, deliveries: list[Delivery], plan: Plan | None) -> None:
         """Deliver what has just been routed by *plan*; None: some time ago."""
-        admitted: dict[tuple[str, ProtocolName], list[Document]] = {}
+        admitted: dict[tuple[str, ProtocolName, str], list[Document]] = {}
         written: dict[int, bytes] = {}
         for delivery in deliveries:
             name, protocol = delivery["consumer"], delivery["protocol"]
-            if reason := self._obstacle(name, protocol):
-                self._bury_whole(name, reason, delivery, delivery["documents"])
-            else:
-                documents = self._write(delivery, written, plan, keep=False)
-                admitted.setdefault((name, protocol), []).extend(documents)
+            owner = delivery.get("owner", "") if plan is None else plan.by_id[name].owner
+            if reason := self._obstacle(name, protocol, owner):
+                self._bury_whole(name, reason, delivery, delivery["documents"], owner)
+                continue
+            now = self._fleet.plan.by_id[name]
+            documents = self._write(delivery, written, plan, keep=False)
+            admitted.setdefault((name, protocol, now.owner), []).extend(documents)
         failures = {}
-        for (name, protocol), documents in admitted.items():
-            self._fleet.lanes[name].enter(len(documents))
-            self._fleet.lanes[name].tell("enqueued", len(documents))
-            answer = self._fleet.lanes[name].deliver(
-                documents, functools.partial(self._obstacle, name, protocol)
+        for (name, protocol, owner), documents in admitted.items():
+            lane = self._fleet.lanes[queue_name(name, owner)]
+            lane.enter(len(documents))
+            lane.tell("enqueued", len(documents))
+            answer = lane.deliver(
+                documents, functools.partial(self._obstacle, name, protocol, owner)
             )
             if answer is not None:
                 failures[name] = answer
@@ -492,7 +515,7 @@ class Router:
                         self._bury_unwritten(consumer.id, translation, document)
             if bodies:
                 yield Parcel(
-                    consumers={consumer.id: consumer.rules for consumer in group},
+                    consumers={consumer.queue: consumer.rules for consumer in group},
                     name=translation["name"],
                     protocol=translation["protocol"],
                     bodies=tuple(bodies),
@@ -533,27 +556,37 @@ class Router:
                 )
         return documents
 
-    def _obstacle(self, name: str, protocol: ProtocolName) -> str:
+    def _obstacle(self, name: str, protocol: ProtocolName, owner: str) -> str:
         """Say why nothing of *protocol* can be sent to a consumer now; ``""``: it can."""
         consumer = self._fleet.plan.by_id.get(name)
         if consumer is None:
             return "unknown_consumer"
         if consumer.protocol != protocol:
             return "wrong_protocol"
+        if owner and owner not in consumer.owners:
+            return "other_owner"
         return "" if consumer.enabled else "disabled"
 
     def _bury_unwritten(
         self, consumer: str, source: Delivery | Translation, document: Json
     ) -> None:
         """Give a document that is not JSON to the dead letters as it is."""
-        self._bury_whole(consumer, "not_json", source, [document])
+        known = self._fleet.plan.by_id.get(consumer)
+        owner = known.owner if known is not None else ""
+        self._bury_whole(consumer, "not_json", source, [document], owner)
 
     def _bury_whole(
-        self, consumer: str, reason: str, source: Delivery | Translation, documents: list[Json]
+        self,
+        consumer: str,
+        reason: str,
+        source: Delivery | Translation,
+        documents: list[Json],
+        owner: str,
     ) -> None:
         """Give *documents* that never reach a lane to the dead letters."""
         letter = DeadLetter(
             consumer=consumer,
+            owner=owner,
             protocol=source["protocol"],
             reason=reason,
             documents=documents,
@@ -628,7 +661,8 @@ def _open_store(store: Store | str | os.PathLike[str] | None) -> Store | None:
 
         return SQLiteStore(store)
     if store is not None and not all(
-        callable(getattr(store, name, None)) for name in ("put", "take", "settle", "lease")
+        callable(getattr(store, name, None))
+        for name in ("put", "take", "settle", "lease", "queues", "move")
     ):
         raise ConfigurationError(
             "store: expected the path of a file, or a store such as eventkit.SQLiteStore, "

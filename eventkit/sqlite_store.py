@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,11 +17,19 @@ from eventkit._jsonable import to_json
 from eventkit._letters.sealing import Key, make_sealer
 from eventkit._sqlite import queue
 from eventkit._sqlite.access import Access
-from eventkit._sqlite.file import Sync
-from eventkit._sqlite.letters import SQLiteDeadLetters, forget_before, keep, letter_row
+from eventkit._sqlite.carving import carve, insert
+from eventkit._sqlite.file import SIDES, Sync, set_aside_files
+from eventkit._sqlite.letters import (
+    SQLiteDeadLetters,
+    buried_letter,
+    forget_before,
+    keep,
+    letter_row,
+)
 from eventkit._sqlite.queue import Budget, Writer
 from eventkit._sqlite.schema import is_empty, write_check
-from eventkit._throttle import SafeLogger
+from eventkit._throttle import SafeLogger, Throttle
+from eventkit.consumers import split_queue
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.store import INBOX, DeadLetters, Entry, Parcel, Settled
 
@@ -35,9 +45,11 @@ _SOON = 0.5
 """Seconds until the next look when there is more to do."""
 
 _DROP_AT_ONCE = 5_000
+_INSERT_AT_ONCE = 500
 _SHRINK_AT_ONCE = 500
 
 _log = SafeLogger(__name__)
+_throttle = Throttle(_log)
 
 
 class SQLiteStore:
@@ -162,15 +174,49 @@ class SQLiteStore:
         Raises:
             StoreError: the file cannot be used now, or an entry was encrypted with another key.
         """
-        rows = self._access.read(
-            lambda connection: queue.take(
-                connection, consumer, after, limit, max_bytes, is_sealed=self._sealer is not None
+        while True:
+            rows = self._access.read(
+                lambda connection: queue.take(
+                    connection,
+                    consumer,
+                    after,
+                    limit,
+                    max_bytes,
+                    is_sealed=self._sealer is not None,
+                )
             )
+            is_old = any(row[4] is None for row in rows)
+            old = self._access.read(queue.checked_from) if is_old else 0
+            try:
+                entries, damaged = queue.make_entries(consumer, rows, max_bytes, self._sealer, old)
+            except ConfigurationError as error:
+                raise StoreError(f"store {self.path}: {error}") from None
+            if damaged:
+                self._bury(consumer, damaged)
+            if entries or not rows:
+                return entries
+
+    def _bury(self, consumer: str, rows: list[queue.Row]) -> None:
+        """Make dead letters of damaged rows, so that they stop nobody."""
+        letters = [
+            letter_row(buried_letter(consumer, row, self._sealer), self._sealer) for row in rows
+        ]
+
+        def bury(writer: Writer) -> int:
+            buried = queue.bury(writer, rows)
+            keep(writer, [letters[index] for index in buried])
+            writer.note("damaged_rows", len(buried))
+            return len(buried)
+
+        number = self._access.write(bury)
+        _throttle.warning(
+            "damaged",
+            "Store %s: %d entries of the queue %r were damaged; what is left of them is in the "
+            "dead letters, as 'damaged'",
+            self.path,
+            number,
+            " ".join(consumer.split()),
         )
-        try:
-            return queue.make_entries(consumer, rows, max_bytes, self._sealer)
-        except ConfigurationError as error:
-            raise StoreError(f"store {self.path}: {error}") from None
 
     def settle(self, consumer: str, settled: Sequence[Settled]) -> None:
         """
@@ -221,8 +267,18 @@ class SQLiteStore:
         return self._access.generation << 32 | number
 
     def waiting(self) -> set[str]:
-        """Give the consumers, known here or not, whose queues are not empty."""
-        return self._access.read(queue.waiting)
+        """Give the ids of the consumers, known here or not, whose queues are not empty."""
+        return {split_queue(name)[0] for name in self.queues()}
+
+    def queues(self) -> set[str]:
+        """Give the names of all queues that are not empty."""
+        return self._access.read(queue.queues)
+
+    def move(self, queue_name: str, to: str) -> int:
+        """Have what waits in one queue wait in another; give how many documents."""
+        moved = self._access.write(lambda writer: queue.move(writer, queue_name, to))
+        self._tell(frozenset([to]))
+        return moved
 
     def counts(self, consumer: str) -> dict[str, int]:
         """Count documents over the life of the store."""
@@ -244,6 +300,36 @@ class SQLiteStore:
             documents += dropped
             if entries < _DROP_AT_ONCE:
                 return documents
+
+    def damaged_files(self) -> list[Path]:
+        """Give the files that were set aside as damaged, the oldest first."""
+        return set_aside_files(self.path)
+
+    def salvage(self, damaged: str | os.PathLike[str]) -> int:
+        """
+        Get out of a damaged file all that is whole in it, page by page, as dead letters.
+
+        What is in this store already is left out; what was delivered meanwhile is not, as nothing
+        tells, so replay it rather to receivers that know ids. Give how many letters were found.
+
+        Raises:
+            StoreError: the file cannot be used now.
+            OSError: the damaged file cannot be read.
+        """
+        number = 0
+        found = carve(Path(damaged), self._sealer)
+        # In steps, so that others get their turn.
+        while chunk := list(itertools.islice(found, _INSERT_AT_ONCE)):
+            number += self._access.write(partial(insert, found=chunk))
+        return number
+
+    def forget_damaged(self) -> int:
+        """Delete the files that were set aside as damaged; give how many."""
+        files = self.damaged_files()
+        for file in files:
+            for side in SIDES:
+                Path(f"{file}{side}").unlink(missing_ok=True)
+        return len(files)
 
     def close(self) -> None:
         """Close the file. The next use opens it again."""
@@ -274,6 +360,8 @@ class SQLiteStore:
         return {
             "damaged": 0,
             "salvaged": 0,
+            "damaged_unknown": 0,
+            "damaged_rows": 0,
             "letters_expired": 0,
             **self._access.read(queue.describe),
             "bytes_max": self._budget.max_bytes,
@@ -319,6 +407,7 @@ class _Upkeep:
         if now < self._next:
             return
         self._next = now + _UPKEEP
+        writer.look_at_names()
         if self._letters_for is not None:
             forget_before(writer, self.oldest_letter())
         if queue.shrink(writer, _SHRINK_AT_ONCE):

@@ -18,6 +18,9 @@ from eventkit.dead_letters import DeadLetter
 INBOX = ""
 """The queue of events that no translator has seen yet; consumers have longer ids."""
 
+DAMAGED = "damaged"
+"""The reason under which counts what a store can no longer read."""
+
 
 @attrs.frozen(kw_only=True)
 class Parcel:
@@ -25,8 +28,8 @@ class Parcel:
 
     consumers: Mapping[str, str]
     """
-    Who is to have them: the id of each consumer, and the digest of the access rules that entitle it
-    (`eventkit.Consumer.rules`).
+    Who is to have them: the queue of each consumer (`eventkit.Consumer.queue`), and the digest of
+    the access rules that entitle it (`eventkit.Consumer.rules`).
     """
     name: str
     """The event's name."""
@@ -90,6 +93,11 @@ class Store(Protocol):
     Several threads and processes use one store at once. All methods may raise
     `eventkit.StoreError`, and have then changed nothing. The inbox is a queue like any other, with
     the id `INBOX`; one event in it counts as one document.
+
+    A queue is named by a consumer's id, a tab, and whom it is for (`eventkit.Consumer.queue`), so
+    that another consumer under the same id has another queue. An id alone is a queue too, in which
+    it is not known for whom; where something is asked or dropped it means all queues of that id
+    together.
     """
 
     dead_letters: DeadLetters
@@ -139,7 +147,18 @@ class Store(Protocol):
         """Give a number that is another one after any other process has put something. Cheap."""
 
     def waiting(self) -> set[str]:
-        """Give the consumers, known here or not, whose queues are not empty."""
+        """Give the ids of the consumers, known here or not, whose queues are not empty."""
+
+    def queues(self) -> set[str]:
+        """Give the names of all queues that are not empty."""
+
+    def move(self, queue: str, to: str) -> int:
+        """
+        Have what waits in one queue wait in another, in one step; give how many documents.
+
+        What each has counted as ``enqueued`` changes by as much. A parcel that waits in both is
+        dropped from the first one, counted as ``dropped:duplicate``.
+        """
 
     def counts(self, consumer: str) -> dict[str, int]:
         """

@@ -51,6 +51,11 @@ class Delivery(TypedDict):
     The original event. Access rules are checked against it once more, and a dead letter keeps it;
     it is never delivered. Leave it out where a task queue must not hold personal data.
     """
+    owner: NotRequired[str]
+    """
+    Whom it is for, whatever the id (`eventkit.Consumer.owner`): another consumer under that id does
+    not get it.
+    """
 
 
 Processor = Callable[[Any], Any]

@@ -113,6 +113,7 @@ class TestRoute:
         assert ["all", "edx"] == [delivery["consumer"] for delivery in routed]
         assert routed[0] == {
             "consumer": "all",
+            "owner": "xapi log:x",
             "protocol": "xapi",
             "name": "play_video",
             "documents": [statement(1), statement(2)],
@@ -498,7 +499,7 @@ class TestDeliver:
         def send(documents):
             raise Interrupt
 
-        monkeypatch.setattr(router._fleet.lanes["lrs"]._transport, "send", send)
+        monkeypatch.setattr(next(iter(router._fleet.lanes.values()))._transport, "send", send)
         with pytest.raises(Interrupt):
             router.send(translation(1))
 
@@ -538,7 +539,7 @@ class TestDeliver:
         def send(documents):
             raise RuntimeError("learner-17")
 
-        monkeypatch.setattr(router._fleet.lanes["lrs"]._transport, "send", send)
+        monkeypatch.setattr(next(iter(router._fleet.lanes.values()))._transport, "send", send)
         with pytest.raises(DeliveryError, match="RuntimeError at") as caught:
             router.send(translation(1))
 

@@ -184,13 +184,11 @@ class TestRestart:
     def test_news_of_another_process_are_noticed(self, make, server, path):
         """What somebody else puts in the store is sent without being told."""
         make(consumer("lrs", server.url))
-        with serving() as unused:
-            quiet = Router([consumer("lrs", unused.url)], store=SQLiteStore(path), lease=0.001)
-            quiet._keeper.stop(1)
-            quiet.send(translation(7))
+        quiet = Router([consumer("lrs", server.url)], store=SQLiteStore(path), lease=0.001)
+        quiet._keeper.stop(1)
+        quiet.send(translation(7))
 
-            server.wait_for(lambda: server.stored)
-            assert not unused.requests
+        server.wait_for(lambda: server.stored)
         quiet.close(0)
 
 
@@ -270,7 +268,7 @@ class TestRules:
         assert balance(router)["dead:rules_changed"] == 1
 
     def test_another_protocol(self, make, server):
-        """Documents of the old protocol are dead letters."""
+        """Documents of the old protocol stay where they are, for who has that protocol."""
         server.default = respond(503)
         router = make(consumer("lrs", server.url))
         router.send(translation(1))
@@ -278,7 +276,9 @@ class TestRules:
         router = make(consumer("lrs", server.url, protocol="caliper"))
 
         assert router.flush(PATIENCE)
-        assert balance(router)["dead:wrong_protocol"] == 1
+        assert not [each for each in server.requests if b"Envelope" in each.body]
+        assert balance(router)["pending"] == 1
+        assert list(router.health()["lrs"]["held"].values()) == [1]
 
 
 class TestStoreInTrouble:

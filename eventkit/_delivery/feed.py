@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from eventkit._clock import Clock
 from eventkit._delivery.lane import Lane
 from eventkit._throttle import Throttle, describe
-from eventkit.exceptions import StoreError
 from eventkit.store import Entry, Settled, Store
 from eventkit.transports import Document
 
@@ -35,11 +34,15 @@ class Feed:
         self._store = store
         self._lane = lane
         self._clock = clock
+        # Fixed: a consumer of another address has another queue, lane and feed.
+        self._queue = lane.consumer.queue
         self._after = 0
         self._open: dict[int, list[Document]] = {}
         self._unsaved: list[Settled] = []
         self._held_until = -float("inf")
         self._again_at = -float("inf")
+        self.trouble = ""
+        """What the store could not do last; ``""``: it works."""
         self.has_more = True
         """Whether there may be something to read. Guarded by the lane's lock, like the next."""
         self.announced = 0
@@ -64,8 +67,8 @@ class Feed:
     def is_empty(self) -> bool:
         """Whether nothing waits in the store, for whoever has the lease, as far as it can tell."""
         try:
-            return self._store.oldest(self._lane.consumer.id) is None
-        except StoreError as error:
+            return self._store.oldest(self._queue) is None
+        except Exception as error:  # noqa: BLE001 - a store of any make
             _throttle.warning("oldest", "The store cannot be read: %s", describe(error))
             return False
 
@@ -93,14 +96,22 @@ class Feed:
             return []
         try:
             entries = self._store.take(
-                consumer.id, after=self._after, limit=limit, max_bytes=max_bytes
+                self._queue, after=self._after, limit=limit, max_bytes=max_bytes
             )
-        except StoreError as error:
-            _throttle.warning("take", "The store cannot be read: %s", describe(error))
+        except Exception as error:  # noqa: BLE001 - a store of any make
+            self.trouble = describe(error)
+            _throttle.warning("take", "The store cannot be read: %s", self.trouble)
             self._wait_a_moment()
             return []
+        if is_saved:
+            self.trouble = ""
         if entries:
             self._after = entries[-1].position
+            with self._lane.changed:
+                self.has_more = True
+        elif self._after and not (self._open or self._unsaved) and not self.is_empty:
+            # Something lies before what was read: it came from another queue, or was mended.
+            self._after = 0
             with self._lane.changed:
                 self.has_more = True
         elif not is_saved:
@@ -137,9 +148,10 @@ class Feed:
         if not self._unsaved:
             return True
         try:
-            self._store.settle(self._lane.consumer.id, self._unsaved)
-        except StoreError as error:
-            _throttle.warning("settle", "The store cannot be written: %s", describe(error))
+            self._store.settle(self._queue, self._unsaved)
+        except Exception as error:  # noqa: BLE001 - a store of any make
+            self.trouble = describe(error)
+            _throttle.warning("settle", "The store cannot be written: %s", self.trouble)
             with self._lane.changed:
                 self.has_more = True
             return False

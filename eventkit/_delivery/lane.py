@@ -145,6 +145,13 @@ class Lane:
             self._counts["enqueued"] += number
             self.pending += number
 
+    def hand_on(self, number: int) -> None:
+        """Let *number* documents enter another lane instead."""
+        with self.changed:
+            self._counts["enqueued"] -= number
+            self.pending -= number
+            self.changed.notify_all()
+
     def push(
         self, documents: list[Document], may_go_on: Callable[[], bool] = _always
     ) -> tuple[list[Document], Answer | None]:
@@ -222,6 +229,7 @@ class Lane:
         for document in mine:
             letter = DeadLetter(
                 consumer=self.consumer.id,
+                owner=self.consumer.owner,
                 protocol=self.consumer.protocol,
                 reason=reason,
                 documents=[json.loads(document.body)],

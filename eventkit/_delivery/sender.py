@@ -77,7 +77,8 @@ class Sender:
         self._suspect_after = _SUSPECT_AFTER
         self._flushing = 0
         self._parked = False
-        self._is_other_protocol = False
+        self._is_to_start_over = False
+        self._crash = ""
         self._closed = False
         self._deadline = 0.0
         self._thread: threading.Thread | None = None
@@ -122,15 +123,10 @@ class Sender:
             self._parked = True
             self._changed.notify_all()
 
-    def go_on(self, *, is_other_protocol: bool = False) -> None:
-        """
-        Send again, and at once: the settings have changed.
-
-        With another protocol what is queued can no longer be sent: it goes to the dead letters.
-        """
+    def go_on(self) -> None:
+        """Send again, and at once: the settings have changed."""
         with self._changed:
             self._parked = False
-            self._is_other_protocol |= is_other_protocol
             self._not_before = -float("inf")
             self._failures = 0
             if self.feed is not None:
@@ -138,6 +134,63 @@ class Sender:
             if self._queue or self.feed is not None:
                 self._ensure_thread()
             self._changed.notify_all()
+
+    def take_over(self, former: Sender) -> None:
+        """Take what is queued in memory for who the consumer was, which is parked."""
+        with former._changed:
+            documents = former._clear()
+        if documents:
+            with self._changed:
+                self._lane.enter(len(documents))
+                self._append(documents)
+                self._ensure_thread()
+                self._changed.notify_all()
+            # In this order, so that at no moment nothing seems to wait.
+            former._lane.hand_on(len(documents))
+
+    def start_over(self) -> None:
+        """Read the queue in the store from its beginning: something older has come into it."""
+        with self._changed:
+            self._is_to_start_over = True
+            self._changed.notify_all()
+        self.wake()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether its thread may still be sending."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
+
+    @property
+    def trouble(self) -> tuple[str, str] | None:
+        """Say in a slug and a line what keeps it from working, which is not the consumer's."""
+        if self._crash:
+            return "thread", self._crash
+        if self.feed is not None and self.feed.trouble:
+            return "store", self.feed.trouble
+        return None
+
+    def revive(self) -> None:
+        """Start the thread anew if it has died."""
+        with self._changed:
+            thread = self._thread
+            # One that ends by itself leaves none behind.
+            if thread is None or thread.is_alive() or self._closed:
+                return
+            self._crash = "its thread has died, and was started anew"
+            _log.warning("Consumer %s: %s", self._lane.consumer.id, self._crash)
+            self._begin_again()
+            self._ensure_thread()
+
+    def _begin_again(self) -> None:
+        """Take up what was under way when something unexpected happened."""
+        left = [document for document in self._in_flight if not document.outcome]
+        self._in_flight = []
+        if self.feed is None:
+            self._restore(left)
+            return
+        self._lane.give_back(left)
+        self._drop_window()
 
     @contextlib.contextmanager
     def hurried(self) -> Iterator[None]:
@@ -231,20 +284,37 @@ class Sender:
             self._thread = thread
 
     def _run(self) -> None:
-        while (batch := self._next()) is not None:
-            if not batch:
-                continue
-            answer: Answer | None
+        while True:
             try:
-                left, answer = self._lane.push(batch, self._may_go_on)
+                batch = self._next()
+                if batch is None:
+                    return
+                if batch:
+                    self._send(batch)
+                self._crash = ""
             except Exception as error:  # noqa: BLE001 - the thread must live, nothing may be lost
-                left = [document for document in batch if not document.outcome]
-                answer = Answer(Verdict.RETRY, "error", describe(error))
-                _log.warning("Delivery to %s failed: %s", self._lane.consumer.id, answer.detail)
-            self._learn(batch, left, answer)
-            self._put_back(batch, left, answer)
-            if self.feed is not None:
-                self.feed.settle(batch)
+                self._crash = f"unexpected: {describe(error)}"
+                _log.warning("Delivery to %s: %s", self._lane.consumer.id, self._crash)
+                with self._changed:
+                    if self._closed:
+                        # Whoever closes takes what is left.
+                        self._thread = None
+                        return
+                    self._begin_again()
+                    self._changed.wait(RETRY)
+
+    def _send(self, batch: list[Document]) -> None:
+        answer: Answer | None
+        try:
+            left, answer = self._lane.push(batch, self._may_go_on)
+        except Exception as error:  # noqa: BLE001 - as above
+            left = [document for document in batch if not document.outcome]
+            answer = Answer(Verdict.RETRY, "error", describe(error))
+            _log.warning("Delivery to %s failed: %s", self._lane.consumer.id, answer.detail)
+        self._learn(batch, left, answer)
+        self._put_back(batch, left, answer)
+        if self.feed is not None:
+            self.feed.settle(batch)
 
     def _next(self) -> list[Document] | None:
         """Wait for the next batch that is due; None when the thread is to end, [] to look again."""
@@ -257,7 +327,7 @@ class Sender:
             if self._parked or is_ending or is_done:
                 self._end()
                 return None
-            if self._has_lost_lease() or self._has_other_protocol():
+            if self._has_lost_lease() or self._has_to_start_over():
                 return []
             if self._queue and wait <= 0:
                 return self._take()
@@ -298,15 +368,11 @@ class Sender:
         self._drop_window()
         return True
 
-    def _has_other_protocol(self) -> bool:
-        """Give up what the consumer does not speak any more."""
-        if not self._is_other_protocol:
+    def _has_to_start_over(self) -> bool:
+        if not self._is_to_start_over:
             return False
-        self._is_other_protocol = False
-        unfit = self._clear()
-        self._lane.bury(unfit, "wrong_protocol")
-        if self.feed is not None:
-            self.feed.settle(unfit)
+        self._is_to_start_over = False
+        self._drop_window()
         return True
 
     def _drop_window(self) -> None:
@@ -358,8 +424,8 @@ class Sender:
         return known >= self._lane.consumer.batch.max_size or self._queued_bytes >= self._lane.room
 
     def _may_go_on(self) -> bool:
-        # A consumer may be another one by now; that counts also in the middle of a batch.
-        if self._parked or self._is_other_protocol:
+        # A consumer may be another one by now, with another lane; that counts within a batch too.
+        if self._parked:
             return False
         if self.feed is not None and not self.feed.is_held:
             return False

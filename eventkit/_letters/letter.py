@@ -49,12 +49,17 @@ class DeadLetter:
     """When they were given up, in UTC."""
     event: Json | None = attrs.field(default=None, repr=False)
     """The original event: it decides who may have the documents, and is never delivered."""
+    owner: str = ""
+    """
+    Whom they were accepted for, as protocol and address (`eventkit.Consumer.owner`): another
+    consumer under the same id does not get them unless told. ``""``: not known.
+    """
     history: list[Json] = attrs.field(factory=list, repr=False)
     """What went wrong before, the oldest first: reason, time, status and attempts of each."""
     id: str = attrs.field(default="")
     """
-    Made of consumer, protocol, name and documents (of the event, when there are no documents), so
-    that the same documents given up again are the same letter.
+    Made of consumer, owner, protocol, name and documents (of the event, when there are no
+    documents), so that the same documents given up again are the same letter.
     """
 
     def __attrs_post_init__(self) -> None:
@@ -88,6 +93,15 @@ class DeadLetter:
         return cls(**known | {"time": time if time.tzinfo else time.replace(tzinfo=UTC)})
 
 
+RAW = "damaged"
+"""The key under which the event of a letter holds what was damaged, as text for each column."""
+
+
+def is_raw(letter: DeadLetter) -> bool:
+    """Tell whether *letter* holds nothing but what was damaged, so that it cannot be sent."""
+    return not letter.documents and letter.event is not None and RAW in letter.event
+
+
 _FIELDS = tuple(field.name for field in attrs.fields(DeadLetter))
 _KINDS: dict[str, Any] = dict.fromkeys(_FIELDS, str) | {
     "documents": list,
@@ -113,6 +127,8 @@ def _digest(letter: DeadLetter) -> str:
         letter.protocol,
         letter.name,
         letter.documents or letter.event,
+        # Letters of older versions have no owner; their ids stay.
+        *([letter.owner] if letter.owner else []),
     )
     try:
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=json_default)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from eventkit._filtering import fields as _fields
-from eventkit._letters.letter import DeadLetter
+from eventkit._letters.letter import DeadLetter, is_raw
 from eventkit.source import Source
 from eventkit.typing import Event
 
@@ -18,6 +19,8 @@ def mentions(letter: DeadLetter, person: str) -> bool:
     Everybody counts whom the event names, and every agent or person in the documents. Of an IRI the
     part behind its last slash or colon is enough (the anonymised id, the e-mail address).
     """
+    if is_raw(letter):
+        return _is_in(person, letter.event)
     if letter.event is not None and _names(letter.event, person):
         return True
     return any(
@@ -31,6 +34,16 @@ def _names(event: Event, person: str) -> bool:
         return person in _fields.people(Source(event), "")
     except ValueError:  # it cannot be read; rather one letter too many than one too few
         return person in str(event)
+
+
+def _is_in(person: str, value: Any) -> bool:
+    """Tell whether *person* stands anywhere in the texts of *value*, as a word of its own."""
+    # Bytes were kept as a character each.
+    words = {person, person.encode().decode("latin-1")}
+    pattern = re.compile("|".join(rf"(?<!\w){re.escape(each)}(?!\w)" for each in words))
+    if isinstance(value, dict):
+        return any(_is_in(person, each) for each in value.values())
+    return isinstance(value, str) and pattern.search(value) is not None
 
 
 def _agents(value: Any) -> Iterator[str]:

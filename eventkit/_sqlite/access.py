@@ -17,6 +17,7 @@ import attrs
 from eventkit._counting import Tally
 from eventkit._forking import renew_after_fork
 from eventkit._letters.sealing import Sealer
+from eventkit._sqlite.carving import carve, insert
 from eventkit._sqlite.commits import GroupCommit, Job
 from eventkit._sqlite.file import (
     PATIENCE,
@@ -27,16 +28,19 @@ from eventkit._sqlite.file import (
     forget_locks,
     guard,
     identity,
+    is_damage,
+    is_no_text,
+    lenient_text,
     make_file,
     set_aside,
     store_error,
     sync_file,
     trouble,
 )
-from eventkit._sqlite.queue import Writer
-from eventkit._sqlite.salvage import Report, open_damaged, salvage
+from eventkit._sqlite.queue import Writer, balance_all, find_trouble, is_balanced
+from eventkit._sqlite.salvage import UNREADABLE, Report, open_damaged, salvage
 from eventkit._sqlite.schema import STEPS, check_key, set_up, version, write_check
-from eventkit._throttle import SafeLogger
+from eventkit._throttle import SafeLogger, describe
 from eventkit.exceptions import ConfigurationError, StoreError, StoreFull
 
 T = TypeVar("T")
@@ -181,13 +185,13 @@ class Access:
         try:
             try:
                 return self._read(query)
-            except sqlite3.Error as error:
-                if trouble(error) != "damaged":
+            except (sqlite3.Error, UnicodeDecodeError) as error:
+                if not is_damage(error):
                     raise
             with self._group.alone():
                 self._mend(_identity(self._reading))
             return self._read(query)
-        except (sqlite3.Error, OSError, ConfigurationError) as error:
+        except Exception as error:
             raise self._told(error) from error
 
     def write(self, operation: Callable[[Writer], T]) -> T:
@@ -216,6 +220,7 @@ class Access:
             with self._group.alone():
                 if self._find_damage():
                     self._mend(identity(self.path))
+            self._balance()
         except PermissionError as error:
             raise ConfigurationError(
                 f"path: {self.path} cannot be read and written ({error.strerror}); give this user "
@@ -246,7 +251,7 @@ class Access:
                 handle = self._reading
                 if handle is not None and self._is_current(handle):
                     try:
-                        return query(handle.connection)
+                        return _leniently(query, handle.connection)
                     except sqlite3.Error as error:
                         if trouble(error) == "io":
                             _close(handle)
@@ -260,10 +265,10 @@ class Access:
         """Run *jobs* in one transaction; when that fails each in its own, so that each can tell."""
         self.tally.add("operations", len(jobs))
         error, had_begun = self._try_to_commit(jobs)
-        if isinstance(error, sqlite3.Error) and trouble(error) == "damaged":
+        if error is not None and is_damage(error):
             try:
                 self._mend(_identity(self._writing))
-            except (sqlite3.Error, OSError, StoreError, ConfigurationError) as failure:
+            except Exception as failure:  # noqa: BLE001 - whoever asked is told
                 error, had_begun = failure, False
             else:
                 error, had_begun = self._try_to_commit(jobs)
@@ -313,14 +318,25 @@ class Access:
                 if handle is not None and self._is_current(handle):
                     handle.connection.execute("BEGIN IMMEDIATE")
                     begun.append(True)
-                    self._run(jobs, handle)
+                    self._run_leniently(jobs, handle)
                     return
                 _close(handle)
                 self._writing = None
             self._open(read_only=False)
 
+    def _run_leniently(self, jobs: Sequence[Job[Writer]], handle: _Handle) -> None:
+        """Run *jobs*, once more if a text that is none was in the way."""
+        try:
+            self._run(jobs, handle)
+        except sqlite3.Error as error:
+            if not is_no_text(error) or handle.connection.text_factory is lenient_text:
+                raise
+            handle.connection.text_factory = lenient_text
+            handle.connection.execute("BEGIN IMMEDIATE")
+            self._run(jobs, handle)
+
     def _run(self, jobs: Sequence[Job[Writer]], handle: _Handle) -> None:
-        """Run *jobs* and commit."""
+        """Run *jobs* in the transaction that has begun, and commit."""
         writer = handle.writer
         assert writer is not None  # noqa: S101 - for the type checker
         try:
@@ -330,7 +346,7 @@ class Access:
                 try:
                     job.run(writer)
                 except (StoreFull, ValueError) as error:
-                    if handle.connection.total_changes != before:
+                    if handle.connection.total_changes != before or is_damage(error):
                         raise
                     # A refusal that has changed nothing does not concern the others.
                     job.error = error
@@ -353,6 +369,9 @@ class Access:
         elif isinstance(error, StoreError):
             # One for each, for several threads raise it.
             told = type(error)(str(error), retry_after=error.retry_after)
+        elif isinstance(error, (TypeError, OverflowError, UnicodeDecodeError)):
+            # What is damaged may have any type.
+            told = StoreError(f"store {self.path}: {describe(error)}")
         else:
             return error
         told.__cause__ = error
@@ -443,6 +462,9 @@ class Access:
                     # A fork may have closed it meanwhile.
                     if self._writing is not None:
                         return self._is_damaged(self._writing.connection)
+            except UnicodeDecodeError:
+                # A message of SQLite that quotes rubbish.
+                return True
             except sqlite3.Error as error:
                 if trouble(error) == "damaged":
                     return True
@@ -452,7 +474,12 @@ class Access:
         if self.path.stat().st_size > CHECKED_BYTES:
             return False
         found = connection.execute("PRAGMA quick_check(1)").fetchone()
-        return bool(found != ("ok",))
+        return found != ("ok",) or _leniently(find_trouble, connection)
+
+    def _balance(self) -> None:
+        """Set counts right that do not add up any more."""
+        if self.path.stat().st_size <= CHECKED_BYTES and not self.read(is_balanced):
+            self.write(balance_all)
 
     def _mend(self, damaged: Identity | None) -> None:
         """
@@ -481,7 +508,7 @@ class Access:
                 self._mend_again_at = 0.0
 
     def _opens(self) -> bool:
-        with suppress(sqlite3.Error), closing(connect(self.path, self._sync)) as connection:
+        with suppress(*UNREADABLE), closing(connect(self.path, self._sync)) as connection:
             version(connection, self.path)
             return True
         return False
@@ -492,16 +519,23 @@ class Access:
         aside = set_aside(self.path, self._clock())
         self._salvaged.rename(self.path)
         sync_file(self.path.absolute().parent)
+        lost = (
+            f"lost: {report.lost} documents, counted as dropped:damaged"
+            if report.lost is not None
+            else "lost: an unknown number of documents, as what counts them cannot be read"
+        )
         _log.critical(
             "Store %s was damaged. It is kept as %s; salvaged: %d entries in queues, %d dead "
-            "letters, and %d entries as dead letters because it is not known who waited for them; "
-            "lost: %d documents, counted as dropped:damaged",
+            "letters; as dead letters with the reason damaged: %d entries because it is not known "
+            "who waited for them, what is left of %d others, and %d found page by page; %s",
             self.path,
             aside,
             report.entries,
             report.letters,
             report.strays,
-            report.lost,
+            report.broken,
+            report.carved,
+            lost,
         )
 
     def _salvage(self) -> Report:
@@ -520,10 +554,12 @@ class Access:
             source = open_damaged(self.path)
             if source is not None:
                 with closing(source):
-                    with suppress(sqlite3.Error):
-                        version(source, self.path)
+                    with suppress(*UNREADABLE):
                         check_key(source, self.path, self._sealer)
                     salvage(source, writer, self._sealer, report)
+            if report.lost is None:
+                report.carved = insert(writer, carve(self.path, self._sealer))
+                writer.note("damaged_unknown", 1)
             if self._sealer is not None:
                 write_check(connection, self._sealer)
             writer.note("damaged", 1)
@@ -570,6 +606,17 @@ class Access:
 
 def _identity(handle: _Handle | None) -> Identity | None:
     return None if handle is None else handle.identity
+
+
+def _leniently(query: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
+    """Run *query*, once more if text cannot be read as such: it will not fit its checksum."""
+    try:
+        return query(connection)
+    except sqlite3.Error as error:
+        if not is_no_text(error):
+            raise
+    connection.text_factory = lenient_text
+    return query(connection)
 
 
 def _wait_if_busy(error: sqlite3.Error, until: float) -> None:

@@ -41,6 +41,8 @@ PRAGMAS: tuple[str, ...] = (
 )
 
 _LONGEST_PAUSE = 0.001
+_NOT_THERE = ("no such table", "no such column", "no such index")
+"""What our own statements name is there, unless the schema is damaged."""
 _NOT_A_DATABASE = 26
 _TROUBLES: dict[int, Trouble] = {
     5: "busy",  # SQLITE_BUSY
@@ -51,10 +53,34 @@ _TROUBLES: dict[int, Trouble] = {
 }
 
 
+class Damage(sqlite3.DatabaseError):
+    """The tables are not what they were, though SQLite can read them."""
+
+
 def trouble(error: sqlite3.Error) -> Trouble:
     """Say what kind of trouble *error* is."""
+    if isinstance(error, Damage) or str(error).startswith(_NOT_THERE):
+        return "damaged"
     code = getattr(error, "sqlite_errorcode", None)
     return "io" if code is None else _TROUBLES.get(code & 0xFF, "io")
+
+
+def is_damage(error: BaseException) -> bool:
+    """Tell whether *error* says that the file is damaged."""
+    if isinstance(error, UnicodeDecodeError):
+        # A message of SQLite that quotes rubbish.
+        return True
+    return isinstance(error, sqlite3.Error) and trouble(error) == "damaged"
+
+
+def is_no_text(error: sqlite3.Error) -> bool:
+    """Tell whether text could not be read as such; the message of the error holds it."""
+    return not isinstance(error, Damage) and not hasattr(error, "sqlite_errorcode")
+
+
+def lenient_text(data: bytes) -> str:
+    """Read text that may be damaged; what becomes of it does not fit its checksum."""
+    return data.decode("utf-8", "replace")
 
 
 def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
@@ -64,6 +90,8 @@ def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
         return StoreFull(f"store {path}: the disk is full; make room, and it goes on by itself")
     if kind == "busy":
         return StoreError(f"store {path}: another process keeps it locked", retry_after=1.0)
+    if isinstance(error, sqlite3.Error) and is_no_text(error):
+        return StoreError(f"store {path}: {type(error).__name__}")
     text = error.strerror if isinstance(error, OSError) else str(error)
     return StoreError(f"store {path}: {text or type(error).__name__}")
 
@@ -200,8 +228,22 @@ def set_aside(path: Path, clock_time: float) -> Path:
     for side in SIDES:
         companion = Path(f"{path}{side}")
         if companion.exists():
+            # One that somebody restored or copied may be readable by others.
+            companion.chmod(0o600)
             companion.rename(f"{aside}{side}")
     return aside
+
+
+def set_aside_files(path: Path) -> list[Path]:
+    """Give what `set_aside` left of the database at *path*, without companions, oldest first."""
+    found = path.parent.glob(f"{_escaped(path.name)}.damaged-*")
+    ends = tuple(side for side in SIDES if side)
+    return sorted(each for each in found if each.is_file() and not each.name.endswith(ends))
+
+
+def _escaped(name: str) -> str:
+    """Write *name* for a glob that finds just it."""
+    return "".join(f"[{each}]" if each in "*?[" else each for each in name)
 
 
 def sync_file(path: Path) -> None:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import uuid
 from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol, TypeVar
+from zlib import crc32
 
+from eventkit._letters.letter import RAW
 from eventkit._letters.sealing import Sealer
 from eventkit._sqlite.queue import Writer, storable
+from eventkit.consumers import split_queue
 from eventkit.dead_letters import DeadLetter
+from eventkit.exceptions import ConfigurationError
+from eventkit.store import DAMAGED
+
+MOST_KEPT = 1_000_000
+"""Bytes that are kept of a column of a damaged row."""
 
 _PAGE = 200
 
@@ -59,55 +70,176 @@ class SQLiteDeadLetters:
         return found
 
     def __iter__(self) -> Iterator[DeadLetter]:
-        """Give all letters, the oldest first, a page at a time: there may be many."""
-        last = (self._oldest(), "")
-        while True:
-            rows = self._page(last)
-            for _, _, written in rows:
-                plain = written if self._sealer is None else self._sealer.unseal(written)
-                yield DeadLetter.from_dict(json.loads(plain))
-            if len(rows) < _PAGE:
-                return
-            last = rows[-1][:2]
+        """
+        Give all letters, the oldest first, a page at a time: there may be many.
 
-    def _page(self, last: tuple[float, str]) -> list[tuple[float, str, bytes]]:
-        found: list[tuple[float, str, bytes]] = self._access.read(
-            lambda connection: connection.execute(
-                "SELECT time, id, letter FROM letters WHERE (time, id) > (?, ?) "
-                "ORDER BY time, id LIMIT ?",
-                (*last, _PAGE),
-            ).fetchall()
-        )
-        return found
+        One that is damaged itself is given as one with the reason ``damaged``.
+        """
+        last: tuple[Any, ...] = (self._oldest(), "")
+        while True:
+            rows = self._access.read(partial(_page, time=last[0], last=last[1]))
+            for row in rows:
+                yield _read(row, self._sealer)
+            if len(rows) < _PAGE:
+                break
+            last = rows[-1][1:3]
+        for row in self._access.read(_misplaced):
+            yield _read(row, self._sealer)
 
     def remove(self, ids: Collection[str]) -> int:
-        """Forget the letters with these ids; give how many there were."""
-        wanted = [(each,) for each in ids]
-        removed: int = self._access.write(
-            lambda writer: (
-                writer.connection.executemany("DELETE FROM letters WHERE id = ?", wanted).rowcount
-            )
-        )
-        return max(removed, 0)
+        """
+        Forget the letters with these ids; give how many there were.
+
+        Their bytes are overwritten in the file, too.
+        """
+        wanted = set(ids)
+
+        def remove(writer: Writer) -> int:
+            writer.connection.execute("PRAGMA secure_delete = 1").fetchall()
+            try:
+                rows = [
+                    (int(each.removeprefix(_MISPLACED)),)
+                    for each in wanted
+                    if each.startswith(_MISPLACED) and each.removeprefix(_MISPLACED).isdigit()
+                ]
+                gone = writer.connection.executemany(
+                    "DELETE FROM letters WHERE rowid = ?", rows
+                ).rowcount
+                gone += writer.connection.executemany(
+                    "DELETE FROM letters WHERE id = ?", [(each,) for each in wanted]
+                ).rowcount
+            finally:
+                writer.connection.execute("PRAGMA secure_delete = 0").fetchall()
+            return gone
+
+        return self._access.write(remove) if wanted else 0
+
+
+_Row = tuple[Any, ...]
+"""A row of the table: its number, time, id, consumer, letter and checksum, any of it damaged."""
+
+_COLUMNS = "rowid, time, CAST(id AS BLOB), CAST(consumer AS BLOB), letter, checksum"
+_PLACED = "typeof(time) = 'real' AND typeof(id) = 'text'"
+
+
+def _page(connection: sqlite3.Connection, time: float, last: bytes) -> list[_Row]:
+    return connection.execute(
+        f"SELECT {_COLUMNS} FROM letters WHERE (time, id) > (?, CAST(? AS TEXT)) AND {_PLACED} "
+        "ORDER BY time, id LIMIT ?",
+        (time, last, _PAGE),
+    ).fetchall()
+
+
+def _misplaced(connection: sqlite3.Connection) -> list[_Row]:
+    return connection.execute(
+        f"SELECT {_COLUMNS} FROM letters WHERE NOT ({_PLACED}) LIMIT 100000"
+    ).fetchall()
+
+
+def _read(row: _Row, sealer: Sealer | None) -> DeadLetter:
+    number, _, own_id, consumer, written, checksum = row
+    problem = "the dead letter was damaged in the store"
+    try:
+        if checksum is None or checksum == crc32(written):
+            plain = written if sealer is None else sealer.unseal(written)
+            letter = DeadLetter.from_dict(json.loads(plain))
+            if letter.id.encode() == own_id:
+                return letter
+    except ConfigurationError:
+        problem = "the dead letter was damaged in the store, or encrypted with another key"
+    except (ValueError, TypeError, RecursionError, AttributeError):
+        pass
+    return DeadLetter(
+        consumer=consumer.decode("utf-8", "replace") if isinstance(consumer, bytes) else "",
+        reason=DAMAGED,
+        documents=[],
+        detail=problem,
+        time=_EPOCH,
+        event={RAW: {"letter": raw(written)}},
+        id=f"{_MISPLACED}{number}",
+    )
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_MISPLACED = "damaged-"
+"""What the ids of damaged letters begin with; then comes the number of the row."""
+
+
+def buried_letter(queue: str, row: tuple[Any, ...], sealer: Sealer | None) -> DeadLetter:
+    """
+    Make the dead letter of an entry that is not what it was; its bytes are kept, never sent.
+
+    Args:
+        queue: the name of its queue; ``""``: the inbox, or not known.
+
+        row: as `eventkit._sqlite.queue.take` reads it.
+
+        sealer: opens what of it can be opened.
+    """
+    _, seq, _, _, _, _, written, name, protocol, bodies, event = row
+    if sealer is not None:
+        bodies, event = _opened(bodies, sealer), _opened(event, sealer)
+    is_there = any(each is not None for each in (name, bodies, event))
+    consumer, owner = split_queue(queue)
+    return DeadLetter(
+        consumer=consumer,
+        owner=owner,
+        reason=DAMAGED,
+        documents=[],
+        name=name if isinstance(name, str) else "",
+        protocol=protocol if protocol in ("xapi", "caliper") else "",
+        detail="the entry was damaged in the store" if is_there else "the entry is gone",
+        event={
+            RAW: {
+                "position": raw(seq),
+                "written": raw(written),
+                "name": raw(name),
+                "protocol": raw(protocol),
+                "bodies": raw(bodies),
+                "event": raw(event),
+            }
+        },
+        # Not made of what it holds, which may be the same as in another one.
+        id=uuid.uuid4().hex,
+    )
+
+
+def _opened(sealed: object, sealer: Sealer) -> object:
+    try:
+        return sealer.unseal(sealed) if isinstance(sealed, bytes) else sealed
+    except ConfigurationError:
+        return sealed
+
+
+def raw(value: object) -> object:
+    """Write a value of a damaged row so that JSON can hold it: a character for each byte."""
+    if isinstance(value, bytes):
+        return value[:MOST_KEPT].decode("latin-1")
+    if isinstance(value, str):
+        return value[:MOST_KEPT]
+    return value if value is None or isinstance(value, int) else repr(value)
 
 
 def letter_row(letter: DeadLetter, sealer: Sealer | None) -> tuple[Any, ...]:
     """Write *letter* the way it lies in its table."""
     written = json.dumps(letter.as_dict(), separators=(",", ":")).encode("ascii")
+    sealed = written if sealer is None else sealer.seal(written)
     return (
         letter.id,
         letter.time.timestamp(),
         storable(letter.consumer),
         storable(letter.reason),
-        written if sealer is None else sealer.seal(written),
+        sealed,
+        crc32(sealed),
     )
 
 
 def keep(writer: Writer, rows: list[tuple[Any, ...]]) -> None:
     """Put letters into their table."""
     writer.connection.executemany(
-        "INSERT OR REPLACE INTO letters (id, time, consumer, reason, letter) "
-        "VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO letters (id, time, consumer, reason, letter, checksum) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
         rows,
     )
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from eventkit._letters.sealing import Sealer
+from eventkit._sqlite.file import Damage
 from eventkit.exceptions import ConfigurationError
 
 APPLICATION = 0x45764B74
@@ -68,8 +69,25 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX letters_by_time ON letters (time, id)",
     ),
+    # 3: checksums. What lies there already has none; it ends at that position.
+    (
+        "ALTER TABLE entries ADD COLUMN checksum INTEGER",
+        "ALTER TABLE queue ADD COLUMN checksum INTEGER",
+        "ALTER TABLE consumers ADD COLUMN checksum INTEGER",
+        "ALTER TABLE letters ADD COLUMN checksum INTEGER",
+        """
+        INSERT OR REPLACE INTO meta (key, value)
+        SELECT 'checked_from', seq FROM sqlite_sequence WHERE name = 'entries'
+        """,
+    ),
 )
 """What takes a file from one version to the next; a new file takes all steps."""
+
+_MARKS = ((b"entries", b"bodies"), (b"letters", b"reason"), (b"entries", b"checksum"))
+"""What each step brings: a table, and what stands in it."""
+
+_LATEST = 1_000
+"""Numbers of versions that there may ever be; what lies above is damage."""
 
 _CHECK = b"eventkit"
 
@@ -80,20 +98,41 @@ def version(connection: sqlite3.Connection, path: Path) -> int:
 
     Raises:
         ConfigurationError: it is another program's, or a later version of this one made it.
+        Damage: the header is not what it was.
     """
     found: int = connection.execute("PRAGMA user_version").fetchone()[0]
     owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    tables = _tables(connection)
+    made = _made(tables)
     if owner != APPLICATION and (owner or found or tables):
+        if made:
+            raise Damage("the header does not fit the tables")
         raise ConfigurationError(
             f"path: {path} is the database of another program; name a file of its own"
         )
-    if found > len(STEPS):
+    if len(STEPS) < found < _LATEST:
         raise ConfigurationError(
             f"path: {path} was written by a later version of eventkit (format {found}, this one "
             f"knows {len(STEPS)}); install that version, or name another file"
         )
+    if min(found, len(_MARKS)) != made:
+        raise Damage("the header does not fit the tables")
     return found
+
+
+def _tables(connection: sqlite3.Connection) -> dict[bytes, bytes]:
+    """Give the tables and how they were made, as bytes, for they may be damaged."""
+    return {
+        name or b"": sql or b""
+        for name, sql in connection.execute(
+            "SELECT CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_master WHERE type = 'table'"
+        )
+    }
+
+
+def _made(tables: dict[bytes, bytes]) -> int:
+    """Tell by the tables themselves which version made them; 0: none of ours."""
+    return sum(mark in tables.get(name, b"") for name, mark in _MARKS)
 
 
 def set_up(connection: sqlite3.Connection, path: Path) -> None:

@@ -28,6 +28,7 @@ _COMMANDS = {
     "send": "translate tracking logs and deliver them to consumers",
     "check": "check a consumers file: schema, reachability, credentials",
     "dead-letters": "look at dead letters, deliver them again, or drop them",
+    "store": "look after an on-disk store: its queues, and files that were damaged",
     "events": "list every event and what it becomes in each protocol",
     "demo": "see the whole path work on this machine",
 }

@@ -27,6 +27,7 @@ class Selection:
     """Conditions on letters; all that are given must hold, and any value of each."""
 
     consumers: Collection[str] = ()
+    owners: Collection[str] = ()
     reasons: Collection[str] = ()
     names: Collection[str] = ()
     learners: Collection[str] = ()
@@ -36,13 +37,14 @@ class Selection:
     until: datetime | None = None
 
     def __bool__(self) -> bool:
-        lists = (self.consumers, self.reasons, self.names, self.learners, self.ids)
+        lists = (self.consumers, self.owners, self.reasons, self.names, self.learners, self.ids)
         return any(lists) or self.since is not None or self.until is not None
 
     def __call__(self, letter: DeadLetter) -> bool:
         """Tell whether *letter* is selected."""
         return (
             (not self.consumers or letter.consumer in self.consumers)
+            and (not self.owners or letter.owner in self.owners)
             and (not self.reasons or letter.reason in self.reasons)
             and (not self.names or letter.name in self.names)
             and (not self.ids or any(letter.id.startswith(each) for each in self.ids))
@@ -64,6 +66,7 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("selection (all must hold; repeated options: any of them)")
     for option, metavar, text in (
         ("--consumer", "ID", "of this consumer; '' for events that could not be translated"),
+        ("--owner", "OWNER", "accepted for this protocol and address, as list shows it"),
         ("--reason", "REASON", "given up for this reason, such as http_400"),
         ("--name", "EVENT", "of events of this name"),
         ("--learner", "ID", "about this user id, username, or id of an actor"),
@@ -86,6 +89,7 @@ def read_selection(options: argparse.Namespace) -> Selection:
         raise ConfigurationError("--learner: is empty; give a user id, a username or an actor's id")
     return Selection(
         consumers=options.consumer,
+        owners=options.owner,
         reasons=options.reason,
         names=options.name,
         learners=options.learner,
@@ -124,7 +128,17 @@ def print_table(letters: Iterable[DeadLetter]) -> None:
         print("  ".join(cells).rstrip()[:width])
 
 
-_TITLES = ("id", "time (UTC)", "consumer", "reason", "status", "attempts", "event", "detail")
+_TITLES = (
+    "id",
+    "time (UTC)",
+    "consumer",
+    "accepted for",
+    "reason",
+    "status",
+    "attempts",
+    "event",
+    "detail",
+)
 
 
 def _row(letter: DeadLetter) -> tuple[str, ...]:
@@ -132,6 +146,7 @@ def _row(letter: DeadLetter) -> tuple[str, ...]:
         letter.id[:_SHORT],
         letter.time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
         printable(letter.consumer) or "-",
+        printable(letter.owner) or "-",
         printable(letter.reason),
         "-" if letter.status is None else str(letter.status),
         str(letter.attempts),

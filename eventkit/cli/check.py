@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +17,7 @@ from eventkit.cli import DONE, REJECTED, complain
 from eventkit.cli._environment import check_django, check_variables, check_writable
 from eventkit.cli._keys import add_key_options
 from eventkit.cli._output import say
-from eventkit.consumers import Consumer, load_consumers
+from eventkit.consumers import Consumer, load_consumers, queue_name, split_queue
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.probe import TRIAL_ACTOR, TRIAL_VERB, CheckResult, check_consumer, try_consumer
 from eventkit.store import INBOX
@@ -142,7 +142,7 @@ def _look_around(options: argparse.Namespace) -> int:
     return REJECTED if problems else DONE
 
 
-def _queues(options: argparse.Namespace, consumers: Iterable[Consumer]) -> dict[str, str]:
+def _queues(options: argparse.Namespace, consumers: Sequence[Consumer]) -> dict[str, str]:
     """Say what waits in the store, by consumer, also for those that are not in the file."""
     if options.store is None:
         if options.key:
@@ -159,20 +159,46 @@ def _queues(options: argparse.Namespace, consumers: Iterable[Consumer]) -> dict[
     from eventkit.sqlite_store import SQLiteStore  # noqa: PLC0415 - only here is it needed
 
     with closing(SQLiteStore(path, key=options.key or None)) as store:
-        return _told(store, [each.id for each in consumers])
+        return _told(store, consumers)
 
 
-def _told(store: SQLiteStore, ids: list[str]) -> dict[str, str]:
-    letters = Counter(letter.consumer for letter in store.dead_letters)
-    now = time.time()
-    strangers = (store.waiting() | letters.keys()) - {*ids, INBOX}
+def _told(store: SQLiteStore, consumers: Sequence[Consumer]) -> dict[str, str]:
+    """Say what waits for each consumer, and what waits for others, who are not in the file."""
+    own = {each.id: each for each in consumers}
+    letters = Counter(
+        _whose(queue_name(each.consumer, each.owner), own) for each in store.dead_letters
+    )
+    queues = store.queues()
+    others = {name for name in (*queues, *letters) if _whose(name, own) == name} - {*own, INBOX}
     told = {}
-    for name in (*ids, *sorted(strangers), INBOX):
-        pending = store.counts(name).get("pending", 0)
-        oldest = store.oldest(name)
+    for name in (*own, *sorted(others), INBOX):
+        pending = store.counts(name)["pending"]
+        mine = [name]
+        if name in own:
+            # All that waits under its id, but for what is not its own.
+            pending -= sum(
+                store.counts(each)["pending"] for each in others if split_queue(each)[0] == name
+            )
+            mine = [each for each in queues if _whose(each, own) == name and each != name] or mine
+        since = min((at for at in map(store.oldest, mine) if at is not None), default=None)
         if name == INBOX and not (pending or letters[name]):
             continue
-        age = f", the oldest for {max(0.0, now - oldest):.1f} s" if oldest is not None else ""
-        note = " (not in the file)" if name in strangers else ""
-        told[name or "(inbox)"] = f"{pending} waiting{age}, {letters[name]} dead letters{note}"
+        age = f", the oldest for {max(0.0, time.time() - since):.1f} s" if since and pending else ""
+        note = ""
+        if name in others:
+            is_held = split_queue(name)[0] in own
+            note = " (held: not for who has the id now)" if is_held else " (not in the file)"
+        told[_label(name)] = f"{pending} waiting{age}, {letters[name]} dead letters{note}"
     return told
+
+
+def _whose(name: str, own: Mapping[str, Consumer]) -> str:
+    """Give the id of the consumer of the file that a queue belongs to, or the queue's own name."""
+    consumer, owner = split_queue(name)
+    is_own = consumer in own and (not owner or owner in own[consumer].owners)
+    return consumer if is_own else name
+
+
+def _label(name: str) -> str:
+    consumer, owner = split_queue(name)
+    return f"{consumer or '(inbox)'}{f' ({owner})' if owner else ''}"

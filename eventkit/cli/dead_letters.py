@@ -181,12 +181,14 @@ def _replay(options: argparse.Namespace, letters: DeadLetters) -> int:
 
 
 _MEANINGS = {
+    "damaged": "what is left of them cannot be sent",
     "denied": "the consumer's rules do not let it have the event (or the letter has none)",
     "disabled": "the consumer is not enabled",
     "in_trouble": "the consumer cannot take it now; run again",
     "no_content": "neither documents nor an event",
     "no_translator": "the event is to be translated; give --lms-root and an identity option",
     "not_translated": "there is no translation for the event",
+    "other_owner": "accepted for another address; name that URL under the consumer's 'inherits'",
     "unknown_consumer": "there is no such consumer in the file",
     "unwanted": "no consumer may have the event",
     "wrong_protocol": "the consumer speaks another protocol now",
@@ -228,7 +230,14 @@ def _chosen(options: argparse.Namespace) -> Selection:
 
 def _only_id(options: argparse.Namespace) -> argparse.Namespace:
     return argparse.Namespace(
-        id=[options.id], consumer=[], reason=[], name=[], learner=[], since=None, until=None
+        id=[options.id],
+        consumer=[],
+        owner=[],
+        reason=[],
+        name=[],
+        learner=[],
+        since=None,
+        until=None,
     )
 
 

@@ -126,11 +126,11 @@ class TestList:
 
         assert (code, errors, len(rows)) == (0, "", 4)
         assert " ".join(head.split()) == (
-            "id time (UTC) consumer reason status attempts event detail"
+            "id time (UTC) consumer accepted for reason status attempts event detail"
         )
         assert rows[0].split()[0] == LETTERS[0].id[:12]
-        assert " ".join(rows[0].split()[3:]) == "lrs http_400 400 1 play_video 400 Bad Request"
-        assert rows[3].split()[3:6] == ["-", "translation_failed", "-"]
+        assert " ".join(rows[0].split()[3:]) == "lrs - http_400 400 1 play_video 400 Bad Request"
+        assert rows[3].split()[3:7] == ["-", "-", "translation_failed", "-"]
         assert not [text for text in ("uuid-", "user1", "no such verb") if text in output]
 
     def test_json(self, run, path):

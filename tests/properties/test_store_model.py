@@ -170,6 +170,20 @@ class StoreMachine(RuleBasedStateMachine):
         self.counts[consumer]["dropped:gone"] += expected
         self.queues[consumer].clear()
 
+    @rule(there=st.sampled_from([("a", "b"), ("b", "a")]))
+    def move(self, there):
+        """What waits in both already is dropped from the first."""
+        source, target = there
+        moving = self.queues[source]
+        twice = sum(number for place, number in moving.items() if place in self.queues[target])
+        moved = sum(moving.values()) - twice
+        assert self.store.move(source, target) == moved
+        self.counts[source].update({"enqueued": -moved, "dropped": twice})
+        self.counts[source]["dropped:duplicate"] += twice
+        self.counts[target]["enqueued"] += moved
+        self.queues[target] = {**moving, **self.queues[target]}
+        self.queues[source] = {}
+
     @rule(owner=st.sampled_from(OWNERS), whose=st.sets(consumers), seconds=st.sampled_from([5, 50]))
     def lease(self, owner, whose, seconds):
         free = set()
