@@ -22,7 +22,7 @@ from zlib import crc32
 from eventkit._jsonable import from_json
 from eventkit._letters.sealing import Sealer
 from eventkit._sqlite.letters import keep, letter_row
-from eventkit._sqlite.queue import Writer, content_sum, place_sum
+from eventkit._sqlite.queue import POSITIONS, Writer, content_sum, place_sum
 from eventkit.consumers import split_queue
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError
@@ -279,7 +279,7 @@ def _entry(seq: int, values: Record, queues: set[str], sealer: Sealer | None) ->
         return
     for queue in queues or {INBOX}:
         letter = _letter(queue, name, protocol, bodies, event)
-        yield Found(letter_row(letter, sealer), seq, content)
+        yield Found(letter_row(letter, sealer), seq if seq < POSITIONS else 0, content)
 
 
 def _queues(content: object, places: set[tuple[int, ...]], names: dict[int, str]) -> set[str]:
