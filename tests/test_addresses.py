@@ -291,6 +291,38 @@ def steps(text):
     return {part for step in found for part in (step, step.lstrip("@"), step.removeprefix("user-"))}
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"username": "zz_other"},
+        {"user": {"username": "zz_other", "id": 12}},
+        {"student": "ZZ_Other"},
+        {"attempt_user_id": 987_654},
+        {"user_id": "987654"},
+        {"target_username": type("Name", (), {"__str__": lambda _: "zz_other"})()},
+    ],
+)
+def test_names_of_others_in_the_event(said):
+    """Whomever else the event names, in whatever form, is named in no address either."""
+    event = link("https://x.org/a/zz_other/987654?v=zz_other&page=987654")
+    event["data"] |= said
+    for translator in (XAPI, CALIPER, *ERB):
+        found = translator.translate(event)[0]["object"]["id"]
+
+        assert ("zz_other" not in found) or ("987654" not in found)
+        assert ("zz_other" in found) is (str(987_654) in str(said))
+
+
+def test_the_host_of_the_page_is_the_sites_own():
+    """An MFE may have a domain of its own; the page that an event comes from tells it."""
+    url = "https://learn.example.net/discussions/c/learners/alice/posts"
+    event = link(url)
+
+    assert XAPI.translate(event)[0]["object"]["id"] == url
+    event["context"]["page"] = "https://learn.example.net/x"
+    assert XAPI.translate(event)[0]["object"]["id"] == url.replace("alice", "~")
+
+
 def test_a_site_keeps_its_own_keys():
     """They are said once, for both protocols, and never keep anybody's name."""
     url = "https://x.org/?Seminar=leaves&seminar[]=2&x=1"

@@ -238,6 +238,21 @@ class TestRefusals:
         assert receiver.statements() == []
 
     @pytest.mark.parametrize(
+        "iri",
+        [
+            "https://example.org/list?tag[]=a",
+            "https://example.org/100%",
+            "https://example.org/a%zz",
+            "https://example.org/#/a#b",
+        ],
+    )
+    def test_an_iri_that_is_not_encoded_is_refused(self, client: Client, iri: str) -> None:
+        answer = client.post(statement(object={"objectType": "Activity", "id": iri}))
+
+        assert answer.status_code == 400
+        assert "RFC 3987" in answer.text
+
+    @pytest.mark.parametrize(
         "change",
         [
             {"verb": None},

@@ -75,10 +75,21 @@ _PERSON_FIELDS = frozenset(
     (
         *("username", "user", "user_name", "email", "student", "student_id", "learner"),
         *("target_username", "requesting_user", "reviewed_user", "author", "recipient"),
-        *("user_id", "attempt_user_id", "learner_id", "requesting_user_id", "attempt_username"),
+        *(
+            "lms_user_id",
+            "user_id",
+            "attempt_user_id",
+            "learner_id",
+            "requesting_user_id",
+            "attempt_username",
+        ),
         *("target_user_id", "requested_user_id", "instructor_id", "staff_id", "author_id"),
     )
 )
+
+
+_OF_A_PERSON = ("username", "id", "user_id", "email", "name")
+_NOT_NAMES = (bool, float, list, tuple, dict)
 
 
 def people_in(records: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -90,8 +101,15 @@ def people_in(records: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], tu
             if field not in _PERSON_FIELDS:
                 continue
             value = record[field]
-            if type(value) is int or isinstance(value, str):
-                name = str(value).strip()
+            if isinstance(value, Mapping):
+                found = [value.get(key) for key in _OF_A_PERSON]
+            else:
+                found = [value]
+            for each in found:
+                if each is None or type(each) in _NOT_NAMES:
+                    continue
+                # Live events may hold the user, or a text that is translated when it is read.
+                name = str(each).strip()
                 name = _read(name) or name.casefold()
                 if name and name != "0":
                     (numbers if name.isdigit() else names).append(name)
@@ -461,8 +479,13 @@ def _own_hosts(root: str) -> tuple[str, str]:
     return host, ".".join(labels[1:])
 
 
+def host_of(netloc: str) -> str:
+    """Give the host of what may have credentials before it and a port behind it."""
+    return netloc.rpartition("@")[2].partition(":")[0].lower()
+
+
 def _is_own(netloc: str, known: Known) -> bool:
-    host = netloc.rpartition("@")[2].partition(":")[0].lower()
+    host = host_of(netloc)
     own, domain = _own_hosts(known.root)
     return host == own or host.endswith(f".{domain}") or host in known.hosts
 

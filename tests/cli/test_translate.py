@@ -577,3 +577,28 @@ def test_implicit_events_on_request(eventkit, translating, tmp_path):
     made = eventkit("translate", "--to", "xapi", "--implicit", *translating, log)
     assert json.loads(made.stdout)["verb"]["display"] == {"en": "viewed"}
     assert eventkit("translate", "--to", "caliper", "--implicit", *translating, log).stdout == b""
+
+
+def test_keys_of_queries_on_request(eventkit, translating, tmp_path):
+    """With ``--keep-query`` links keep what a site names content by; with others they do not."""
+    line = {
+        "name": "edx.ui.lms.link_clicked",
+        "event_type": "edx.ui.lms.link_clicked",
+        "event": {"target_url": "https://x.example.org/?seminar=leaves&room=2&uid=3"},
+        "event_source": "browser",
+        "time": "2025-02-03T04:05:06.789+00:00",
+        "context": {"user_id": 3},
+    }
+    log = tmp_path / "tracking.log"
+    log.write_text(json.dumps(line), encoding="utf-8")
+    keys = ("--keep-query", "seminar", "--keep-query", "room")
+
+    for protocol in ("xapi", "caliper"):
+        made = eventkit("translate", "--to", protocol, *keys, *translating, log)
+        plain = eventkit("translate", "--to", protocol, *translating, log)
+
+        assert json.loads(made.stdout)["object"]["id"].endswith("/?seminar=leaves&room=2")
+        assert json.loads(plain.stdout)["object"]["id"] == "https://x.example.org/"
+    refused = eventkit("translate", "--to", "xapi", "--keep-query", "email", *translating, log)
+    assert refused.returncode == 2
+    assert b"keep_query: 'email' names people" in refused.stderr
