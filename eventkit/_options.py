@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import get_args
 from urllib.parse import urlsplit
 
@@ -14,6 +12,17 @@ from eventkit.events import Catalogue, Event, catalogue
 from eventkit.events._addresses import PERSON_KEYS
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity
+
+MAPPING_VERSION = "1"
+"""
+The version of what events become, which is not that of the package.
+
+Documents carry it, and what has the same id must be the same document: record stores refuse another
+one. So it changes only with the mapping; docs/decisions/0008-mapping-version.md says when.
+"""
+
+TRANSFORMER_VERSION = f"openedx-eventkit@mapping-{MAPPING_VERSION}"
+"""What documents say of the program that made them, unless a site says something else."""
 
 
 def check_root(lms_root: str) -> str:
@@ -134,12 +143,3 @@ def extend_catalogue(events: Iterable[Event] | str) -> Catalogue:
                 f"events: expected rows or a dotted path, got {type(events).__name__}"
             ) from None
     return catalogue().extended(rows) if rows else catalogue()
-
-
-@cache
-def own_version() -> str:
-    """Say which version of eventkit this is, as documents carry it."""
-    try:
-        return f"openedx-eventkit@{version('openedx-eventkit')}"
-    except PackageNotFoundError:  # running from a source tree
-        return "openedx-eventkit@unknown"

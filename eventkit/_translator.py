@@ -15,6 +15,7 @@ from eventkit._json import NOT_JSON, dumps
 from eventkit._lookups import Unanswered, ask, says_no_such
 from eventkit._memory import Memory
 from eventkit._options import (
+    TRANSFORMER_VERSION,
     check_dialect,
     check_fallback,
     check_hook,
@@ -23,7 +24,6 @@ from eventkit._options import (
     course_names,
     extend_catalogue,
     kept_keys,
-    own_version,
 )
 from eventkit._throttle import SafeLogger
 from eventkit.events import Event as Row
@@ -95,7 +95,7 @@ class Translator:
         self._names = course_names(courses)
         self._catalogue = extend_catalogue(events)
         self._on_error = check_hook(on_error)
-        self._version = transformer_version or own_version()
+        self._version = transformer_version or TRANSFORMER_VERSION
         self._rows = {name: row for row in self._catalogue if self._plan(row) for name in row.names}
         self._logged: set[tuple[str, str]] = set()
         self._courses = courses

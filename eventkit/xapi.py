@@ -62,7 +62,8 @@ class XAPITranslator(Translator):
 
         validate: check every statement against the shipped JSON Schema; one that fails is refused.
 
-        transformer_version: what statements say of the program that made them.
+        transformer_version: what statements say of the program that made them; by default the
+            version of the mapping, which is another with another release only if the mapping is.
 
         on_error: called with the error and the event when an event that has a translation could
             not be translated; ``error.retryable`` tells whether it is to be tried again.
