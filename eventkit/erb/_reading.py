@@ -163,7 +163,9 @@ def user_of(peer: Peer) -> int | str | None:
         if isinstance(user, str):
             return somebody(user)
         raise
-    return number if number > 0 else None
+    if number <= 0:
+        raise Lost("user_id")  # the platform has no such user
+    return number
 
 
 def key_in_course(course_id: str, kind: str, name: Any) -> str:

@@ -44,7 +44,7 @@ def submitted_problem_iri(view: View) -> str:
     """
     for name in _input_names(view.payload):
         if match := _INPUT.fullmatch(name):
-            return view.block_in_course("problem", match[1])
+            return _named(view, match[1])
     referer = view.text("referer")
     query = _query(view.page_address(referer)) if "?" in referer else ""
     shown = parse_qs(query).get("activate_block_id", [""])[0]
@@ -63,10 +63,15 @@ def shown_problem_iri(view: View) -> str:
     key = view.key("problem").replace(";_", "/")
     if not key:
         raise view.lacks("no_object", "data.problem")
-    if "://" in key or "+block@" in key:
-        return view.iri(f"/xblock/{key}")
     match = _INPUT.fullmatch(key)
-    return view.block_in_course("problem", match[1] if match else key)
+    return _named(view, match[1] if match else key)
+
+
+def _named(view: View, name: str) -> str:
+    """Give the IRI of the problem that the browser calls *name*; it may be all of a usage key."""
+    if "://" in name or "+block@" in name:
+        return view.iri(f"/xblock/{name}")
+    return view.block_in_course("problem", name)
 
 
 def _query(url: str) -> str:
