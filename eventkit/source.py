@@ -367,11 +367,11 @@ def plain(value: Any) -> Any:
         return float(value)
     if isinstance(value, Iterator):
         return None  # it could be read only once
-    # Only what stands in for another object claims to be what it is not.
-    if isinstance(value, bool):
-        return bool(value)
-    if isinstance(value, (int, float)):
-        return number_in(str(value))
+    claimed = value.__class__
+    if claimed is not kind and issubclass(claimed, (int, float)):
+        # It stands in for a number that is not there yet.
+        text = str(value)
+        return text == "True" if issubclass(claimed, bool) else number_in(text)
     return json_default(value)
 
 

@@ -21,11 +21,13 @@ from eventkit import CaliperTranslator, Filter, XAPITranslator
 from eventkit._letters.mentions import mentions
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import TranslationError, UnsupportedEvent
+from eventkit.source import Source
 from eventkit.testing import golden_cases
 
 COURSE = "course-v1:PlantedU+PX.1+2031_T1"
 BLOCK = "block-v1:PlantedU+PX.1+2031_T1+type@video+block@pb"
 OLD = "PlantedU/PX.1/2031"
+LMS = "https://lms.lakeside.example.org"
 ELSEWHERE = "course-v1:Elsewhere+E+E"
 # A class of its own of a course (ccx) is another course; of old blocks nobody knows the run.
 DENY_COURSE = Filter(deny=[{"course": [COURSE, OLD, "PlantedU/PX*", "ccx-v1:PlantedU+*"]}])
@@ -107,7 +109,7 @@ def anonymous(user: int | str, protocol: str) -> str:
 
 TRANSLATORS = [
     make(
-        lms_root="https://lms.lakeside.example.org",
+        lms_root=LMS,
         identity=anonymous,
         include_text=True,
         dialect=dialect,
@@ -115,6 +117,9 @@ TRANSLATORS = [
     for make in (XAPITranslator, CaliperTranslator)
     for dialect in ("standard", "erb")
 ]
+
+
+EVENTS = TRANSLATORS[2]
 
 
 def shown(event: dict[str, Any]) -> str:
@@ -159,6 +164,28 @@ def test_no_document_shows_a_course_that_is_denied(form: str) -> None:
                 assert "PlantedU" not in shown(made), (name, path)
             assert not of_org, (name, path)
             assert not of_course, (name, path)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rules_that_allow_see_the_course_that_documents_show(form: str) -> None:
+    """It is one course, and the same for both."""
+    turn = list(FORMS).index(form)
+    for name, event in CASES:
+        for number, path in enumerate(leaves(event)):
+            if (number + turn) % 7:
+                continue
+            was: Any = event
+            for step in path:
+                was = was[step]
+            made = planted(event, path, FORMS[form](str(was)))
+            try:
+                [first, *_] = EVENTS.translate(made)
+            except (UnsupportedEvent, TranslationError):
+                continue
+            seen = Source(made).course_id
+            group = first.get("group", {}).get("id", "")
+
+            assert unquote(group.removeprefix(f"{LMS}/course/")) == unquote(seen), (name, path)
 
 
 @pytest.mark.parametrize(
