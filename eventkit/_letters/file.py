@@ -120,6 +120,27 @@ class FileDeadLetters:
         wanted = frozenset(ids)
         return self._drop(lambda found: wanted.intersection(found.latest)) if wanted else 0
 
+    def remove_unreadable(self, chosen: Callable[[bytes], bool] = bool) -> int:
+        """
+        Take out lines that are no letters (cut off, damaged, foreign); give how many there were.
+
+        Args:
+            chosen: tells of the bytes of such a line whether it goes; by default all go.
+        """
+        with rewriting(self.path) as file:
+            if file is None:
+                return 0
+            doomed = {
+                start
+                for start, line in _lines(file.stream, file.size)
+                if line.strip() and _outside(line) is None and chosen(line)
+            }
+            if doomed:
+                file.replace(
+                    line for start, line in _lines(file.stream, file.size) if start not in doomed
+                )
+            return len(doomed)
+
     def _opened(self, stream: BinaryIO, found: _Contents) -> Iterator[DeadLetter]:
         """Read the lines that count, with what is sealed in them."""
         unreadable, misfits, fits = found.foreign, 0, 0

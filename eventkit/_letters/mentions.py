@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +28,14 @@ def mentions(letter: DeadLetter, person: str) -> bool:
         person in (found, found.rpartition("/")[2], found.rpartition(":")[2])
         for found in _agents(letter.documents)
     )
+
+
+def is_in_bytes(person: str, line: bytes) -> bool:
+    """Tell whether *person* stands as a word of its own in a line that cannot be read."""
+    # JSON may have escaped it.
+    escaped = json.dumps(person)[1:-1]
+    text = line.decode("latin-1")
+    return _is_in(person, text) or _is_in(escaped, text)
 
 
 def _names(event: Event, person: str) -> bool:

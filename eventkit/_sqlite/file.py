@@ -41,7 +41,7 @@ PRAGMAS: tuple[str, ...] = (
 )
 
 _LONGEST_PAUSE = 0.001
-_NOT_THERE = ("no such table", "no such column", "no such index")
+_NOT_THERE = ("no such table", "no such column", "no such index", "unsupported file format")
 """What our own statements name is there, unless the schema is damaged."""
 _NOT_A_DATABASE = 26
 _TROUBLES: dict[int, Trouble] = {

@@ -10,7 +10,10 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
+from eventkit._letters.mentions import is_in_bytes
+from eventkit._sqlite.file import SIDES, set_aside_files
 from eventkit.cli import DONE, REJECTED, complain
 from eventkit.cli._keys import add_key_options
 from eventkit.cli._letters import (
@@ -24,7 +27,7 @@ from eventkit.cli._letters import (
 from eventkit.cli._options import add_translator_options, translator_options
 from eventkit.cli._output import say
 from eventkit.consumers import load_consumers
-from eventkit.dead_letters import DeadLetter, open_dead_letters
+from eventkit.dead_letters import DeadLetter, FileDeadLetters, open_dead_letters
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.store import DeadLetters
 
@@ -109,6 +112,11 @@ def _configure_drop(parser: argparse.ArgumentParser) -> None:
         "--older-than", metavar="AGE", type=moment, help="given up longer ago, such as 30d"
     )
     parser.add_argument("--all", action="store_true", help="all letters")
+    parser.add_argument(
+        "--unreadable",
+        action="store_true",
+        help="of a file: also the lines that are no letters (cut off, damaged, foreign)",
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
@@ -196,6 +204,9 @@ _MEANINGS = {
 
 
 def _drop(options: argparse.Namespace, letters: DeadLetters) -> int:
+    if options.unreadable and not read_selection(options) and not options.all:
+        _drop_unreadable(options, letters)
+        return DONE
     chosen = _chosen(options)
     _check_ids(chosen, letters)
     doomed = [letter.id for letter in letters if chosen(letter)]
@@ -208,7 +219,39 @@ def _drop(options: argparse.Namespace, letters: DeadLetters) -> int:
             return REJECTED
     dropped = letters.remove(doomed) if doomed else 0
     print(f"{'dropped':<12}{dropped:>12,}", file=sys.stderr)
+    _drop_unreadable(options, letters)
     return DONE
+
+
+def _drop_unreadable(options: argparse.Namespace, letters: DeadLetters) -> None:
+    """Drop what may be about a learner and is no letter: damaged lines, damaged files."""
+    is_whole = options.all or bool(options.learner)
+    if isinstance(letters, FileDeadLetters) and (is_whole or options.unreadable):
+        if options.all or options.unreadable:
+            number = letters.remove_unreadable()
+        else:
+            number = letters.remove_unreadable(
+                lambda line: any(is_in_bytes(each, line) for each in options.learner)
+            )
+        if number:
+            print(f"{'dropped':<12}{number:>12,}  lines that are no letters", file=sys.stderr)
+    files = set_aside_files(Path(options.path)) if is_whole else []
+    if files and not isinstance(letters, FileDeadLetters):
+        print(
+            f"eventkit: {len(files)} damaged files of this store lie beside it, and may hold more; "
+            f"get out what is whole and drop it too with 'eventkit store salvage {options.path}', "
+            "then delete them with 'eventkit store purge'"
+            if not options.yes
+            else f"eventkit: {_purged(files)} damaged files of this store are deleted too",
+            file=sys.stderr,
+        )
+
+
+def _purged(files: list[Path]) -> int:
+    for file in files:
+        for side in SIDES:
+            Path(f"{file}{side}").unlink(missing_ok=True)
+    return len(files)
 
 
 def _chosen(options: argparse.Namespace) -> Selection:
