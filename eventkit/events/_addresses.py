@@ -20,6 +20,7 @@ from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
 
 from eventkit.events._site import encode_iri
+from eventkit.source import is_object
 
 SOMEBODY = "~"
 """Stands where somebody was named."""
@@ -51,7 +52,7 @@ _MOST_DECODINGS = 10
 _LONGEST_VALUE = 200
 
 
-@dataclass(frozen=True)
+@dataclass
 class Known:
     """What is known of an event, to tell of whom and of what its URLs speak."""
 
@@ -61,8 +62,10 @@ class Known:
     """The names of people, in their plainest form."""
     numbers: tuple[str, ...]
     """The ids of people."""
-    hosts: tuple[str, ...]
-    """The hosts that are the site's own, besides that of the LMS and its neighbours."""
+    host: str
+    """The host that was asked, which is the site's own."""
+    page: str
+    """The page that the event comes from, whose host is."""
     course: str
     """The key of the course."""
     keys: frozenset[str]
@@ -94,17 +97,18 @@ _NOT_NAMES = (bool, float, list, tuple, dict)
 
 def people_in(records: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Give the names and the ids of the people that *records* name."""
-    names: list[str] = []
-    numbers: list[str] = []
+    names: dict[str, None] = {}
+    numbers: dict[str, None] = {}
     for record in records:
         for field in record:
             if field not in _PERSON_FIELDS:
                 continue
             value = record[field]
-            if isinstance(value, Mapping):
-                found = [value.get(key) for key in _OF_A_PERSON]
-            else:
-                found = [value]
+            if type(value) is int:
+                if value:
+                    numbers[str(value)] = None
+                continue
+            found = [value.get(key) for key in _OF_A_PERSON] if is_object(value) else [value]
             for each in found:
                 if each is None or type(each) in _NOT_NAMES:
                     continue
@@ -112,8 +116,8 @@ def people_in(records: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], tu
                 name = str(each).strip()
                 name = _read(name) or name.casefold()
                 if name and name != "0":
-                    (numbers if name.isdigit() else names).append(name)
-    return tuple(dict.fromkeys(names)), tuple(dict.fromkeys(numbers))
+                    (numbers if name.isdigit() else names)[name] = None
+    return tuple(names), tuple(numbers)
 
 
 # What has no look of its own, and is put between letters to hide a word.
@@ -392,12 +396,8 @@ _head = re.compile(r"[^?#]*").match
 _is_plain = re.compile(
     r"https?://[A-Za-z0-9.-]+(?::[1-5]?[0-9]{1,4})?(?:/(?!\.\.?(?:/|$))[A-Za-z0-9_~.:+@-]*)*"
 ).fullmatch
-_has_word = re.compile(
-    "[/:](?:"
-    + "|".join(map(re.escape, sorted(_PEOPLE | _PERSONS | {end for _, end in _PEOPLE_IN_APIS})))
-    + rf")[/:]|[/:](?:{_SOMEBODY}|eyj)",
-    re.IGNORECASE,
-).search
+_WORDS = _PEOPLE | _PERSONS | {end for _, end in _PEOPLE_IN_APIS}
+_may_be_somebody = re.compile(rf"[/:](?:{_SOMEBODY}|eyj)").search
 
 
 def is_harmless(url: str, known: Known) -> bool:
@@ -448,13 +448,18 @@ def blotted(url: str, known: Known) -> str:
 
 
 def _may_name_somebody(url: str, known: Known) -> bool:
-    if _has_word(url) or ("@" in url and _holds_email(url)):
-        return True
     plain = url.lower()
+    steps = (plain.replace(":", "/") if plain.count(":") > 1 else plain).split("/")
+    del steps[-1]  # after which nobody comes
+    if not _WORDS.isdisjoint(steps) or ("@" in plain and _holds_email(plain)):
+        return True
     for name in known.names:
         if name in plain:
             return True
-    return any(number in plain for number in known.numbers) or "xn--" in plain
+    for number in known.numbers:
+        if number in plain:
+            return True
+    return "xn--" in plain or _may_be_somebody(plain) is not None
 
 
 def tidy(url: str) -> str:
@@ -479,15 +484,21 @@ def _own_hosts(root: str) -> tuple[str, str]:
     return host, ".".join(labels[1:])
 
 
-def host_of(netloc: str) -> str:
+def _host_of(netloc: str) -> str:
     """Give the host of what may have credentials before it and a port behind it."""
     return netloc.rpartition("@")[2].partition(":")[0].lower()
 
 
+def _hosts(known: Known) -> tuple[str, str]:
+    """Give the hosts that are the site's own, besides that of the LMS and its neighbours."""
+    page = known.page.split("/", 3)
+    return _host_of(known.host), _host_of(page[2]) if len(page) > 2 else ""
+
+
 def _is_own(netloc: str, known: Known) -> bool:
-    host = host_of(netloc)
+    host = _host_of(netloc)
     own, domain = _own_hosts(known.root)
-    return host == own or host.endswith(f".{domain}") or host in known.hosts
+    return host == own or host.endswith(f".{domain}") or host in _hosts(known)
 
 
 def _host(netloc: str, known: Known, own: bool) -> str:  # noqa: FBT001
@@ -503,7 +514,7 @@ def _blotted_host(netloc: str, known: Known, own: bool) -> str:  # noqa: FBT001
     root = _own_hosts(known.root)[0]
     if host.startswith("[") or labels[-1].isdigit():
         return host
-    if name.lower() == root or name.lower() in known.hosts:
+    if name.lower() == root or name.lower() in _hosts(known):
         return host
     for index, label in enumerate(labels[:-1]):
         plain = _read(label)

@@ -14,7 +14,6 @@ from eventkit._keys import KNOWN, old_block, unescaped
 from eventkit.events._addresses import (
     KEPT_KEYS,
     Known,
-    host_of,
     is_harmless,
     leaving,
     people_in,
@@ -234,13 +233,13 @@ class View(Source):
     def known(self) -> Known:
         """Give what tells whom the URLs of the event name, and which of them are the site's own."""
         site, more = self.site, self.site.kept_keys
-        page = self.text("page").split("/", 3)
         names, numbers = people_in((self.context, self.event, self.data))
         return Known(
             site.lms_root,
             names,
             numbers,
-            (host_of(self.text("host")), host_of(page[2]) if len(page) > 2 else ""),
+            self.text("host"),
+            self.text("page"),
             self.course_id,
             KEPT_KEYS | more if more else KEPT_KEYS,
         )
