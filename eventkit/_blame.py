@@ -58,6 +58,9 @@ _UNWRITABLE = frozenset(
 _TOO_LARGE = 10
 """Kafka's MSG_SIZE_TOO_LARGE."""
 
+INTERRUPTED = "interrupted"
+"""The reason of a `DropEvent` whose cause is an interrupt: nothing is known of the event."""
+
 _INTERRUPTS = frozenset(
     {
         ("billiard", "SoftTimeLimitExceeded"),
@@ -67,6 +70,17 @@ _INTERRUPTS = frozenset(
     }
 )
 """Exceptions, though ordinary ones, that are raised into whatever happens to be running."""
+
+
+_THROWN = frozenset(
+    {
+        ("asyncio", "CancelledError"),
+        ("eventlet", "Timeout"),
+        ("gevent", "Timeout"),
+        ("greenlet", "GreenletExit"),
+    }
+)
+"""What is thrown into greenlets and tasks."""
 
 
 def blame(error: BaseException) -> Blame:
@@ -110,6 +124,16 @@ def is_interrupt(error: BaseException) -> bool:
     if any((_package(kind), kind.__name__) in _INTERRUPTS for kind in kinds):
         return True
     return _is_of_signal_handler(error)
+
+
+def is_thrown(error: BaseException) -> bool:
+    """
+    Tell whether *error* is what ends greenlets and tasks, or their time, or those of a queue.
+
+    Of code that is not to be trusted, where `is_interrupt` would let it stop what calls it.
+    """
+    kinds = type(error).__mro__
+    return any((_package(kind), kind.__name__) in _INTERRUPTS | _THROWN for kind in kinds)
 
 
 def ends_greenlet(error: BaseException) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from eventtracking.processors.exceptions import EventEmissionExit
 
-from eventkit._blame import is_interrupt
+from eventkit._blame import INTERRUPTED, is_interrupt
 from eventkit._throttle import describe, name_of
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Event, Processor
@@ -64,25 +64,32 @@ class Chain:
         if self._copies:
             try:
                 event = deepcopy(event)
-            except Exception as error:
-                if is_interrupt(error):
-                    raise
+            except Exception as error:  # noqa: BLE001 - anything may be in an event
+                _let_pass(error)
                 raise Lost("not_copied", describe(error)) from None
         for processor in self.processors:
             try:
                 result = processor(event)
-            except EventEmissionExit:
+            except EventEmissionExit as drop:
+                _let_pass(drop)
                 raise
-            except Exception as error:
-                if is_interrupt(error):
-                    raise
-                # This is what fails closed.
+            except Exception as error:  # noqa: BLE001 - this is what fails closed
+                _let_pass(error)
                 raise Lost(
                     "processor_error", f"{name_of(processor)} failed: {describe(error)}"
                 ) from None
             if result is not None:
                 event = result
         return event
+
+
+def _let_pass(error: Exception) -> None:
+    """Raise what was raised into a processor by whoever runs it, and do nothing about the rest."""
+    if not isinstance(error, EventEmissionExit):
+        if is_interrupt(error):
+            raise error
+    elif getattr(error, "reason", "") == INTERRUPTED and error.__cause__ is not None:
+        raise error.__cause__
 
 
 def is_retryable(drop: EventEmissionExit) -> bool:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from eventkit._blame import is_interrupt
+
 _NO_SUCH = frozenset({"ObjectDoesNotExist", "InvalidKeyError"})
 """
 How Django and the platform say that there is no such thing.
@@ -45,6 +47,8 @@ def ask(look_up: Callable[..., Any], field: str, *about: object) -> Any:
     try:
         return look_up(*about)
     except Exception as error:
+        if is_interrupt(error):
+            raise
         if says_no_such(error):
             return None
         raise Unanswered(field) from error

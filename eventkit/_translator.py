@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
+from eventkit._blame import INTERRUPTED, is_interrupt
 from eventkit._counting import Tally
 from eventkit._json import NOT_JSON, dumps
 from eventkit._lookups import Unanswered, ask, says_no_such
@@ -224,6 +225,9 @@ class Translator:
         except Unanswered as failure:
             raise self._failed(failure, name) from failure.__cause__
         except Exception as error:
+            if is_interrupt(error):
+                self._tally.add(f"failed:{INTERRUPTED}")
+                raise
             self._tally.add("rejected:internal_error")
             self._tell("untranslated", name, "internal_error")
             detail = f"unexpected {type(error).__name__}"
@@ -291,6 +295,10 @@ class Translator:
             raise DropEvent(
                 error.reason, retryable=error.retryable, retry_after=error.retry_after
             ) from error
+        except Exception as error:
+            # Only an interrupt gets here. event-tracking would take it for an error, and send the
+            # event on as it is.
+            raise DropEvent(INTERRUPTED, retryable=True) from error
         return {"name": name, "protocol": self.protocol, "documents": documents, "event": event}
 
     def translate_many(self, events: Iterable[Event]) -> Iterator[Translation]:
@@ -343,6 +351,8 @@ class Translator:
         try:
             return self._names(course_id)
         except Exception as error:
+            if is_interrupt(error):
+                raise
             if isinstance(error, LookupError) or says_no_such(error):
                 return None
             # Without the name it would be another document under the same id.

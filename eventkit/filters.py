@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eventkit._blame import INTERRUPTED, is_interrupt
 from eventkit._counting import Tally
 from eventkit._filtering import fields as _fields
 from eventkit._filtering.index import Index
@@ -123,13 +124,16 @@ class Filter:
 
     def accepts(self, event: Event) -> bool:
         """
-        Tell whether *event* may pass. Never raises: what cannot be judged does not pass.
+        Tell whether *event* may pass. What cannot be judged does not pass, and raises nothing.
 
         A translation counts as the event that it was made of.
         """
         try:
             accepted = self._judge(event)
-        except Exception as error:  # noqa: BLE001 - whatever an event holds, the rules must hold
+        except Exception as error:
+            if is_interrupt(error):
+                raise
+            # Whatever an event holds, the rules must hold.
             self._tally.add("error")
             what = describe(error)
             _log.warning(what, "a filter could not judge an event and dropped it: %s", what)
@@ -139,7 +143,12 @@ class Filter:
 
     def __call__(self, event: Event) -> Event:
         """Hand *event* on as it is, or raise `eventkit.DropEvent`."""
-        if self.accepts(event):
+        try:
+            accepted = self.accepts(event)
+        except Exception as error:
+            # event-tracking would take it for an error, and let the event pass.
+            raise DropEvent(INTERRUPTED, retryable=True) from error
+        if accepted:
             return event
         raise DropEvent("filtered")
 
@@ -153,7 +162,10 @@ class Filter:
             return False
         try:
             return bool(self._index.find(facts))
-        except Exception:  # noqa: BLE001 - in order, rules may not come to what cannot be read
+        except Exception as error:
+            if is_interrupt(error):
+                raise
+            # In order, rules may not come to what cannot be read.
             return any(rules.permit(facts) for rules in self._any_of)
 
     def __repr__(self) -> str:

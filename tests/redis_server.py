@@ -23,15 +23,17 @@ def find_server():
 
 
 class RedisServer:
-    """Runs on a port of its own, once it is started, and keeps nothing on disk."""
+    """Runs on a port of its own, once it is started; what it has is kept on disk if it *lasts*."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *, lasts=False):
         redis = pytest.importorskip("redis", reason="needs the package redis")
         self.port = unused_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client = redis.Redis.from_url(self.url)
         self._command = [find_server(), "--port", str(self.port), "--bind", "127.0.0.1"]
         self._command += ["--dir", str(folder), "--save", ""]
+        if lasts:
+            self._command += ["--appendonly", "yes", "--appendfsync", "always"]
         self._errors = redis.RedisError
         self._process = None
 
@@ -53,8 +55,8 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(folder, *, started=True):
-    server = RedisServer(folder)
+def redis_server(folder, *, started=True, lasts=False):
+    server = RedisServer(folder, lasts=lasts)
     try:
         if started:
             server.start()

@@ -42,8 +42,10 @@ from eventkit.exceptions import (
     StoreError,
     UnsupportedEvent,
 )
+from eventkit.filters import Filter
 from eventkit.sqlite_store import SQLiteStore
 from eventkit.store import INBOX, Settled
+from eventkit.xapi import XAPITranslator
 
 WAIT = 20.0
 """Seconds that are never needed, unless something is broken."""
@@ -251,6 +253,38 @@ class TestRealTimeBackend:
             backend.send(event())
 
         assert queue == []
+
+    @pytest.mark.parametrize("what", ["translator", "filter", "nested"])
+    def test_celerys_soft_limit_passes_through_our_own_processors_too(
+        self, what: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Through event-tracking, which sends on what a processor fails on, nothing goes on."""
+        limit = pytest.importorskip("celery.exceptions").SoftTimeLimitExceeded
+
+        def fail(*_: Any) -> Never:
+            raise limit
+
+        processor: Any = XAPITranslator(lms_root="https://lms.example.org", identity=fail)
+        if what == "filter":
+            processor = Filter()
+            monkeypatch.setattr(Filter, "_judge", fail)
+        played = event("edx.course.enrollment.activated", course_id="course-v1:a+b+c", mode="audit")
+        queue: list[Any] = []
+        recorder = Recorder()
+        routing = EventRoutingBackend(processors=[processor], backends={"end": recorder})
+        backend: Any = RealTimeBackend(processors=[processor], enqueue=queue.append)
+        if what == "nested":
+            backend = EventRoutingBackend(backends={"nested": routing})
+        with pytest.raises(limit):
+            backend.send(played)
+        with pytest.raises(limit):
+            routing.send(played)
+        with pytest.raises(DropEvent) as dropped:
+            processor(played)
+        RoutingBackend(processors=[processor], backends={"end": recorder}).send(played)
+
+        assert queue == recorder.events == []
+        assert dropped.value.retryable
 
     @pytest.mark.parametrize("where", ["processor", "enqueue"])
     def test_what_a_signal_handler_raises_passes_through(self, where: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from eventkit._blame import is_thrown
 from eventkit._forking import renew_after_fork
 from eventkit._throttle import Throttle, describe, name_of
 from eventkit.exceptions import ConfigurationError
@@ -162,7 +163,7 @@ def tell(details: Details) -> None:
         try:
             hook(details)
         except BaseException as error:  # hooks are not ours, and events must go on
-            if _is_signal(error):
+            if _is_signal(error) or is_thrown(error):
                 raise
             _state.throttle.warning(
                 name_of(hook), "The hook %s failed: %s", name_of(hook), describe(error)
