@@ -15,7 +15,18 @@ class Renewable(Protocol):
         """Forget what belongs to the parent; called in the child, before any of its own code."""
 
 
+_process = [os.getpid()]
 _registered: weakref.WeakSet[Renewable] = weakref.WeakSet()
+
+
+def notice_fork() -> None:
+    """
+    Renew what is to be renewed if this process was forked and Python was not told.
+
+    uWSGI does not tell it unless ``py-call-osafterfork`` is set. It takes some 50 ns.
+    """
+    if os.getpid() != _process[0]:
+        _renew_all()
 
 
 def renew_after_fork(renewable: Renewable) -> None:
@@ -31,5 +42,6 @@ def _hook() -> None:
 
 
 def _renew_all() -> None:
+    _process[0] = os.getpid()
     for renewable in list(_registered):
         renewable.renew()

@@ -204,6 +204,7 @@ class _Queue:
             return True
         try:
             if not self.is_running():
+                self._follow_patches()
                 thread = threading.Thread(target=self._work, name="eventkit-worker", daemon=True)
                 self._ended = False
                 self._given_up.clear()
@@ -217,6 +218,20 @@ class _Queue:
             return True
         finally:
             self._starting.release()
+
+    def _follow_patches(self) -> None:
+        """
+        Have a queue of the kind that there is now.
+
+        A server that loads the site first and then has gevent replace threads by greenlets would
+        stand still in the old kind.
+        """
+        if type(self._items) is queue.SimpleQueue:
+            return
+        waiting, self._items = self._items, queue.SimpleQueue()
+        self._given_up = threading.Event()
+        while not waiting.empty():
+            self._items.put(waiting.get_nowait())
 
     def stop(self) -> None:
         """End the thread when it has consumed what is queued now."""

@@ -17,12 +17,12 @@ from typing import Any, Literal
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.processors.exceptions import EventEmissionExit
 
-from eventkit._blame import is_interrupt, may_wait
+from eventkit._blame import INTERRUPTED, is_interrupt, may_wait
 from eventkit._chain import Chain, Lost, is_retryable
 from eventkit._counting import Tally
 from eventkit._delivering import Failure, summary, tell, try_to_send
 from eventkit._enqueueing import EnqueueNotFound, find_enqueue, find_many
-from eventkit._forking import renew_after_fork
+from eventkit._forking import notice_fork, renew_after_fork
 from eventkit._jsonable import from_json, to_json
 from eventkit._throttle import Throttle, describe, name_of
 from eventkit._worker import Many, SomeFailed, SomeWait, Worker
@@ -157,7 +157,14 @@ class RealTimeBackend:
             )
 
     def send(self, event: Event) -> None:
-        """Take *event*. Never raises, never waits, and never changes it."""
+        """
+        Take *event*. Never waits, and never changes it.
+
+        It raises nothing but what is raised into it by whoever runs it, such as Ctrl-C, a timeout
+        of gevent or the time limit of a Celery task; the event then counts as
+        ``dropped:interrupted``.
+        """
+        notice_fork()
         try:
             self._count("received")
             try:
@@ -168,12 +175,16 @@ class RealTimeBackend:
             # Not contextlib.suppress: with a full stack even calling that is too much.
             try:
                 if is_interrupt(error):
+                    self._count("dropped", INTERRUPTED)
                     raise
                 self._lose(Lost("internal_error", describe(error)))
             except Exception as failure:
                 # There is nothing left to try.
                 if failure is error:
                     raise
+        except BaseException:
+            self._count("dropped", INTERRUPTED)
+            raise
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until all that was sent so far has been handed on; False when time is up."""
@@ -407,6 +418,10 @@ class EventRoutingBackend(RoutingBackend):
                 loss.reason, "An event was dropped (%s): %s", loss.reason, loss.detail
             )
             raise DropEvent(loss.reason) from None
+        except BaseException:
+            # An interrupt; the chain lets nothing else out.
+            self._count("dropped", INTERRUPTED)
+            raise
 
     def send_to_backends(self, event: Any) -> None:
         """Hand what `process_event` gave to every backend, and raise as `send` does."""

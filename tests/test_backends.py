@@ -232,8 +232,11 @@ class TestRealTimeBackend:
 
         with pytest.raises(stop):
             RealTimeBackend(processors=[fail], enqueue=print).send(event())
+        backend = RealTimeBackend(enqueue=fail)
         with pytest.raises(stop):
-            RealTimeBackend(enqueue=fail).send(event())
+            backend.send(event())
+
+        assert backend.stats() == {"received": 1, "dropped:interrupted": 1}
 
     @pytest.mark.parametrize("where", ["processor", "enqueue"])
     def test_celerys_soft_limit_passes_through(self, where: Any) -> None:

@@ -650,8 +650,8 @@ class _Forks:
             os.register_at_fork(
                 before=self._before,
                 after_in_parent=self._after_in_parent,
-                after_in_child=self._after_in_child,
             )
+            renew_after_fork(self)
 
     def _before(self) -> None:
         self._lock.acquire()
@@ -664,7 +664,8 @@ class _Forks:
         self._stopped = []
         self._lock.release()
 
-    def _after_in_child(self) -> None:
+    def renew(self) -> None:
+        """Begin anew in a forked child."""
         forget_locks()
         self._lock = threading.RLock()
         self._stopped = []
