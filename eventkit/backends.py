@@ -164,8 +164,8 @@ class RealTimeBackend:
         of gevent or the time limit of a Celery task; the event then counts as
         ``dropped:interrupted``.
         """
-        notice_fork()
         try:
+            notice_fork()
             self._count("received")
             try:
                 self._count(self._take(event))
