@@ -26,7 +26,7 @@ from eventkit._jsonable import from_json
 from eventkit._throttle import Throttle, describe, name_of
 from eventkit.backends import EventRoutingBackend
 from eventkit.dead_letters import DeadLetter, DeadLetterBox, Sink
-from eventkit.exceptions import ConfigurationError, DeliveryError
+from eventkit.exceptions import ConfigurationError, DeliveryError, LookupFailed
 from eventkit.store import INBOX, Entry, Settled, Store
 from eventkit.typing import Backend, Event, Json
 
@@ -39,6 +39,7 @@ MAX_BYTES = 16_000_000
 _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 30.0
 _LONGEST_ASKED = 300.0
+_MOST_HELD = 100_000
 _LONGEST_NAP = 0.5
 _LOOK_ANYWAY = 1.0
 """Seconds after which the inbox is looked at even if nothing seems to have changed."""
@@ -144,6 +145,8 @@ class Relay:
         self._failures = 0
         self._unsettled: list[Settled] = []
         self._suspect = 0
+        self._held: dict[int, tuple[int, float]] = {}
+        self._fresh_first = False
         self._seen: int | None = None
         self._look_at = -math.inf
 
@@ -161,8 +164,7 @@ class Relay:
             self._settle()
             if self._clock() < self._not_before or not self._may_work():
                 return 0
-            entries = self._store.take(INBOX, after=0, limit=self._batch, max_bytes=MAX_BYTES)
-            self._unsettled = self._hand_over(entries)
+            self._unsettled = self._hand_over(self._take())
             number = len(self._unsettled)
             self._settle()
             return number
@@ -275,6 +277,49 @@ class Relay:
             self._store.settle(INBOX, self._unsettled)
             self._unsettled = []
 
+    def _take(self) -> list[Entry]:
+        """Take a batch: by turns of what is new and of what has been left alone for long enough."""
+        if not self._held:
+            return self._find(fresh=True)
+        self._fresh_first = not self._fresh_first
+        return self._find(fresh=self._fresh_first) or self._find(fresh=not self._fresh_first)
+
+    def _find(self, *, fresh: bool) -> list[Entry]:
+        now = self._clock()
+        after = 0
+        while entries := self._store.take(
+            INBOX, after=after, limit=self._batch, max_bytes=MAX_BYTES
+        ):
+            found = [
+                entry
+                for entry in entries
+                if (
+                    entry.position not in self._held
+                    if fresh
+                    else self._held.get(entry.position, (0, math.inf))[1] <= now
+                )
+            ]
+            if found or not self._held:
+                return found
+            after = entries[-1].position
+        return []
+
+    def _hold(self, positions: Sequence[int], *, others_passed: bool) -> None:
+        """
+        Leave events alone for a while whose look-ups failed, and go on with those behind them.
+
+        Nothing is wrong with the backend if it took others meanwhile.
+        """
+        if len(self._held) > _MOST_HELD:
+            self._held.clear()
+        now = self._clock()
+        for position in positions:
+            times = self._held.get(position, (0, now))[0] + 1
+            wait = min(_FIRST_WAIT * 2.0 ** min(times, 20), _LONGEST_WAIT)
+            self._held[position] = (times, max(now, self._not_before) + wait)
+        if others_passed:
+            self._not_before = now
+
     def _hand_over(self, entries: Sequence[Entry]) -> list[Settled]:
         """Give *entries* to the backend; say what became of those that are done with."""
         settled, events = self._read(entries)
@@ -329,6 +374,12 @@ class Relay:
         waiting = [error for error in failures.values() if error.retryable]
         if waiting:
             self._is_passing(summary(waiting))
+            held = [
+                position
+                for index, (position, _) in enumerate(events)
+                if isinstance(failures.get(index), LookupFailed)
+            ]
+            self._hold(held, others_passed=bool(settled) and len(held) == len(waiting))
         elif failures:
             # What failed together goes one by one: only then it is known whose fault it is.
             alone = [event for index, event in enumerate(events) if index in failures]
@@ -362,6 +413,7 @@ class Relay:
 
     def _taken(self, position: int) -> Settled:
         self._failures = 0
+        self._held.pop(position, None)
         self._tally.add("relayed")
         return Settled(position=position, delivered=1)
 

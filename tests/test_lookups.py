@@ -470,6 +470,21 @@ class TestRelay:
         assert (relay.stats()["relayed"], relay.stats()["dead"]) == (3, 0)
         assert len(kept.documents) == 6
 
+    def test_many_in_front(self, tmp_path):
+        """However many wait in front, those behind them go on."""
+        store = SQLiteStore(tmp_path / "store.db")
+        database, kept = Database(bad=2), Kept()
+        for number in [2] * 20 + [3]:
+            store(event(number))
+        relay = Relay(store, routing(database, kept), batch=5)
+        relay.start()
+        kept.wait_for(2)
+        database.bad = None
+        kept.wait_for(42)
+
+        assert relay.close(WAIT)
+        assert relay.stats()["dead"] == 0
+
 
 class TestSend:
     """``eventkit send`` stops before the line, and the next run goes on there."""
