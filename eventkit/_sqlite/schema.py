@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from zlib import crc32
 
 from eventkit._letters.sealing import Sealer
 from eventkit._sqlite.file import Damage
+from eventkit._sqlite.queue import content_sum
 from eventkit.exceptions import ConfigurationError
 
 APPLICATION = 0x45764B74
@@ -177,13 +182,18 @@ def check_key(connection: sqlite3.Connection, path: Path, sealer: Sealer | None)
         ConfigurationError: it was not, or only one of the two has a key.
     """
     row = connection.execute("SELECT value FROM meta WHERE key = 'sealed_check'").fetchone()
+    if sealer is not None and _opens_something(connection, sealer, row):
+        return
     if row is not None and sealer is not None:
-        _unseal(row[0], path, sealer)
-    elif row is not None:
+        raise ConfigurationError(
+            f"key: it is not the key of the store {path}; give the one that it was made with "
+            "(first the new key and then the old one, to change it)"
+        )
+    if row is not None:
         raise ConfigurationError(
             f"key: the store {path} is encrypted; give the key that it was made with"
         )
-    elif sealer is not None and not is_empty(connection):
+    if sealer is not None and not is_empty(connection):
         raise ConfigurationError(
             f"key: the store {path} was made without a key and is not empty; use it without one "
             "until it is, or name another file"
@@ -205,13 +215,40 @@ def is_empty(connection: sqlite3.Connection) -> bool:
     ).fetchone()[0]
 
 
-def _unseal(value: object, path: Path, sealer: Sealer) -> None:
+def _opens_something(
+    connection: sqlite3.Connection, sealer: Sealer, row: tuple[object] | None
+) -> bool:
+    """
+    Tell whether the key opens what was kept to check it or, as that may be damaged, the rest.
+
+    The rest is the oldest entries and letters that are whole: the key must open all of these, and
+    there must be some.
+    """
+    if row is not None and _opens(row[0], sealer) == _CHECK:
+        return True
     try:
-        if isinstance(value, bytes) and sealer.unseal(value) == _CHECK:
-            return
+        entries = connection.execute(
+            "SELECT written, name, protocol, bodies, event, checksum FROM entries "
+            "ORDER BY seq LIMIT 1000"
+        ).fetchall()
+        letters = connection.execute("SELECT letter, checksum FROM letters LIMIT 1000").fetchall()
+    except (sqlite3.Error, UnicodeDecodeError):
+        # Not with a key that may be wrong is a damaged file replaced.
+        return False
+    whole = [columns[4] for *columns, written in entries if _sum(content_sum, columns) == written]
+    whole += [letter for letter, written in letters if _sum(crc32, [letter]) == written]
+    return bool(whole) and all(_opens(each, sealer) is not None for each in whole)
+
+
+def _sum(checksum: Callable[..., int], values: list[Any]) -> int:
+    try:
+        return checksum(*values)
+    except (TypeError, ValueError, AttributeError, struct.error):
+        return -1
+
+
+def _opens(value: object, sealer: Sealer) -> bytes | None:
+    try:
+        return sealer.unseal(value) if isinstance(value, bytes) else None
     except ConfigurationError:
-        pass
-    raise ConfigurationError(
-        f"key: it is not the key of the store {path}; give the one that it was made with "
-        "(first the new key and then the old one, to change it)"
-    )
+        return None
