@@ -59,6 +59,23 @@ def test_events_of_the_lms_arrive_once_and_those_of_a_learner_in_order(site, sto
     check_order(server)
 
 
+@pytest.mark.parametrize("missing", ["LRS_PASSWORD", "IDENTITY_SECRET", "LMS_ROOT"])
+def test_a_worker_without_a_variable_ends_and_takes_nothing(site, tmp_path, missing):
+    server, processes, client = site
+    publish(client, events(*range(5)))
+    auth = {"type": "basic", "username": "x", "password": {"env": "LRS_PASSWORD"}}
+    consumer = {"id": "engine", "protocol": "xapi", "url": server.url, "auth": auth}
+    (tmp_path / "consumers.json").write_text(json.dumps([consumer]))
+    processes.environment["LRS_PASSWORD"] = "a password for tests"
+    del processes.environment[missing]
+
+    runner = processes.example("redis_stream_runner.py")
+
+    assert runner.wait(20) == 1
+    assert missing in processes.log()
+    assert (client.xlen(STREAM), server.stored) == (5, {})
+
+
 def test_what_a_consumer_cannot_take_now_stays_in_the_stream_and_is_tried_again(site):
     server, processes, client = site
     given = events(*range(10))
