@@ -46,6 +46,9 @@ Mode = Literal["direct", "buffered", "durable"]
 EXIT_GRACE = 5.0
 """Seconds that all routers of a process together get when it ends without closing them."""
 
+MAX_AGE = 14 * 86_400.0
+"""Seconds after which a document is given up, unless a router is told otherwise."""
+
 _GLANCE = 0.05
 """Seconds between two looks at what other processes have put in the store."""
 
@@ -89,8 +92,9 @@ class Router:
 
         pause: seconds between attempts while a consumer is paused.
 
-        max_age: seconds after which a document that is still retried goes to the dead letters
-            (``expired``); None: never.
+        max_age: seconds after which a document that is still retried, or kept for a consumer that
+            is paused, goes to the dead letters (``expired``), so that nothing is tried for ever in
+            silence; None: never.
 
         reload: seconds between two looks at the file or the object that *consumers* is, so that
             changes take effect while it runs; a file is looked at before each request too. None:
@@ -122,7 +126,7 @@ class Router:
         backoff_cap: float = 60.0,
         retry_after_cap: float = 300.0,
         pause: float = 60.0,
-        max_age: float | None = None,
+        max_age: float | None = MAX_AGE,
         reload: float | None = 2.0,
         lease: float = 10.0,
         keep_events: bool = True,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -15,7 +16,7 @@ import attrs
 from eventkit._clock import Clock
 from eventkit._delivery.feed import RETRY, Feed
 from eventkit._delivery.lane import Lane, total_size
-from eventkit._delivery.suspicion import Suspicion, may_be_poison
+from eventkit._delivery.suspicion import Suspect, Ward
 from eventkit._throttle import SafeLogger, describe
 from eventkit.transports import Answer, Document, Verdict
 
@@ -26,8 +27,9 @@ _IDLE = 30.0
 _MAX_DOUBLINGS = 30
 _GROWTH = 4
 """After trouble requests begin with one document; with each that arrives they grow by this."""
-_SUSPECT_AFTER = 3
-"""Failures of one document on its own after which it is put on trial."""
+_LOOK_FURTHER = 1_000
+_LOOK_FURTHER_BYTES = 16_000_000
+"""Documents, and their bytes, that are read from the store when the first ones keep failing."""
 _LOOK_AGAIN = 0.05
 """Seconds between two looks at whether a shared store is empty."""
 _READ_AHEAD = 2
@@ -52,8 +54,9 @@ class Sender:
     Drive a lane from a thread of its own, so that no consumer waits for another.
 
     Documents leave in the order in which they came. What is to be tried again goes back to the
-    front and is tried for as long as the sender is open: one document at a time, until the consumer
-    takes it.
+    front and is tried until it is too old: one document at a time, until the consumer takes one. A
+    document that fails while others arrive lets these go first, those of other learners before its
+    own learner's, and is given up when it alone can be to blame.
 
     With a *feed* the queue is a window on a store, and only the thread puts documents in it.
     """
@@ -72,9 +75,9 @@ class Sender:
         self._not_before = -float("inf")
         self._failures = 0
         self._most: int | None = None
-        self._alone = 0
-        self._suspicion: Suspicion | None = None
-        self._suspect_after = _SUSPECT_AFTER
+        self._ward = Ward(clock.random)
+        self._trial: Suspect | None = None
+        self._was_trial = False
         self._flushing = 0
         self._parked = False
         self._is_to_start_over = False
@@ -131,7 +134,7 @@ class Sender:
             self._failures = 0
             if self.feed is not None:
                 self.feed.has_more = True
-            if self._queue or self.feed is not None:
+            if self._queue or self._ward.aside or self.feed is not None:
                 self._ensure_thread()
             self._changed.notify_all()
 
@@ -186,6 +189,7 @@ class Sender:
         """Take up what was under way when something unexpected happened."""
         left = [document for document in self._in_flight if not document.outcome]
         self._in_flight = []
+        self._trial = None
         if self.feed is None:
             self._restore(left)
             return
@@ -254,9 +258,11 @@ class Sender:
         """Say how old the oldest waiting document is, and when the consumer is tried again."""
         with self._changed:
             now = self._clock.now()
-            waiting = self._in_flight or self._queue
+            waiting = [*self._in_flight[:1], *itertools.islice(self._queue, 1)]
+            waiting += [suspect.document for suspect in self._ward.aside]
+            oldest = min((document.since for document in waiting), default=now)
             return {
-                "oldest_seconds": round(now - waiting[0].since, 3) if waiting else 0.0,
+                "oldest_seconds": round(now - oldest, 3),
                 "next_try_seconds": round(max(0.0, self._not_before - now), 3),
             }
 
@@ -311,8 +317,7 @@ class Sender:
             left = [document for document in batch if not document.outcome]
             answer = Answer(Verdict.RETRY, "error", describe(error))
             _log.warning("Delivery to %s failed: %s", self._lane.consumer.id, answer.detail)
-        self._learn(batch, left, answer)
-        self._put_back(batch, left, answer)
+        self._put_back(batch, left, answer, self._learn(batch, answer))
         if self.feed is not None:
             self.feed.settle(batch)
 
@@ -323,15 +328,16 @@ class Sender:
             wait = self._wait(self._clock.now())
             may_read = self.feed is not None and self.feed.is_due
             is_ending = self._closed and self._clock.now() + wait > self._deadline
-            is_done = self._closed and not self._queue and not may_read
+            has_work = bool(self._queue or self._ward.aside)
+            is_done = self._closed and not has_work and not may_read
             if self._parked or is_ending or is_done:
                 self._end()
                 return None
             if self._has_lost_lease() or self._has_to_start_over():
                 return []
-            if self._queue and wait <= 0:
+            if has_work and wait <= 0:
                 return self._take()
-            if self._queue:
+            if has_work:
                 self._clock.wait(self._changed, wait)
             elif self.feed is not None and self.feed.is_failing:
                 self._changed.wait(RETRY)
@@ -355,7 +361,11 @@ class Sender:
             size = self._lane.consumer.batch.max_size
             if self._parked or not feed.is_due or not self._may_go_on():
                 return
-            if len(self._queue) >= size or self._queued_bytes >= self._lane.room:
+            first = (self._ward.free(self._queue) or [*itertools.islice(self._queue, 1)])[:1]
+            is_stuck = any(map(self._ward.is_stuck, first))
+            most = max(size, _LOOK_FURTHER) if is_stuck else size
+            room = max(self._lane.room, _LOOK_FURTHER_BYTES) if is_stuck else self._lane.room
+            if len(self._queue) >= most or self._queued_bytes >= room:
                 return
         documents = feed.read(_READ_AHEAD * size, max(1, _READ_AHEAD * self._lane.room))
         with self._changed:
@@ -363,7 +373,7 @@ class Sender:
 
     def _has_lost_lease(self) -> bool:
         """Forget what was read under a lease that has run out: somebody else sends it."""
-        if self.feed is None or self.feed.is_held or not self._queue:
+        if self.feed is None or self.feed.is_held or not (self._queue or self._ward.aside):
             return False
         self._drop_window()
         return True
@@ -376,7 +386,6 @@ class Sender:
         return True
 
     def _drop_window(self) -> None:
-        self._suspicion = None
         self._lane.give_back(self._clear())
         if self.feed is not None:
             self.feed.forget()
@@ -389,35 +398,67 @@ class Sender:
         self._held_bytes += _weight(documents)
 
     def _clear(self) -> list[Document]:
-        """Empty the queue; give what was in it."""
-        left = list(self._queue)
+        """Empty the queue; give what was in it, and what was set aside."""
+        left = [*self._queue, *self._ward.clear()]
         self._queue.clear()
         self._queued_bytes = 0
         self._held_bytes = _weight(self._in_flight)
         return left
 
     def _take(self) -> list[Document]:
-        """Take the next batch from the queue."""
-        if self._suspicion is not None:
-            place = self._suspicion.pick(self._queue)
-            if place is not None:
-                batch = [self._queue[place]]
-                del self._queue[place]
-            else:
-                # There is nothing to compare it with.
-                self._suspicion = None
-        if self._suspicion is None:
-            batch = self._lane.cut(self._queue, self._most)
+        """Take the next batch from the queue, or one document that was set aside."""
+        now = self._clock.now()
+        are_others_waiting = bool(self._queue) and self._wait_for_company(now) <= 0
+        if self._ward.free(self._queue) == []:
+            # All who wait are behind one of their own.
+            are_others_waiting = False
+        # Not two in a row: each may take as long as a request may.
+        has_turn = not (are_others_waiting and self._was_trial)
+        if has_turn:
+            self._trial = self._ward.pick(now, are_others_waiting=are_others_waiting)
+        self._was_trial = self._trial is not None
+        if self._trial is not None:
+            batch = [self._trial.document]
+        else:
+            batch = self._cut()
+            self._queued_bytes -= total_size(batch)
         self._in_flight = batch
-        self._queued_bytes -= total_size(batch)
+        return batch
+
+    def _cut(self) -> list[Document]:
+        free = self._ward.free(self._queue)
+        source: Sequence[Document] = free or self._queue
+        if source and self._ward.is_stuck(source[0]):
+            batch = [source[self._ward.other(source) or 0]]
+        else:
+            most = self._ward.most(len(self._queue))
+            if source and self._ward.has_failed(source[0]):
+                most = 1
+            if most is None or (self._most is not None and self._most < most):
+                most = self._most
+            if not free:
+                return self._lane.cut(self._queue, most)
+            batch = self._lane.cut(deque(free), most)
+        taken = set(map(id, batch))
+        kept = [each for each in self._queue if id(each) not in taken]
+        self._queue.clear()
+        self._queue.extend(kept)
         return batch
 
     def _wait(self, now: float) -> float:
         """Give the seconds until the next batch is due."""
-        wait = self._not_before - now
-        if self._queue and not (self._is_full() or self._flushing or self._closed):
-            wait = max(wait, self._queue[0].since + self._lane.consumer.batch.max_wait - now)
-        return max(0.0, wait)
+        wait = self._wait_for_company(now) if self._queue else math.inf
+        wait = min(wait, self._ward.next_try() - now)
+        return max(0.0, self._not_before - now, wait if wait < math.inf else 0.0)
+
+    def _wait_for_company(self, now: float) -> float:
+        if self._ward.free(self._queue) == []:
+            return self._ward.next_try() - now
+        if len(self._queue) <= self._ward.witnesses and self._ward.spare_until() > now:
+            return self._ward.spare_until() - now
+        if self._is_full() or self._flushing or self._closed:
+            return 0.0
+        return self._queue[0].since + self._lane.consumer.batch.max_wait - now
 
     def _is_full(self) -> bool:
         known = len(self._queue) + (self.feed.announced if self.feed is not None else 0)
@@ -431,50 +472,70 @@ class Sender:
             return False
         return not self._closed or self._clock.now() < self._deadline
 
-    def _learn(self, batch: list[Document], left: list[Document], answer: Answer | None) -> None:
-        """Find out whether it is the consumer that fails, or one document that makes it fail."""
-        if answer is None and left:
-            # It was not sent at all: we are closing.
-            return
-        if answer is None or len(left) < len(batch):
-            self._suspect_after = _SUSPECT_AFTER
-        blamed = answer if answer is not None and len(batch) == len(left) == 1 else None
-        self._alone = self._alone + 1 if blamed is not None else 0
-        if blamed is not None and not may_be_poison(blamed):
-            self._suspicion = None
-        elif self._suspicion is not None:
-            self._judge(self._suspicion, batch[0], blamed)
-        elif blamed is not None and self._alone >= self._suspect_after:
-            self._suspicion = Suspicion(batch[0])
+    def _learn(self, batch: list[Document], answer: Answer | None) -> bool:
+        """
+        Find out whether it is the consumer that fails, or one document that makes it fail.
 
-    def _judge(self, trial: Suspicion, document: Document, blamed: Answer | None) -> None:
-        trial.note(document, arrived=blamed is None)
-        if trial.is_over:
-            # It is the consumer. Should it go on, look again, but not as soon.
-            self._suspicion = None
-            self._suspect_after = 2 * self._suspect_after
-            self._alone = 0
-        elif document is trial.suspect and (blamed is None or trial.is_proven):
-            self._suspicion = None
-            if blamed is not None:
-                self._lane.bury([document], blamed.reason, blamed)
+        Returns:
+            Whether the only document of *batch* is to let others go first.
+        """
+        taken = [each for each in batch if each.outcome.startswith(("delivered", "dead:"))]
+        failed = answer is not None and answer.verdict is Verdict.RETRY
+        # One that is alone in its request, and neither settled nor kept back.
+        blamed = batch[0] if failed and len(batch) == 1 and not batch[0].outcome else None
+        with self._changed:
+            if taken:
+                self._ward.note_arrival(taken)
+            self._ward.forget([each for each in batch if each.outcome])
+            if blamed is None or answer is None:
+                return self._trial is not None
+            if self._trial is None:
+                return self._ward.note_failure(blamed, answer)
+            is_proven = self._ward.is_proven(self._trial, answer)
+        if is_proven:
+            self._lane.bury([blamed], answer.reason, answer)
+        return True
 
-    def _put_back(self, batch: list[Document], left: list[Document], answer: Answer | None) -> None:
+    def _put_back(
+        self,
+        batch: list[Document],
+        left: list[Document],
+        answer: Answer | None,
+        is_aside: bool,  # noqa: FBT001 - what `_learn` has said
+    ) -> None:
         with self._changed:
             self._in_flight = []
+            trial, self._trial = self._trial, None
             # What closing has given up in the meantime stays given up.
             left = [document for document in left if not document.outcome]
-            self._restore(left)
+            if not is_aside:
+                self._restore(left)
             gone = len(batch) - len(left)
             self._held_bytes -= _weight([each for each in batch if each.outcome])
             if gone:
                 self._failures = 0
                 self._most = self._grown()
-            if answer is not None:
+            failed = answer is not None and answer.verdict is Verdict.RETRY
+            if is_aside and left:
+                self._set_aside(trial, left[0], answer if failed else None)
+            if answer is not None and not (is_aside and failed):
                 self._most = 1
                 self._not_before = self._clock.now() + self._delay(answer)
-        if answer is not None and answer.verdict is Verdict.RETRY:
+        if answer is not None and answer.verdict in (Verdict.RETRY, Verdict.PAUSE):
             self._give_up_old()
+
+    def _set_aside(self, trial: Suspect | None, document: Document, answer: Answer | None) -> None:
+        """Have *document* tried again later, for itself, while the others go on."""
+        # At first in no hurry and at no great distance, as others may have to wait for it.
+        is_soon = trial is None or trial.wants_witnesses
+        strikes = 0 if is_soon or trial is None else trial.strikes
+        delay = 0.0 if answer is None else self._backoff(strikes, answer)
+        not_before = self._clock.now() + delay
+        if trial is None:
+            self._ward.set_aside(document, not_before)
+        else:
+            trial.not_before = not_before
+            self._ward.aside.append(trial)
 
     def _restore(self, documents: list[Document]) -> None:
         """Put *documents* back where they were: in the order in which they came."""
@@ -503,6 +564,8 @@ class Sender:
             while self._queue and self._queue[0].since < oldest:
                 old.append(self._queue.popleft())
             self._queued_bytes -= total_size(old)
+            old += self._ward.give_up_old(oldest)
+            self._ward.forget(old)
             self._held_bytes -= _weight(old)
         self._lane.bury(old, "expired")
         if self.feed is not None:
@@ -512,9 +575,12 @@ class Sender:
         """Give the seconds to leave the consumer alone."""
         if answer.verdict is Verdict.PAUSE:
             return self._pace.pause
-        # Full jitter: senders that failed together do not come back together.
-        doubled = self._pace.backoff * 2.0 ** min(self._failures, _MAX_DOUBLINGS)
         self._failures += 1
+        return self._backoff(self._failures - 1, answer)
+
+    def _backoff(self, failures: int, answer: Answer) -> float:
+        # Full jitter: senders that failed together do not come back together.
+        doubled = self._pace.backoff * 2.0 ** min(failures, _MAX_DOUBLINGS)
         delay = self._clock.random() * min(self._pace.backoff_cap, doubled)
         return max(delay, min(answer.retry_after or 0.0, self._pace.retry_after_cap))
 

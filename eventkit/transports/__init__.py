@@ -56,6 +56,8 @@ class Document:
     """Its place among all that came to the same queue."""
     attempts: int = 0
     """The requests that it was part of."""
+    learner: str | None = attrs.field(default=None, repr=False)
+    """Whose it is, once somebody has looked."""
     since: float = 0.0
     """When it was accepted, by the router's clock."""
     outcome: str = ""
