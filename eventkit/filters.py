@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eventkit._blame import INTERRUPTED, is_interrupt
 from eventkit._counting import Tally
@@ -14,10 +13,7 @@ from eventkit._filtering.index import Index
 from eventkit._filtering.rules import Facts, Rule, Rules, Test, parse_rules
 from eventkit._throttle import Throttle, describe
 from eventkit.exceptions import DropEvent
-from eventkit.typing import Event, Processor
-
-if TYPE_CHECKING:
-    from eventkit.consumers import Consumer
+from eventkit.typing import Event
 
 _log = Throttle(logging.getLogger(__name__))
 
@@ -107,20 +103,9 @@ class Filter:
         return cls._of([Rules((Rule(None, tuple(tests)),), ())])
 
     @classmethod
-    def for_consumers(cls, consumers: Any) -> Filter:
-        """
-        Make the early filter: what no enabled consumer may have need not be translated.
-
-        Args:
-            consumers: consumers, or whatever `eventkit.consumers.load_consumers` reads. Those that
-                are enabled now count; none enabled, and nothing passes.
-        """
-        return cls._of(
-            rules
-            for consumer in _load(consumers)
-            if consumer.enabled
-            for rules in consumer.filter._any_of  # noqa: SLF001 - our own kind
-        )
+    def any_of(cls, filters: Iterable[Filter]) -> Filter:
+        """Make the filter that lets through what one of *filters* lets through; none: nothing."""
+        return cls._of(rules for each in filters for rules in each._any_of)  # noqa: SLF001 - as above
 
     def accepts(self, event: Event) -> bool:
         """
@@ -176,38 +161,5 @@ class Filter:
         return _unpickle, (type(self), self._any_of)
 
 
-def early_filter(*, consumers: Any, reload: float | None = 2.0) -> Processor:
-    """
-    Make the early filter, as `Filter.for_consumers` does, and keep it up to date.
-
-    A settings file can name a function as ``ENGINE``, but no method of a class.
-
-    Args:
-        consumers: as for `eventkit.Router`. A file, or an object with a method ``consumers()``, is
-            looked at again every *reload* seconds, not in the thread that sends.
-
-        reload: None: never.
-
-    Raises:
-        ConfigurationError: they cannot be read, or *reload* is no number above 0.
-    """
-    # It reads consumers, and they have filters.
-    from eventkit._filtering.early import EarlyFilter  # noqa: PLC0415
-
-    return (
-        Filter.for_consumers(consumers) if reload is None else EarlyFilter(consumers, reload=reload)
-    )
-
-
 def _unpickle(cls: type[Filter], any_of: tuple[Rules, ...]) -> Filter:
     return cls._of(any_of)
-
-
-def _load(consumers: Any) -> Iterable[Consumer]:
-    if not isinstance(consumers, (str, Path, Mapping)) and isinstance(consumers, Iterable):
-        consumers = list(consumers)
-        if all(hasattr(consumer, "filter") for consumer in consumers):
-            return list(consumers)
-    from eventkit.consumers import load_consumers  # noqa: PLC0415 - it imports this module
-
-    return load_consumers(consumers)

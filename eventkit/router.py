@@ -22,6 +22,7 @@ from typing import Any, Literal, cast, get_args
 from eventkit._clock import Clock
 from eventkit._counting import Tally
 from eventkit._delivery.book import ConsumerBook
+from eventkit._delivery.early import early_filter
 from eventkit._delivery.fleet import Fleet
 from eventkit._delivery.keeper import Keeper
 from eventkit._delivery.lane import COUNTS, plain
@@ -37,6 +38,8 @@ from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.store import DeadLetters, Parcel, Store
 from eventkit.transports import Answer, Document, Verdict
 from eventkit.typing import Delivery, Event, Json, ProtocolName, Translation
+
+__all__ = ["EXIT_GRACE", "Mode", "Router", "early_filter"]
 
 _log = SafeLogger(__name__)
 _throttle = Throttle(_log.logger)

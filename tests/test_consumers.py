@@ -11,9 +11,9 @@ from typing import Any
 import attrs
 import pytest
 
+from eventkit._delivery.early import early_filter
 from eventkit.consumers import Auth, Batch, Consumer, Timeout, load_consumers
 from eventkit.exceptions import ConfigurationError
-from eventkit.filters import Filter
 from eventkit.router import Router
 
 SECRET = "hunter2-hunter2"
@@ -473,7 +473,7 @@ class TestLoad:
             with pytest.raises(ConfigurationError, match=rf"{key}: nothing .*write \[\].*leave it"):
                 load_consumers(source)
             with pytest.raises(ConfigurationError, match=f"{key}: nothing"):
-                Filter.for_consumers(source)
+                early_filter(consumers=source, reload=None)
 
     @pytest.mark.parametrize("name", ["consumers.json", "consumers.yaml"])
     def test_what_is_no_file(self, tmp_path, name):

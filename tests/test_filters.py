@@ -19,11 +19,12 @@ from eventtracking.django.django_tracker import DjangoTracker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eventkit._delivery.early import early_filter
 from eventkit._filtering import rules as _rules
 from eventkit._filtering.patterns import Glob, encoded
 from eventkit.events import CATALOGUE
 from eventkit.exceptions import ConfigurationError, DropEvent
-from eventkit.filters import Filter, early_filter
+from eventkit.filters import Filter
 
 COURSE = "course-v1:edX+DemoX+2024"
 BLOCK = "block-v1:edX+DemoX+2024+type@problem+block@abc"
@@ -496,7 +497,7 @@ class TestPickling:
         [
             Filter(allow=[{"org": "e*"}], deny=[{"user": "bob"}]),
             Filter.from_match_params({"name": "^play", "context.org_id": ["edX", ".*x$"]}),
-            Filter.for_consumers([]),
+            Filter.any_of([]),
         ],
     )
     def test_every_kind_of_filter_pickles(self, made: Filter) -> None:
@@ -557,16 +558,17 @@ class TestEarlyFilter:
     ) -> None:
         wanted = any(c.enabled and c.filter.accepts(event) for c in consumers)
 
-        assert Filter.for_consumers(consumers).accepts(event) == wanted
+        assert early_filter(consumers=consumers, reload=None).accepts(event) == wanted
 
     def test_passes_nothing_when_no_consumer_is_enabled(self) -> None:
-        assert not Filter.for_consumers([]).accepts(live())
-        assert not Filter.for_consumers([Receiver(Filter(), enabled=False)]).accepts(live())
+        assert not early_filter(consumers=[], reload=None).accepts(live())
+        disabled = [Receiver(Filter(), enabled=False)]
+        assert not early_filter(consumers=disabled, reload=None).accepts(live())
 
     def test_of_early_filters_works_too(self) -> None:
-        inner = Filter.for_consumers([Receiver(Filter(deny=[{"org": "edX"}]))])
+        inner = early_filter(consumers=[Receiver(Filter(deny=[{"org": "edX"}]))], reload=None)
 
-        outer = Filter.for_consumers([Receiver(inner), Receiver(Filter(allow=[]))])
+        outer = early_filter(consumers=[Receiver(inner), Receiver(Filter(allow=[]))], reload=None)
 
         assert not outer.accepts(live())
         assert outer.accepts(live(context={"org_id": "MITx"}))
@@ -579,7 +581,7 @@ class TestEarlyFilter:
             "allow": [{"org": "edX"}],
         }
 
-        early = Filter.for_consumers([consumer])
+        early = early_filter(consumers=[consumer], reload=None)
 
         assert early.accepts(live())
         assert not early.accepts(live(context={"org_id": "MITx"}))
@@ -801,7 +803,7 @@ def test_the_early_filter_can_stand_in_a_settings_file(tmp_path: Any) -> None:
     path.write_text(json.dumps([consumer]), encoding="utf-8")
     tracker = object.__new__(DjangoTracker)  # its constructor wants the settings of a whole site
     settings = [
-        {"ENGINE": "eventkit.filters.early_filter", "OPTIONS": {"consumers": str(path)}},
+        {"ENGINE": "eventkit.router.early_filter", "OPTIONS": {"consumers": str(path)}},
     ]
     (early,) = tracker._instantiate_objects(settings)
 

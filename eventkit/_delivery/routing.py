@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
-from eventkit._filtering.index import RuleIndex
+from eventkit._delivery.rule_index import RuleIndex
 from eventkit.consumers import Consumer
 from eventkit.typing import Event, Json, ProtocolName
 

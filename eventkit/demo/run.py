@@ -28,11 +28,10 @@ from eventkit.demo._cast import BIOLOGY, COACHED, COURSES, LMS_ROOT, PROGRAMMING
 from eventkit.demo._checks import MAX_WAIT, PROTOCOLS, Run, checks
 from eventkit.demo._report import show
 from eventkit.exceptions import EventParseError
-from eventkit.filters import Filter
 from eventkit.identity import HMACIdentity
 from eventkit.parsing import parse_line
 from eventkit.receiver import Receiver
-from eventkit.router import Router
+from eventkit.router import Router, early_filter
 from eventkit.source import Source
 from eventkit.typing import Event, Json
 from eventkit.xapi import XAPITranslator
@@ -166,7 +165,7 @@ def _replay(consumers: list[Json], options: Mapping[str, Any], rate: float) -> R
             for name, translator in translators.items()
         }
     )
-    early = Filter.for_consumers(router.consumers)
+    early = early_filter(consumers=router.consumers)
     real_time = RealTimeBackend(processors=[early], backend=routing)
     recorder = _Recorder()
     tracker = Tracker(backends={"eventkit": real_time, "recorder": recorder})

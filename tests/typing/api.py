@@ -44,6 +44,7 @@ from eventkit import (
 )
 from eventkit.batch import read_log, translate_lines
 from eventkit.receiver import Receiver
+from eventkit.router import early_filter
 from eventkit.typing import (
     Backend,
     Courses,
@@ -154,7 +155,7 @@ known: bool = translator.supports("play_video")
 
 videos = Filter(allow=[{"event": "*_video", "org": ["edX", "MITx"]}], deny=[{"user": "7"}])
 peers = Filter.from_match_params({"context.org_id": "^edX$"})
-early = Filter.for_consumers([{"id": "a", "protocol": "xapi", "url": "log:events"}])
+early = early_filter(consumers=[{"id": "a", "protocol": "xapi", "url": "log:events"}])
 processors: list[Processor] = [videos, peers, early, translator]
 allowed: bool = videos.accepts({"name": "play_video"})
 

@@ -1,20 +1,42 @@
-"""The early filter, kept up to date."""
+"""The early filter: what no enabled consumer may have need not be translated."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 from eventkit._delivery.book import ConsumerBook
 from eventkit._forking import renew_after_fork
 from eventkit._throttle import Throttle, describe
-from eventkit.consumers import ConsumerSource
+from eventkit.consumers import Consumer, ConsumerSource, load_consumers
 from eventkit.exceptions import ConfigurationError
 from eventkit.filters import Filter
 from eventkit.typing import Event
 
 _throttle = Throttle(logging.getLogger(__name__))
+
+
+def early_filter(*, consumers: Any, reload: float | None = 2.0) -> Filter | EarlyFilter:
+    """
+    Make the early filter, and keep it up to date.
+
+    Those consumers that are enabled count; none enabled, and nothing passes. A settings file can
+    name this function as ``ENGINE``.
+
+    Args:
+        consumers: as for `eventkit.Router`. A file, or an object with a method ``consumers()``, is
+            looked at again every *reload* seconds, not in the thread that sends.
+
+        reload: None: never; it is an `eventkit.Filter` then.
+
+    Raises:
+        ConfigurationError: they cannot be read, or *reload* is no number above 0.
+    """
+    return _rules_of(_load(consumers)) if reload is None else EarlyFilter(consumers, reload=reload)
 
 
 class EarlyFilter:
@@ -32,7 +54,7 @@ class EarlyFilter:
             )
         self._book = ConsumerBook(consumers)
         self._reload = reload
-        self._filter = Filter.for_consumers(self._book.read())
+        self._filter = _rules_of(self._book.read())
         self.renew()
         renew_after_fork(self)
 
@@ -75,7 +97,7 @@ class EarlyFilter:
         try:
             found = self._book.news()
             if found is not None:
-                self._filter = Filter.for_consumers(found)
+                self._filter = _rules_of(found)
         except Exception as error:  # noqa: BLE001 - the rules of before hold
             detail = str(error) if isinstance(error, ConfigurationError) else describe(error)
             _throttle.warning(
@@ -83,3 +105,15 @@ class EarlyFilter:
             )
         finally:
             self._looking.release()
+
+
+def _rules_of(consumers: Iterable[Consumer]) -> Filter:
+    return Filter.any_of(consumer.filter for consumer in consumers if consumer.enabled)
+
+
+def _load(consumers: Any) -> Iterable[Consumer]:
+    if not isinstance(consumers, (str, Path, Mapping)) and isinstance(consumers, Iterable):
+        consumers = list(consumers)
+        if all(hasattr(consumer, "filter") for consumer in consumers):
+            return list(consumers)
+    return load_consumers(consumers)
