@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eventkit._opening import open_dead_letters
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
 from eventkit.caliper import CaliperTranslator
 from eventkit.consumers import Consumer
@@ -9,7 +10,6 @@ from eventkit.dead_letters import (
     DeadLetter,
     FileDeadLetters,
     TranslationLetters,
-    open_dead_letters,
 )
 from eventkit.exceptions import (
     ConfigurationError,

@@ -11,20 +11,15 @@ import logging
 import os
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 from eventkit._counting import Tally
 from eventkit._letters.file import FileDeadLetters
 from eventkit._letters.letter import DeadLetter, Sink, as_json
-from eventkit._letters.sealing import Key
 from eventkit._throttle import Throttle, describe
 from eventkit.exceptions import ConfigurationError, TranslationError, shown_name
 from eventkit.typing import Event
-
-if TYPE_CHECKING:
-    from eventkit.store import DeadLetters
 
 __all__ = [
     "DeadLetter",
@@ -33,12 +28,9 @@ __all__ = [
     "MemoryDeadLetters",
     "Sink",
     "TranslationLetters",
-    "open_dead_letters",
 ]
 
 _log = logging.getLogger(__name__)
-
-_SQLITE = b"SQLite format 3\0"
 
 
 class MemoryDeadLetters:
@@ -93,37 +85,6 @@ class MemoryDeadLetters:
         """Forget all of them."""
         with self._lock:
             self._letters.clear()
-
-
-def open_dead_letters(path: str | os.PathLike[str], key: Key | None = None) -> DeadLetters:
-    """
-    Give the dead letters at *path*: a file of JSON lines, or a store with letters in it.
-
-    Args:
-        path: what the router has as ``dead_letters`` or as ``store``.
-
-        key: what they are encrypted with, see `FileDeadLetters`.
-
-    Raises:
-        ConfigurationError: there is no such file, or the key is none.
-        OSError: it cannot be read.
-    """
-    file = Path(path)
-    if not file.is_file():
-        what = "is a folder" if file.is_dir() else "does not exist"
-        raise ConfigurationError(
-            f"dead letters: {file} {what}; name the file that the router has as dead_letters or "
-            "as store"
-        )
-    with file.open("rb") as stream:
-        is_store = stream.read(len(_SQLITE)) == _SQLITE
-    if not is_store:
-        return FileDeadLetters(file, key=key)
-    # Whoever has a file only need not have the store.
-    from eventkit.sqlite_store import SQLiteStore  # noqa: PLC0415
-
-    letters: DeadLetters = SQLiteStore(file, key=key).dead_letters
-    return letters
 
 
 class TranslationLetters:

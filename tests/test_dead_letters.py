@@ -20,6 +20,7 @@ from people import id_of
 
 from eventkit import XAPITranslator, dead_letters
 from eventkit._letters.sealing import make_sealer
+from eventkit._opening import open_dead_letters
 from eventkit._throttle import Throttle
 from eventkit.dead_letters import (
     DeadLetter,
@@ -27,7 +28,6 @@ from eventkit.dead_letters import (
     FileDeadLetters,
     MemoryDeadLetters,
     TranslationLetters,
-    open_dead_letters,
 )
 from eventkit.exceptions import ConfigurationError, TranslationError
 

@@ -13,12 +13,12 @@ import pytest
 from fault_server import PATIENCE, behave, caliper, reset, respond, serving, unused_port
 
 from eventkit import CaliperTranslator, Router, XAPITranslator
+from eventkit._opening import open_dead_letters
 from eventkit.dead_letters import (
     DeadLetter,
     FileDeadLetters,
     MemoryDeadLetters,
     TranslationLetters,
-    open_dead_letters,
 )
 from eventkit.exceptions import ConfigurationError
 from eventkit.replaying import replay

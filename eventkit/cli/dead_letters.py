@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from eventkit._letters.mentions import is_in_bytes
+from eventkit._opening import open_dead_letters
 from eventkit._sqlite.file import SIDES, set_aside_files
 from eventkit.cli import DONE, REJECTED, complain
 from eventkit.cli._keys import add_key_options
@@ -27,7 +28,7 @@ from eventkit.cli._letters import (
 from eventkit.cli._options import add_translator_options, translator_options
 from eventkit.cli._output import say
 from eventkit.consumers import load_consumers
-from eventkit.dead_letters import DeadLetter, FileDeadLetters, open_dead_letters
+from eventkit.dead_letters import DeadLetter, FileDeadLetters
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.store import DeadLetters
 
