@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import hmac
 import os
 import re
 import time
@@ -289,6 +288,15 @@ def unkeyed(text: str) -> str:
     return uuid5_of(hashlib.sha256(message.encode("utf-8", "surrogatepass")).hexdigest())
 
 
+def id_text(answer: object) -> str | None:
+    """Give *answer* as documents have ids, in small letters; None when it has not the form of one."""
+    if isinstance(answer, uuid.UUID):
+        return str(answer)
+    if not isinstance(answer, str) or not _ID.fullmatch(answer):
+        return None
+    return str(answer).lower()
+
+
 def anonymous_id(answer: object, user: int | str) -> str | None:
     """
     Give an identity's *answer* as documents have it; None when it is no id, or one that shows who.
@@ -296,13 +304,14 @@ def anonymous_id(answer: object, user: int | str) -> str | None:
     An id is a UUID, as such or as text, or 32 to 64 hexadecimal digits, as a hash has them; letters
     become small. One that is the user id or name, filled up with zeros, shows who it is.
     """
-    if isinstance(answer, uuid.UUID):
-        answer = str(answer)
-    if not isinstance(answer, str) or not _ID.fullmatch(answer):
+    answer = id_text(answer)
+    if answer is None:
         return None
-    answer = str(answer).lower()
     digits = answer.replace("-", "")
     plain = str(user).strip().lower().replace("-", "")
+    if len(plain) < _TELLING and digits[0] != "0" and digits[-1] != "0":
+        # As nearly all are: too long to be a short name or number with zeros before or behind it.
+        return answer
     # Nobody's id is all zeros.
     shown = {"", plain.strip("0")}
     if isinstance(user, int):
@@ -320,10 +329,7 @@ def _check_system(system: str) -> None:
 
 
 def _derived(secret: Secret, message: str) -> str:
-    digest = hmac.digest(
-        secret.reveal().encode(), message.encode("utf-8", "surrogatepass"), "sha256"
-    )
-    return uuid5_of(digest.hex())
+    return uuid5_of(secret.mac(message))
 
 
 def _user_key(user: object) -> int | str | None:

@@ -217,7 +217,9 @@ class Source:
     def stamp(self) -> str:
         """Give the time as ``YYYY-MM-DDTHH:MM:SS.ffffff``, in UTC; ``""`` where `time` is None."""
         value = self.event.get("timestamp")
-        if value is None or value == "" or "timestamp" in self.context:
+        if value is None or value == "":
+            value = self.event.get("time") or self._when()
+        elif "timestamp" in self.context:
             value = self._when()
         # As the platform writes it there is nothing to convert, only to check. (To newer Pythons
         # T24 is midnight, and W begins a week.)

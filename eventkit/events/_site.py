@@ -145,7 +145,7 @@ class Site:
         found = self.sessions.get(key)
         if found is None:
             name = self.pseudonym("session", key, source)
-            iri = self.passing_iri(f"/sessions/{name}")
+            iri = f"{self.lms_root}/sessions/{name}"
             found = Session(name, iri, b',"session":' + dumps({"id": iri, "type": "Session"}))
             if len(key) <= _LONGEST_PATH:
                 self.sessions.keep(key, found)

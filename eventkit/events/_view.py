@@ -79,16 +79,19 @@ class View(Source):
             payload = event.get("event")
         if type(payload) is not dict:
             payload = read_payload(payload)
-            # The middleware cuts what it says of requests; nobody reads that.
-            if is_torn(payload) and not self.name.startswith("/"):
+            if type(payload) is dict:
+                self.data = payload
+            elif is_torn(payload) and not self.name.startswith("/"):
+                # The middleware cuts what it says of requests; nobody reads that.
                 raise self.lacks("unreadable", "data" if is_live else "event")
-            self.data = as_object(payload)
+            else:
+                self.data = as_object(payload)
         else:
             self.data = payload
         self.payload = payload
         course = context.get("course_id")
         self.course_id = (KNOWN.get(course) if type(course) is str else "") or self._find_course()
-        if self.name in MOBILE_NAMES and is_live and self.data:
+        if is_live and self.name in MOBILE_NAMES and self.data:
             self.payload = self.data = as_logged(self.data, context)
         self._course: Course | None = None
 
