@@ -97,7 +97,8 @@ class HMACIdentity:
 
         The recipe is that of ids, over ``eventkit/pseudonym/1``, the system and the text.
         """
-        return Pseudonyms(self._secret)(text, system)
+        _check_system(system)
+        return _derived(self._secret, f"eventkit/pseudonym/1\n{system}\n{text}")
 
 
 class Pseudonyms:
@@ -289,7 +290,7 @@ def unkeyed(text: str) -> str:
 
 
 def id_text(answer: object) -> str | None:
-    """Give *answer* as documents have ids, in small letters; None when it has not the form of one."""
+    """Give *answer* as documents have ids, in small letters; None when it has another form."""
     if isinstance(answer, uuid.UUID):
         return str(answer)
     if not isinstance(answer, str) or not _ID.fullmatch(answer):

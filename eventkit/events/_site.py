@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from eventkit._json import dumps
 from eventkit._keys import mended, old_block
 from eventkit._memory import Memory
 from eventkit.identity import unkeyed
@@ -58,17 +57,6 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Session:
-    """What documents say of a learner's session in the browser."""
-
-    name: str
-    """What stands for its key, which is the same in all protocols and would join them."""
-    iri: str
-    text: bytes
-    """How Caliper says that an event belongs to it: a comma and a member."""
-
-
-@dataclass(frozen=True)
 class Site:
     """What shapes may know of the site: where it is, what its courses are called."""
 
@@ -106,10 +94,10 @@ class Site:
         default_factory=lambda: Memory(_MOST_IRIS), repr=False, compare=False
     )
     """People that were asked for before: by user if ids are lasting, else by anonymised id."""
-    sessions: Memory[str, Session] = dataclasses.field(
+    sessions: Memory[str, str] = dataclasses.field(
         default_factory=lambda: Memory(_MOST_SESSIONS), repr=False, compare=False
     )
-    """Sessions that were asked for before, by their keys."""
+    """What stands for sessions that were asked for before, by their keys."""
 
     def course(self, course_id: str) -> Course:
         """Give what is known of a course now."""
@@ -140,13 +128,11 @@ class Site:
             self.people.keep(key, found)
         return found
 
-    def session(self, key: str, source: Source) -> Session:
-        """Give what documents say of the session with this key, or raise `TranslationError`."""
+    def session(self, key: str, source: Source) -> str:
+        """Give what stands for the session with this key, or raise `TranslationError`."""
         found = self.sessions.get(key)
         if found is None:
-            name = self.pseudonym("session", key, source)
-            iri = f"{self.lms_root}/sessions/{name}"
-            found = Session(name, iri, b',"session":' + dumps({"id": iri, "type": "Session"}))
+            found = self.pseudonym("session", key, source)
             if len(key) <= _LONGEST_PATH:
                 self.sessions.keep(key, found)
         return found

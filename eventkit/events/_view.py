@@ -21,7 +21,7 @@ from eventkit.events._addresses import (
 )
 from eventkit.events._mobile import NAMES as MOBILE_NAMES
 from eventkit.events._mobile import as_logged
-from eventkit.events._site import Course, Session, Site
+from eventkit.events._site import Course, Site
 from eventkit.exceptions import EventkitError, TranslationError, UnsupportedEvent
 from eventkit.source import (
     Source,
@@ -302,18 +302,22 @@ class View(Source):
             raise self.nobody("data.user_id", self.context, self.event, self.data)
         return user
 
-    def session(self) -> Session | None:
-        """Give what documents say of the learner's session in the browser; None without one."""
+    def session(self) -> str:
+        """
+        Give what stands for the learner's session in the browser; ``""`` without one.
+
+        Its key is the same in all protocols, and would join what is said of the learner in each.
+        """
         value = self.context.get("session")
         if value is None or value == "":
             value = self.event.get("session")
         if not isinstance(value, str):
-            return None
+            return ""
         return self.site.sessions.get(value) or self._find_session(value)
 
-    def _find_session(self, value: str) -> Session | None:
+    def _find_session(self, value: str) -> str:
         key = clean(value.strip())
-        return self.site.session(key, self) if key else None
+        return self.site.session(key, self) if key else ""
 
     def course_name(self) -> str:
         """Give the display name of the course; ``""`` when it has none."""

@@ -88,7 +88,7 @@ def player(view: View) -> Json:
     return {
         VIDEO_LENGTH: view.seconds("duration"),
         CC_LANGUAGE: view.words("language") or None,
-        VIDEO_SESSION_ID: session.name if (session := view.session()) else None,
+        VIDEO_SESSION_ID: view.session() or None,
     }
 
 

@@ -9,7 +9,7 @@ from eventkit._json import NOT_JSON, dumps
 from eventkit.events._caliper import CONTEXT
 from eventkit.events._iris import TRANSFORMER_VERSION
 from eventkit.events._rows import Action, Event
-from eventkit.events._site import Course, Session
+from eventkit.events._site import Course
 from eventkit.events._view import View, add_filled
 from eventkit.ids import stamped_id
 from eventkit.typing import Json
@@ -43,6 +43,8 @@ class Events:
         self._version = version
         self._lms = _new_actor(root, "SoftwareApplication")
         self._app = b'Z","edApp":' + dumps({"id": root, "type": "SoftwareApplication"})
+        in_session = dumps({"id": f"{root}/sessions/", "type": "Session"}).replace(b"%", b"%%")
+        self._session = b',"session":' + in_session.replace(b'/sessions/"', b'/sessions/%b"')
         self._end = b',"extensions":%b}' % dumps({TRANSFORMER_VERSION: version})
 
     def write_course(self, iri: str, name: str) -> bytes:
@@ -96,7 +98,7 @@ class Events:
         plan: Action,
         stamp: str,
         course: Course | None,
-        session: Session | None,
+        session: str,
         actor: Actor,
         own: Json,
         more: Json | None,
@@ -113,7 +115,7 @@ class Events:
         if course:
             event["group"] = _group(course.iri, course.name)
         if session:
-            event["session"] = {"id": session.iri, "type": "Session"}
+            event["session"] = {"id": f"{self._root}/sessions/{session}", "type": "Session"}
         event["actor"] = {"id": actor.id, "type": actor.type}
         event |= own
         event["extensions"] = self._extensions(more or {})
@@ -126,7 +128,7 @@ class Events:
         plan: Action,
         stamp: str,
         course: Course | None,
-        session: Session | None,
+        session: str,
         actor: Actor,
         own: Json,
         more: Json | None,
@@ -149,7 +151,7 @@ class Events:
                 stamp[:23].encode(),
                 self._app,
                 course.text if course else b"",
-                session.text if session else b"",
+                self._session % session.encode() if session else b"",
                 actor.text,
                 b",",
                 text[1:] if more else text[1:-1] + self._end,

@@ -144,7 +144,7 @@ class Statements:
     def _extensions(self, plan: Statement, view: View) -> Json:
         extensions: Json = {TRANSFORMER_VERSION: self._version}
         if session := view.session():
-            extensions[SESSION_ID] = session.name
+            extensions[SESSION_ID] = session
         module = view.context.get("module")
         if module is not None and (original := _original_block(module, view)):
             extensions[ORIGINAL_BLOCK] = original
