@@ -30,6 +30,7 @@ from eventkit.source import (
     is_torn,
     json_default,
     name_of,
+    parse_payload,
     plain,
     read_object,
     read_payload,
@@ -78,7 +79,7 @@ class View(Source):
         if not is_live:
             payload = event.get("event")
         if type(payload) is not dict:
-            payload = read_payload(payload)
+            payload = parse_payload(payload) if type(payload) is str else read_payload(payload)
             if type(payload) is dict:
                 self.data = payload
             elif is_torn(payload) and not self.name.startswith("/"):
