@@ -117,11 +117,11 @@ class Translator:
             self._root,
             known.get if type(known) is dict else self._course_name,
             self._anonymous,
+            self._pseudonym,
             self._standard.write_course,
             self._standard.introduce,
             self._include_text,
             getattr(self._identity, "lasting", False) is True,
-            self._pseudonym,
             kept_keys=self._kept_keys,
         )
 

@@ -29,6 +29,8 @@ from hashlib import sha1
 from types import ModuleType
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from eventkit.source import is_whole
+
 _quick: ModuleType | None = None
 try:
     import uuid_utils
@@ -74,11 +76,6 @@ def document_id(  # noqa: PLR0917 - the parts of the recipe, in its order
     stamp = time.isoformat(timespec="microseconds")[:26]
     payload = digest() if is_whole(stamp) else ""
     return stamped_id(protocol, name, actor, stamp, object_id, ordinal, payload)
-
-
-def is_whole(stamp: str) -> bool:
-    """Tell whether a written time has no sub-second part."""
-    return stamp.endswith(".000000")
 
 
 def stamped_id(  # noqa: PLR0917 - as above

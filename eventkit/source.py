@@ -27,7 +27,6 @@ from eventkit._keys import (
     org_of,
 )
 from eventkit._nobody import may_name, without_people
-from eventkit.ids import is_whole
 from eventkit.typing import Event, Json
 
 _NOTHING: Json = {}
@@ -474,6 +473,11 @@ def user_id(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MOST_USERS:
         return value
     return None
+
+
+def is_whole(stamp: str) -> bool:
+    """Tell whether a written time has no sub-second part."""
+    return stamp.endswith(".000000")
 
 
 def utc(value: Any) -> datetime | None:

@@ -416,7 +416,7 @@ def test_parts_of_iris(text):
 def test_any_address(pieces):
     """Whatever a link looks like, what leaves is valid, and leaves again as it is."""
     url = f"https://x.org/{''.join(pieces)}"
-    view = View(link(url), Site(LMS, {}.get, lambda *_: "x"))
+    view = View(link(url), Site(LMS, {}.get, lambda *_: "x", lambda *_: "y"))
     found = view.address(url, "data.target_url")
     statement = XAPI.translate(link(f"{LMS}/"))[0]
     statement["object"]["id"] = found

@@ -27,11 +27,12 @@ from eventkit.events._scores import score
 from eventkit.events._site import Site, encode_iri
 from eventkit.events._view import View
 
+LMS = "https://lms.example.org"
 texts = st.text(st.characters(), max_size=30)
 
 
 def site():
-    return Site("https://lms.example.org", {}.get, lambda user, _: f"anonymous-{user}")
+    return Site(LMS, {}.get, lambda user, _: f"anonymous-{user}", lambda *_: "")
 
 
 @given(st.floats(0, 1e9) | st.integers(0, 10**9) | st.sampled_from([0.001, 59.9999999, 3600.5]))
@@ -96,7 +97,7 @@ class TestWhatASiteRemembers:
     def test_a_course_that_is_renamed(self):
         """The new name counts from then on."""
         names = {"course-v1:A+B+C": "Old"}
-        here = Site("https://lms.example.org", names.get, lambda user, _: f"anonymous-{user}")
+        here = Site(LMS, names.get, lambda user, _: f"anonymous-{user}", lambda *_: "")
         before = here.course("course-v1:A+B+C")
         names["course-v1:A+B+C"] = "New"
 
@@ -324,7 +325,7 @@ def test_addresses(url, name, other):
 @example(999_999_999.9995)
 def test_seconds(given_value):
     """They are rounded as `round` does it, to the millisecond."""
-    here = Site("https://lms.example.org", lambda _: None, lambda *_: "")
+    here = Site(LMS, lambda _: None, lambda *_: "", lambda *_: "")
     found = View({"name": "x", "data": {"t": given_value}}, here).seconds("none", "t")
     is_number = -(2.0**63) < given_value < 2.0**63
 

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from eventkit._keys import mended, old_block
 from eventkit._memory import Memory
-from eventkit.identity import unkeyed
 from eventkit.source import Source, clean
 
 # What no part of an IRI can hold (RFC 3987): what is neither reserved nor unreserved, characters
@@ -65,6 +64,11 @@ class Site:
     course_name: Callable[[str], object]
     anonymous: Callable[[int | str, Source], str]
     """Gives the anonymised id of a user, or raises `TranslationError`."""
+    pseudonym: Callable[[str, str, Source], str]
+    """
+    Gives what stands for a text in the documents of a protocol, always the same; of a *kind* of
+    text, so that what one kind is called tells nothing of another. Or raises `TranslationError`.
+    """
     write_course: Callable[[str, str], bytes] = lambda _iri, _name: b""
     """Gives the `Course.text` of an IRI and a name."""
     introduce: Callable[[str, str], Any] = lambda _name, _iri: None
@@ -73,11 +77,6 @@ class Site:
     """Whether text that learners wrote may leave."""
     is_lasting: bool = False
     """Whether the anonymised ids of users never change, so that nobody is asked twice."""
-    pseudonym: Callable[[str, str, Source], str] = lambda kind, text, _: unkeyed(f"{kind}\n{text}")
-    """
-    Gives what stands for a text in the documents of a protocol, always the same; of a *kind* of
-    text, so that what one kind is called tells nothing of another. Or raises `TranslationError`.
-    """
     kept_keys: frozenset[str] = frozenset()
     """The keys of queries that leave in URLs, besides those that leave everywhere."""
     known: Memory[str | tuple[str, str, str], str] = dataclasses.field(
