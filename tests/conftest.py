@@ -35,9 +35,10 @@ LONGEST = (
     "lrs/",
     "runners/",
 )
-SHARING = ("lrs/", "test_demo.py", "test_plugins.py")
+SHARING = ("lrs/", "test_demo.py", "test_plugins.py", "test_package.py", "test_erb.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def rank(item: pytest.Item) -> int:
         where = item.nodeid.removeprefix("tests/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import time
 
 import psutil
 import pytest
@@ -107,6 +108,28 @@ def test_what_a_killed_worker_held_another_one_delivers(site, tmp_path):
         processes.stop(worker)
 
     assert set(server.stored) == ids(given)
+
+
+def test_events_are_sent_many_at_a_time(site, tmp_path):
+    """What comes while a request is under way goes together in the next, not each by itself."""
+    server, processes = site
+    given = events(*range(60))
+    at_once = server.default
+
+    def slowly(*request):
+        time.sleep(0.3)
+        return at_once(*request)
+
+    server.default = slowly
+    with redis_server(tmp_path) as redis:
+        use_redis(tmp_path, redis)
+        share(processes, given)
+        worker = processes.start(*WORKER)
+        server.wait_for(lambda: len(server.stored) == len(given))
+        processes.stop(worker)
+
+    assert set(server.stored) == ids(given)
+    assert len(server.requests) <= len(given) // 3
 
 
 @pytest.mark.parametrize(
