@@ -1,14 +1,18 @@
-"""Opening what lies at a path: a file of dead letters, or a store with letters in it."""
+"""Opening what lies at a path: a store, or a file of dead letters."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eventkit._letters.sealing import Key
 from eventkit.dead_letters import FileDeadLetters
 from eventkit.exceptions import ConfigurationError
 from eventkit.store import DeadLetters
+
+if TYPE_CHECKING:
+    from eventkit.sqlite_store import SQLiteStore
 
 _SQLITE = b"SQLite format 3\0"
 
@@ -33,12 +37,36 @@ def open_dead_letters(path: str | os.PathLike[str], key: Key | None = None) -> D
             f"dead letters: {file} {what}; name the file that the router has as dead_letters or "
             "as store"
         )
+    return _store(file, key).dead_letters if _is_store(file) else FileDeadLetters(file, key=key)
+
+
+def open_store(
+    path: str | os.PathLike[str], key: Key | None = None, *, option: str = ""
+) -> SQLiteStore:
+    """
+    Give the store at *path*, which there must be; *option*: what named it, for error messages.
+
+    Raises:
+        ConfigurationError: there is none, or the key is not its key.
+    """
+    file = Path(path)
+    where = f"{option}: " if option else ""
+    if not file.is_file():
+        # Opening one that is not there would make it.
+        raise ConfigurationError(f"{where}there is no file {file}; give the path of the store")
+    if not _is_store(file):
+        # Opening it would take it for a damaged store and move it out of the way.
+        raise ConfigurationError(f"{where}{file} is no store; give the path of the store")
+    return _store(file, key)
+
+
+def _is_store(file: Path) -> bool:
     with file.open("rb") as stream:
-        is_store = stream.read(len(_SQLITE)) == _SQLITE
-    if not is_store:
-        return FileDeadLetters(file, key=key)
-    # Whoever has a file only need not have the store.
+        return stream.read(len(_SQLITE)) == _SQLITE
+
+
+def _store(file: Path, key: Key | None) -> SQLiteStore:
+    # Whoever has a file of letters only need not have the store.
     from eventkit.sqlite_store import SQLiteStore  # noqa: PLC0415
 
-    letters: DeadLetters = SQLiteStore(file, key=key).dead_letters
-    return letters
+    return SQLiteStore(file, key=key)

@@ -18,7 +18,7 @@ from eventkit._letters.sealing import Key, make_sealer
 from eventkit._sqlite import queue
 from eventkit._sqlite.access import Access
 from eventkit._sqlite.carving import carve, insert
-from eventkit._sqlite.file import SIDES, Sync, set_aside_files
+from eventkit._sqlite.file import Sync, delete_set_aside, set_aside_files
 from eventkit._sqlite.letters import (
     SQLiteDeadLetters,
     buried_letter,
@@ -325,11 +325,7 @@ class SQLiteStore:
 
     def forget_damaged(self) -> int:
         """Delete the files that were set aside as damaged; give how many."""
-        files = self.damaged_files()
-        for file in files:
-            for side in SIDES:
-                Path(f"{file}{side}").unlink(missing_ok=True)
-        return len(files)
+        return delete_set_aside(self.path)
 
     def close(self) -> None:
         """Close the file. The next use opens it again."""
@@ -337,7 +333,7 @@ class SQLiteStore:
 
     def on_put(self, callback: Callable[[frozenset[str]], object]) -> None:
         """
-        Have *callback* called with the ids of the consumers whenever this object has put something.
+        Have *callback* called with the names of the queues that this object has put something in.
 
         It is called by the thread that put it, so it must be quick; what it raises is ignored. It
         is forgotten when nobody else refers to it (to its object, when it is a method).
@@ -354,8 +350,10 @@ class SQLiteStore:
         Describe the file, and what this process did with it.
 
         ``damaged``: how often the file was found damaged and replaced, ``salvaged``: entries saved
-        then; ``letters`` and ``letters_expired``; ``bytes_used`` of ``bytes_max``, and
-        ``bytes_free`` within the file; ``commits`` and the ``operations`` in them, of this process.
+        then, ``damaged_unknown``: how often nobody could tell what was lost; ``damaged_rows``:
+        entries that were damaged alone; ``letters`` and ``letters_expired``; ``bytes_used`` of
+        ``bytes_max``, and ``bytes_free`` within the file; ``commits`` and the ``operations`` in
+        them, of this process.
         """
         return {
             "damaged": 0,

@@ -241,6 +241,15 @@ def set_aside_files(path: Path) -> list[Path]:
     return sorted(each for each in found if each.is_file() and not each.name.endswith(ends))
 
 
+def delete_set_aside(path: Path) -> int:
+    """Delete what `set_aside` left of the database at *path*; give how many databases that were."""
+    files = set_aside_files(path)
+    for file in files:
+        for side in SIDES:
+            Path(f"{file}{side}").unlink(missing_ok=True)
+    return len(files)
+
+
 def _escaped(name: str) -> str:
     """Write *name* for a glob that finds just it."""
     return "".join(f"[{each}]" if each in "*?[" else each for each in name)

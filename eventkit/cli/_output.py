@@ -24,6 +24,17 @@ def say(text: str, stream: TextIO | None = None) -> None:
     print(printable(text), file=sys.stderr if stream is None else stream, flush=True)
 
 
+def is_sure(question: str, *, yes: bool) -> bool:
+    """Ask on a terminal whether it is meant, unless *yes*; where nobody can answer it is."""
+    if yes or not sys.stdin.isatty():
+        return True
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return True
+    print("eventkit: nothing was done", file=sys.stderr)
+    return False
+
+
 def private(path: str) -> AbstractContextManager[IO[bytes]]:
     """Open *path* as `output` does, for what holds personal data: only the owner may read it."""
     return output(path, mode=0o600)

@@ -7,12 +7,12 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eventkit._opening import open_store
 from eventkit.cli import DONE, REJECTED, complain
 from eventkit.cli._environment import check_django, check_variables, check_writable
 from eventkit.cli._keys import add_key_options
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from eventkit.sqlite_store import SQLiteStore
 
 _AT_ONCE = 16
-_SQLITE = b"SQLite format 3\x00"
 
 _EPILOG = f"""\
 Without --live nothing is sent but questions, and one line per consumer tells whether it can be
@@ -91,10 +90,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _place(kind: str) -> Callable[[str], dict[str, str]]:
-    return lambda text: {kind: text}
-
-
 def run(options: argparse.Namespace) -> int:
     """Check the consumers; give the exit code."""
     # The line of a consumer says it all, and nothing is retried here.
@@ -148,17 +143,7 @@ def _queues(options: argparse.Namespace, consumers: Sequence[Consumer]) -> dict[
         if options.key:
             raise ConfigurationError("--key-env, --key-file: name the store too, with --store")
         return {}
-    path = Path(options.store)
-    if not path.is_file():
-        # Opening one that is not there would make it.
-        raise ConfigurationError(f"--store: there is no file {path}; give the path of the store")
-    with path.open("rb") as file:
-        if file.read(len(_SQLITE)) != _SQLITE:
-            # Opening it would take it for a damaged store and move it out of the way.
-            raise ConfigurationError(f"--store: {path} is no store; give the path of the store")
-    from eventkit.sqlite_store import SQLiteStore  # noqa: PLC0415 - only here is it needed
-
-    with closing(SQLiteStore(path, key=options.key or None)) as store:
+    with closing(open_store(options.store, options.key or None, option="--store")) as store:
         return _told(store, consumers)
 
 

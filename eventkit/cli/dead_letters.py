@@ -14,7 +14,7 @@ from pathlib import Path
 
 from eventkit._letters.mentions import is_in_bytes
 from eventkit._opening import open_dead_letters
-from eventkit._sqlite.file import SIDES, set_aside_files
+from eventkit._sqlite.file import delete_set_aside, set_aside_files
 from eventkit.cli import DONE, REJECTED, complain
 from eventkit.cli._keys import add_key_options
 from eventkit.cli._letters import (
@@ -26,7 +26,7 @@ from eventkit.cli._letters import (
     read_selection,
 )
 from eventkit.cli._options import add_translator_options, translator_options
-from eventkit.cli._output import say
+from eventkit.cli._output import is_sure, say
 from eventkit.consumers import load_consumers
 from eventkit.dead_letters import DeadLetter, FileDeadLetters
 from eventkit.exceptions import ConfigurationError, StoreError
@@ -194,6 +194,7 @@ _MEANINGS = {
     "denied": "the consumer's rules do not let it have the event (or the letter has none)",
     "disabled": "the consumer is not enabled",
     "in_trouble": "the consumer cannot take it now; run again",
+    "lookup_failed": "what the translation has to look up does not answer; run again",
     "no_content": "neither documents nor an event",
     "no_translator": "the event is to be translated; give --lms-root and an identity option",
     "not_translated": "there is no translation for the event",
@@ -212,12 +213,8 @@ def _drop(options: argparse.Namespace, letters: DeadLetters) -> int:
     _check_ids(chosen, letters)
     doomed = [letter.id for letter in letters if chosen(letter)]
     _warn_of_unreadable(letters, options.path)
-    if doomed and not options.yes and sys.stdin.isatty():
-        print(f"Forget {len(doomed)} dead letters for ever? [y/N] ", end="", file=sys.stderr)
-        sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            print("eventkit: nothing was dropped", file=sys.stderr)
-            return REJECTED
+    if doomed and not is_sure(f"Forget {len(doomed)} dead letters for ever?", yes=options.yes):
+        return REJECTED
     dropped = letters.remove(doomed) if doomed else 0
     print(f"{'dropped':<12}{dropped:>12,}", file=sys.stderr)
     _drop_unreadable(options, letters)
@@ -236,23 +233,20 @@ def _drop_unreadable(options: argparse.Namespace, letters: DeadLetters) -> None:
             )
         if number:
             print(f"{'dropped':<12}{number:>12,}  lines that are no letters", file=sys.stderr)
-    files = set_aside_files(Path(options.path)) if is_whole else []
-    if files and not isinstance(letters, FileDeadLetters):
-        print(
+    if is_whole and not isinstance(letters, FileDeadLetters):
+        _drop_damaged(Path(options.path), is_meant=options.yes)
+
+
+def _drop_damaged(store: Path, *, is_meant: bool) -> None:
+    """Delete the damaged files beside a store, or say how to get out of them what is whole."""
+    if not is_meant and (files := set_aside_files(store)):
+        say(
             f"eventkit: {len(files)} damaged files of this store lie beside it, and may hold more; "
-            f"get out what is whole and drop it too with 'eventkit store salvage {options.path}', "
+            f"get out what is whole and drop it too with 'eventkit store salvage {store}', "
             "then delete them with 'eventkit store purge'"
-            if not options.yes
-            else f"eventkit: {_purged(files)} damaged files of this store are deleted too",
-            file=sys.stderr,
         )
-
-
-def _purged(files: list[Path]) -> int:
-    for file in files:
-        for side in SIDES:
-            Path(f"{file}{side}").unlink(missing_ok=True)
-    return len(files)
+    elif is_meant and (number := delete_set_aside(store)):
+        say(f"eventkit: {number} damaged files of this store are deleted too")
 
 
 def _chosen(options: argparse.Namespace) -> Selection:

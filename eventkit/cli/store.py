@@ -7,9 +7,11 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from eventkit._opening import open_store
 from eventkit._printable import printable
 from eventkit.cli import DONE, REJECTED, complain
 from eventkit.cli._keys import add_key_options
+from eventkit.cli._output import is_sure
 from eventkit.consumers import queue_name, split_queue
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.sqlite_store import SQLiteStore
@@ -34,8 +36,6 @@ examples:
 
 Exit codes: 0 done; 1 nothing was dropped or purged after all; 2 wrong usage or configuration.
 """
-
-_SQLITE = b"SQLite format 3\x00"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -69,16 +69,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do it; give the exit code."""
-    path = Path(options.path)
-    if not path.is_file():
-        # Opening one that is not there would make it.
-        raise ConfigurationError(f"there is no file {path}; give the path of the store")
-    with path.open("rb") as file:
-        if file.read(len(_SQLITE)) != _SQLITE:
-            # Opening it would take it for a damaged store and move it out of the way.
-            raise ConfigurationError(f"{path} is no store; give the path of the store")
     try:
-        with closing(SQLiteStore(path, key=options.key or None)) as store:
+        with closing(open_store(options.path, options.key or None)) as store:
             code: int = options.run_action(options, store)
     except StoreError as error:
         return complain(str(error))
@@ -114,7 +106,7 @@ def _drop(options: argparse.Namespace, store: SQLiteStore) -> int:
         raise ConfigurationError(
             f"nothing waits for {' '.join(name.split())!r}; queues that are not empty: {known}"
         )
-    if not _is_sure(f"Give up {pending} documents for ever?", options):
+    if not is_sure(f"Give up {pending} documents for ever?", yes=options.yes):
         return REJECTED
     print(f"{'dropped':<12}{store.drop(name, 'removed'):>12,}", file=sys.stderr)
     return DONE
@@ -139,18 +131,7 @@ def _salvage(options: argparse.Namespace, store: SQLiteStore) -> int:
 
 def _purge(options: argparse.Namespace, store: SQLiteStore) -> int:
     files = store.damaged_files()
-    if files and not _is_sure(f"Delete {len(files)} damaged files for ever?", options):
+    if files and not is_sure(f"Delete {len(files)} damaged files for ever?", yes=options.yes):
         return REJECTED
     print(f"{'purged':<12}{store.forget_damaged():>12,}", file=sys.stderr)
     return DONE
-
-
-def _is_sure(question: str, options: argparse.Namespace) -> bool:
-    if options.yes or not sys.stdin.isatty():
-        return True
-    print(f"{question} [y/N] ", end="", file=sys.stderr)
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() in ("y", "yes"):
-        return True
-    print("eventkit: nothing was done", file=sys.stderr)
-    return False

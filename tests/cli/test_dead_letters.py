@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import os
 import pty
+import re
 import stat
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from fault_server import behave, caliper, respond, serving
 from eventkit.cli import main
 from eventkit.dead_letters import DeadLetter, FileDeadLetters
 from eventkit.exceptions import StoreError
+from eventkit.replaying import ReplayReport
 
 KEY, OTHER_KEY = (Fernet.generate_key().decode() for _ in range(2))
 NOW = datetime.now(UTC)
@@ -300,6 +303,20 @@ class TestReplay:
         assert lines[-1].startswith("eventkit: consumer lrs: ")
         assert left(path) == ids(1, 2, 3, 4)
 
+    def test_every_reason_to_keep_a_letter_is_explained(self, run, path, consumers, monkeypatch):
+        """Also the one that only identities of a site's own bring about."""
+        reasons = re.findall(r"``(\w+)``", inspect.getsource(ReplayReport).partition("kept:")[2])
+        report = ReplayReport(
+            delivered=0, refused=0, kept=dict.fromkeys(reasons, 1), notes=(), unknown=()
+        )
+        monkeypatch.setattr("eventkit.replaying.replay", lambda *_, **__: report)
+        with serving() as server:
+            code, _, errors = run("replay", path, "--consumers", consumers(lrs=server), "--all")
+
+        assert code == 1
+        assert "lookup_failed" in reasons
+        assert [line.split()[2] for line in errors.splitlines()[1:]] == [f"{r}:" for r in reasons]
+
     def test_what_is_refused_again(self, run, path, consumers):
         with serving(default=respond(422)) as server:
             code, _, errors = run(
@@ -412,7 +429,7 @@ class TestDrop:
 
         assert "Forget 4 dead letters for ever? [y/N]" in errors
         assert (code, len(left(path))) == (1 if number else 0, number)
-        assert ("nothing was dropped" in errors) is bool(number)
+        assert ("nothing was done" in errors) is bool(number)
 
         assert run("drop", path, "--all", "--yes")[0] == 0
         assert left(path) == []
