@@ -376,7 +376,7 @@ class TestAddresses:
             ),
             (
                 "https://www.google.com/calendar/embed?src=teo%40school.example",
-                "https://www.google.com/calendar/embed?src=~",
+                "https://www.google.com/calendar/embed",
             ),
         ],
     )

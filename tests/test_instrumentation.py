@@ -393,7 +393,7 @@ class TestTranslators:
         [
             (event("edx.special.of.ann"), "unknown_event", ""),
             (event("/courses/course-v1:a+b+c/user/ann"), "implicit_event", ""),
-            (event(course_id=None, user_id=None) | {"context": {}}, "no_actor", None),
+            (event(course_id=None, user_id=None) | {"context": {}}, "no_user", None),
             ("no event", "not_an_event", ""),
         ],
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fault_server import PATIENCE, behave, caliper, reset, respond, serving, unused_port
+from people import id_of
 
 from eventkit import CaliperTranslator, Router, XAPITranslator
 from eventkit._opening import open_dead_letters
@@ -319,7 +320,7 @@ class TestTranslationFailures:
             },
             "context": {
                 "user_id": 7,
-                "course_id": "course-v1:edX+DemoX+2026",
+                "course_id": f"course-v1:{org}+DemoX+2026",
                 "org_id": org,
             },
         }
@@ -339,7 +340,7 @@ class TestTranslationFailures:
 
     @staticmethod
     def known(user, system):
-        return "00000000-0000-0000-0000-000000000007"
+        return id_of("learner")
 
     def fail(self, letters, protocols=("xapi", "caliper")):
         hooks = {name: TranslationLetters(letters, protocol=name) for name in protocols}

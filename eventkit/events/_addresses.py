@@ -574,9 +574,11 @@ def _naming_content(query: str, known: Known) -> str:
         if name == "src":
             if not _is_calendar(value, known):
                 continue
+            # Pages write it both ways, and it is one calendar.
+            value = value.replace("@", "%40")
         elif name not in known.keys or not _is_content(name, value, known):
             continue
-        kept.append(encode_iri(pair))
+        kept.append(encode_iri(f"{key}={value}"))
     return "&".join(kept)
 
 

@@ -26,6 +26,7 @@ from eventkit import (
 from eventkit._jsonable import from_json, to_json
 from eventkit.dead_letters import MemoryDeadLetters, TranslationLetters
 from eventkit.events import Action, Event, Statement
+from eventkit.events._caliper import GENERAL
 from eventkit.events._iris import PLAYED
 from eventkit.exceptions import UnsupportedEvent
 from eventkit.instrumentation import add_hook
@@ -65,7 +66,7 @@ def endless(view):
 
 
 ROWS = [
-    Event((name,), xapi=Statement(PLAYED, bug), caliper=Action("Event", "Used", bug))
+    Event((name,), xapi=Statement(PLAYED, bug), caliper=Action("Event", "Used", bug, GENERAL))
     for name, bug in (("site.fails", fails), ("site.endless", endless))
 ]
 """Rows of a site with bugs in them."""

@@ -43,9 +43,12 @@ def queued(path):
     return [int(body.rpartition(b'"n":')[2].strip(b" }")) for body in found]
 
 
+NOWHERE = "http://127.0.0.1:9/xapi"
+
+
 def later():
     """A consumer to which nothing is sent yet."""
-    return consumer("lrs", "http://127.0.0.1:9/xapi", batch={"max_wait": 600.0})
+    return consumer("lrs", NOWHERE, batch={"max_wait": 600.0})
 
 
 def finish(path, *consumers):
@@ -70,7 +73,7 @@ def test_row_1_killed_between_accepting_and_committing(remote, server, path):
 
     router.dies()
     assert queued(path) == [1, 2, 3]
-    assert finish(path, consumer("lrs", server.url))["enqueued"] == 3
+    assert finish(path, consumer("lrs", server.url, inherits=[NOWHERE]))["enqueued"] == 3
     assert numbers(server) == [1, 2, 3]
 
 
@@ -89,7 +92,7 @@ def test_row_1_killed_at_any_moment(remote, server, path, tmp_path, seed):
     found = queued(path)
     assert found == list(range(len(found)))
     assert len(found) in (told, told + size)
-    assert finish(path, consumer("lrs", server.url))["delivered"] == len(found)
+    assert finish(path, consumer("lrs", server.url, inherits=[NOWHERE]))["delivered"] == len(found)
     assert numbers(server) == found
 
 
@@ -99,7 +102,7 @@ def test_row_2_killed_before_sending(remote, server, path):
     router.tell("send_and_die", *range(250))
     router.dies()
 
-    counts = finish(path, consumer("lrs", server.url))
+    counts = finish(path, consumer("lrs", server.url, inherits=[NOWHERE]))
     assert counts["delivered"] == counts["enqueued"] == 250
     assert sorted(numbers(server)) == list(range(250))
     assert all(len(each) == 1 for each in sent(server).values())
@@ -138,7 +141,7 @@ def test_row_2_killed_between_the_answer_and_noting_it(remote, server, path):
     # All that one look at the store has read is settled with its own answers, or not at all.
     assert 0 < len(server.stored) <= 50
 
-    assert finish(path, consumer("lrs", server.url))["delivered"] == 50
+    assert finish(path, consumer("lrs", server.url, inherits=[NOWHERE]))["delivered"] == 50
     assert sorted(numbers(server)) == list(range(50))
     repeated = [bodies for bodies in sent(server).values() if len(bodies) > 1]
     assert 0 < len(repeated) <= 20
@@ -397,7 +400,7 @@ def test_row_33_the_store_is_where_a_runner_hands_over(server, path, tmp_path, p
     assert not list(spool.iterdir())
 
     server.default = tally = Tally()
-    counts = finish(path, consumer("lrs", server.url))
+    counts = finish(path, consumer("lrs", server.url, inherits=[NOWHERE]))
     assert tally.seen["xapi"] == wanted(pipeline, total)["xapi"]
     assert not tally.changed_bodies
     assert total <= counts["delivered"] <= total + 4

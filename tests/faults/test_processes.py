@@ -246,8 +246,8 @@ def test_row_10_eventkit_send_is_terminated(server, tmp_path, send, trouble):
     assert complaint.splitlines()[-1] == b"eventkit: terminated"
     assert 900 <= len(server.stored) < total
     point = json.loads((tmp_path / "consumers.json.checkpoint.json").read_bytes())
-    (place,) = point["files"].values()
-    assert 500 <= place["lrs"]["lines"] <= len(server.stored)
+    (log_sent,) = point["logs"]
+    assert 500 <= log_sent["positions"]["lrs"]["lines"] <= len(server.stored)
 
     server.default = fault_server.behave
     second = send(*IDENTITY, "x.log")
@@ -407,7 +407,8 @@ def test_row_32_replay_to_a_consumer_that_is_down(lettered, path):
     """Nothing is lost: the letters stay as they are."""
     before = by_number(lettered.dead_letters)
     with serving(default=respond(503)) as down:
-        report = replay(lettered.dead_letters, [consumer("lrs", down.url)], lambda letter: True)
+        moved = consumer("lrs", down.url, inherits=[lettered.consumers[0].url])
+        report = replay(lettered.dead_letters, [moved], lambda letter: True)
     assert dict(report.kept) == {"in_trouble": 3}
     assert by_number(lettered.dead_letters) == before
 
