@@ -52,6 +52,18 @@ _USAGE_KEY_FIELDS = (
     "id",
 )
 
+PERSON_FIELDS = frozenset(
+    (
+        *("author", "author_id", "email", "instructor_id", "recipient", "recipient_id"),
+        *("attempt_user_id", "attempt_username", "target_user_id", "target_username"),
+        *("learner", "learner_id", "learner_username", "lms_user_id"),
+        *("requested_user_id", "requesting_user", "requesting_user_id", "reviewed_user"),
+        *("staff_id", "student", "student_id", "student_username"),
+        *("user", "user_id", "user_ids", "user_name", "username", "usernames"),
+    )
+)
+"""The fields of events that hold somebody's id, name or address, or those of several."""
+
 # Where pages and requests stand: the browser's page, the request's path, a thread's address.
 _PLACES = ("page", "path", "open_in_browser_url")
 

@@ -299,6 +299,8 @@ def steps(text):
         {"student": "ZZ_Other"},
         {"attempt_user_id": 987_654},
         {"user_id": "987654"},
+        {"user_ids": [12, 987_654]},
+        {"student_username": "zz_other"},
         {"target_username": type("Name", (), {"__str__": lambda _: "zz_other"})()},
     ],
 )

@@ -376,6 +376,8 @@ def test_deny_sees_all_hosts_that_an_event_is_from(parts: dict[str, Any]) -> Non
         {"context": {"user": {"id": 1, "username": "dora"}}},
         {"context": {"user_id": decimal.Decimal(55)}},
         {"data": '{"target_user_id": "55"}'},
+        {"data": {"requesting_user_id": 55}},
+        {"data": {"author": "dora"}},
     ],
 )
 def test_deny_sees_everybody_at_every_depth(parts: dict[str, Any]) -> None:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from eventkit._filtering.mentions import COURSES, ENTERPRISES, HOSTS, PEOPLE, Mentions
+from eventkit._filtering.mentions import COURSES, ENTERPRISES, HOSTS, Mentions
 from eventkit._keys import course_key
 from eventkit.events import catalogue
-from eventkit.source import Source, plain, user_id, username
+from eventkit.source import PERSON_FIELDS, Source, plain, user_id, username
 
 Reader = Callable[[Source, str], tuple[str, ...]]
 """Takes an event and a path (only dotted fields have one); gives the texts to match."""
@@ -78,7 +78,7 @@ def people(source: Source, _path: str) -> tuple[str, ...]:
     """Read everybody whom the event names: who denies a person means all they appear in."""
     found: set[str] = set(learner(source, ""))
     named = mentions(source).named
-    for value in chain.from_iterable(named.get(field, ()) for field in PEOPLE):
+    for value in chain.from_iterable(named.get(field, ()) for field in PERSON_FIELDS):
         number = user_id(value)
         if number is not None:
             found.add(str(number))

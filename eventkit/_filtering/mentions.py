@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from eventkit._keys import MOST_LAYERS, org_of
-from eventkit.source import Source, text_of
+from eventkit.source import PERSON_FIELDS, Source, text_of
 
 _MOST_OBJECTS = 100_000
 
@@ -22,31 +22,10 @@ COURSES = frozenset({"course", "course_id", "course_key", "courses", "course_ids
 ORGS = frozenset({"org", "org_id", "org_key", "organization", "organisation", "orgs"})
 HOSTS = frozenset({"host", "page", "referer", "current_url", "open_in_browser_url"})
 ENTERPRISES = frozenset({"enterprise_uuid", "enterprise_customer_uuid"})
-PEOPLE = frozenset(
-    {
-        "attempt_user_id",
-        "attempt_username",
-        "instructor_id",
-        "learner",
-        "learner_id",
-        "learner_username",
-        "recipient_id",
-        "student",
-        "student_id",
-        "student_username",
-        "target_user_id",
-        "target_username",
-        "user",
-        "user_id",
-        "user_ids",
-        "username",
-        "usernames",
-    }
-)
 """The fields that name courses, organisations, hosts and so on by what they hold."""
 
 _SILENT = frozenset({int, float, bool, type(None)})
-_NAMING = COURSES | ORGS | HOSTS | ENTERPRISES | PEOPLE
+_NAMING = COURSES | ORGS | HOSTS | ENTERPRISES | PERSON_FIELDS
 
 # Each begins with something that texts are searched for quickly; what follows is only looked at,
 # for another key may begin in it.

@@ -20,7 +20,7 @@ from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
 
 from eventkit.events._site import encode_iri
-from eventkit.source import is_object
+from eventkit.source import PERSON_FIELDS, is_object
 
 SOMEBODY = "~"
 """Stands where somebody was named."""
@@ -74,25 +74,9 @@ class Known:
 
 # Where people stand in events, and how they are compared.
 
-_PERSON_FIELDS = frozenset(
-    (
-        *("username", "user", "user_name", "email", "student", "student_id", "learner"),
-        *("target_username", "requesting_user", "reviewed_user", "author", "recipient"),
-        *(
-            "lms_user_id",
-            "user_id",
-            "attempt_user_id",
-            "learner_id",
-            "requesting_user_id",
-            "attempt_username",
-        ),
-        *("target_user_id", "requested_user_id", "instructor_id", "staff_id", "author_id"),
-    )
-)
-
-
 _OF_A_PERSON = ("username", "id", "user_id", "email", "name")
 _NOT_NAMES = (bool, float, list, tuple, dict)
+_SEVERAL = (list, tuple)
 
 
 def people_in(records: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -101,14 +85,17 @@ def people_in(records: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], tu
     numbers: dict[str, None] = {}
     for record in records:
         for field in record:
-            if field not in _PERSON_FIELDS:
+            if field not in PERSON_FIELDS:
                 continue
             value = record[field]
             if type(value) is int:
                 if value:
                     numbers[str(value)] = None
                 continue
-            found = [value.get(key) for key in _OF_A_PERSON] if is_object(value) else [value]
+            if is_object(value):
+                found = [value.get(key) for key in _OF_A_PERSON]
+            else:
+                found = value if type(value) in _SEVERAL else [value]
             for each in found:
                 if each is None or type(each) in _NOT_NAMES:
                     continue
