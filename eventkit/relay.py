@@ -19,6 +19,7 @@ from contextlib import suppress
 
 from eventtracking.processors.exceptions import EventEmissionExit
 
+from eventkit._blame import blame
 from eventkit._counting import Tally
 from eventkit._delivering import summary
 from eventkit._forking import renew_after_fork
@@ -55,9 +56,11 @@ class Relay:
     and take over when it ends, however it ends. An event may then be handed over twice; what is
     made of it has the same ids both times.
 
-    When the backend raises a retryable `DeliveryError` (or an `OSError`), the same events are
-    handed over again after a wait. Any other exception is one event's fault: the events go one by
-    one, and those that fail become dead letters.
+    When the backend raises what says that it cannot take events now (a retryable `DeliveryError`,
+    an `OSError`, an error of a broker or database that is away), the same events are handed over
+    again after a wait. Any other exception is one event's fault: the events go one by one, and
+    those that fail become dead letters. An event for which an `EventRoutingBackend` could not look
+    something up waits by itself, and others go before it.
 
     The event is out of the inbox once the backend has returned, so it should be safe by then: give
     the backend's router a store, or let it deliver directly.
@@ -419,9 +422,7 @@ class Relay:
 
     def _is_passing(self, error: Exception) -> bool:
         """Tell whether it may work later, and then leave the backend alone for a while."""
-        if not isinstance(error, OSError) and not (
-            isinstance(error, DeliveryError) and error.retryable
-        ):
+        if blame(error) != "receiver":
             return False
         self._tally.add("waits")
         self._later("backend", error)

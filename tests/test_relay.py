@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from eventtracking.processors.exceptions import EventEmissionExit
+from kombu.exceptions import OperationalError
 
 from eventkit import RealTimeBackend
 from eventkit.exceptions import ConfigurationError, DeliveryError, StoreError
@@ -115,6 +117,22 @@ def test_what_can_be_tried_again_is_and_keeps_its_place(store):
     assert backend.names == ["a", "b"]
     assert relay.stats()["waits"] == 2
     assert store.counts(INBOX)["pending"] == 0
+
+
+def test_a_broker_or_database_that_is_away_costs_no_event(store):
+    """Their errors are known by name, as where `RealTimeBackend` hands events on."""
+    put(store, "a", "b")
+    clock = Clock()
+    backend = Many(OperationalError("broker"), sqlite3.OperationalError("database is locked"))
+    relay = Relay(store, backend, clock=clock)
+    done = []
+    for _ in range(3):
+        done.append(relay.run_once())
+        clock.now += 1
+
+    assert done == [0, 0, 2]
+    assert backend.names == ["a", "b"]
+    assert len(store.dead_letters) == 0
 
 
 def test_the_wait_grows_up_to_a_limit(store):
