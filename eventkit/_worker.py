@@ -302,7 +302,10 @@ class _Queue:
     def _find_many(self) -> Many | None:
         try:
             return self._many()
-        except BaseException:  # noqa: BLE001 - consuming them one by one tells what is wrong
+        except BaseException as error:
+            if ends_greenlet(error):
+                raise
+            # Consuming them one by one tells what is wrong.
             return None
 
     def _gather(self, number: int, weight: int) -> list[_Item]:

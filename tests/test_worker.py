@@ -48,6 +48,12 @@ def make(consume: Any, *, max_items: Any = 100, max_weight: Any = 1000, **option
     return worker, tally
 
 
+class GreenletExit(BaseException):
+    """What gevent throws into a greenlet that is killed."""
+
+    __module__ = "greenlet"
+
+
 class Store:
     """Takes many items at once, when it is let; each call meets the next of the *errors*."""
 
@@ -879,3 +885,27 @@ def test_under_uwsgi_without_threads_it_warns_once() -> None:
     )
 
     assert done.stderr.count("enable-threads = true") == 1
+
+
+def test_a_kill_that_meets_the_search_for_a_store_ends_the_thread_and_loses_nothing() -> None:
+    """The next item starts another one."""
+    consumer = Consumer()
+    kills = [GreenletExit()]
+    asked = threading.Event()
+
+    def many() -> None:
+        if kills:
+            asked.set()
+            raise kills.pop()
+
+    worker, tally = make(consumer, many=many)
+    worker.put("a")
+    assert asked.wait(WAIT)
+    thread = worker._queue._thread
+    thread.join(WAIT)
+    worker.put("b")
+
+    assert not thread.is_alive()
+    assert worker.flush(WAIT)
+    assert consumer.items == ["a", "b"]
+    assert tally["processed"] == 2
