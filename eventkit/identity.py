@@ -92,17 +92,17 @@ class HMACIdentity:
         return _derived(self._secret, f"eventkit/identity/1\n{system}\n{kind}\n{key}")
 
     def pseudonym(self, text: str, system: ProtocolName) -> str:
-        """
-        Derive what stands for *text*.
-
-        The recipe is that of ids, over ``eventkit/pseudonym/1``, the system and the text.
-        """
-        _check_system(system)
-        return _derived(self._secret, f"eventkit/pseudonym/1\n{system}\n{text}")
+        """Derive what stands for *text*, as `Pseudonyms` does."""
+        return Pseudonyms(self._secret)(text, system)
 
 
 class Pseudonyms:
-    """Derive what stands for texts from a secret, as `HMACIdentity.pseudonym` does."""
+    """
+    Derive what stands for texts from a secret.
+
+    The recipe is that of the ids of `HMACIdentity`, over ``eventkit/pseudonym/1``, the system and
+    the text.
+    """
 
     __slots__ = ("_secret",)
 

@@ -237,9 +237,14 @@ class OrMissing:
         return found if self.shown(source, path) else (*found, MISSING)
 
 
+def names_of(name: str) -> tuple[str, ...]:
+    """Give all names of the event that *name* names; none for an event without a name."""
+    return catalogue().names(name) if name else ()
+
+
 def names(source: Source, _path: str) -> tuple[str, ...]:
     """Read all names of the event."""
-    return catalogue().names(source.name) if source.name else ()
+    return names_of(source.name)
 
 
 KNOWN = ("event", *ALLOW)

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Generic, NamedTuple, TypeVar
 
-from eventkit._filtering.fields import Reader
+from eventkit._filtering.fields import Reader, names_of
 from eventkit._filtering.patterns import Pattern, Patterns
-from eventkit._filtering.rules import Facts, Rule, Rules, Test, names_of
+from eventkit._filtering.rules import Facts, Rule, Rules, Test
 from eventkit.source import Source
 
 _ROOM = 4_000_000

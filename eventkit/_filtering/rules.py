@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 
 from eventkit._filtering import fields as _fields
 from eventkit._filtering.doubts import doubt
-from eventkit._filtering.fields import Reader
+from eventkit._filtering.fields import Reader, names_of
 from eventkit._filtering.patterns import Patterns, parse_patterns
 from eventkit.events import catalogue
 from eventkit.exceptions import ConfigurationError
@@ -92,11 +92,6 @@ class Rules(NamedTuple):
         if any(rule.matches(facts) for rule in self.denied):
             return False
         return self.allowed is None or any(rule.matches(facts) for rule in self.allowed)
-
-
-def names_of(name: str) -> tuple[str, ...]:
-    """Give all names of the event that *name* names; none for an event without a name."""
-    return catalogue().names(name) if name else ()
 
 
 def parse_rules(

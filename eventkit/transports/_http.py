@@ -488,6 +488,8 @@ class _Response(http.client.HTTPResponse):
 
 
 class _Connection(HTTPConnection):
+    """A connection that is made, written to and read from until the deadline."""
+
     response_class = _Response
 
     def _new_conn(self) -> socket.socket:
@@ -499,16 +501,8 @@ class _Connection(HTTPConnection):
         super().send(data)
 
 
-class _SecureConnection(HTTPSConnection):
-    response_class = _Response
-
-    def _new_conn(self) -> socket.socket:
-        return _connected(self)
-
-    def send(self, data: Any) -> None:
-        if self.sock is not None:
-            _limit(self.sock)
-        super().send(data)
+class _SecureConnection(_Connection, HTTPSConnection):
+    """The same over TLS."""
 
 
 def _connected(connection: HTTPConnection) -> socket.socket:
