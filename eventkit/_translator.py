@@ -170,7 +170,7 @@ class Translator:
         """
         Give the counts so far: ``translated``, and ``skipped:`` and ``rejected:`` by reason.
 
-        ``failed:lookup_failed`` counts attempts that are to be made again.
+        ``failed:lookup_failed`` and ``failed:interrupted`` count attempts to be made again.
         """
         return self._tally.snapshot()
 

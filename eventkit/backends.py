@@ -56,9 +56,9 @@ class RealTimeBackend:
     """
     Take events where they happen, in the request, and hand them to the background.
 
-    `send` filters, writes the event in a form that any queue can carry, and hands it off. It never
-    raises and never waits: what goes wrong costs the event, is counted under a reason (`stats`)
-    and logged, without the event, at most once a minute.
+    `send` filters, writes the event in a form that any queue can carry, and hands it off. Nothing
+    here raises into the request or has it wait: what goes wrong costs the event, is counted under a
+    reason (`stats`) and logged, without the event, at most once a minute.
 
     Give one of *enqueue* and *backend*::
 
@@ -158,7 +158,7 @@ class RealTimeBackend:
 
     def send(self, event: Event) -> None:
         """
-        Take *event*. Never waits, and never changes it.
+        Take *event*. Never changes it, and never waits, unless *threaded* is False.
 
         It raises nothing but what is raised into it by whoever runs it, such as Ctrl-C, a timeout
         of gevent or the time limit of a Celery task; the event then counts as

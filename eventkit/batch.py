@@ -1,5 +1,5 @@
 """
-Translating logs: lines in, one outcome per line out.
+Translating logs: lines in, an outcome for each event out.
 
 `translate_lines` is a pure generator over lines of any origin (a file, a Spark partition, a list);
 `read_log` gives the lines of one file, compressed or not, whatever its condition. The command line
@@ -32,8 +32,8 @@ from eventkit.typing import Event, Json, Translation
 
 Status = Literal["translated", "skipped", "rejected"]
 """
-What became of a line: ``skipped`` is by design (blank, or an event without translation),
-``rejected`` means that something is wrong with it.
+What became of an event, or of a line without one: ``skipped`` is by design (blank, or an event
+without translation), ``rejected`` means that something is wrong with it.
 """
 
 STDIN = "-"
@@ -110,7 +110,7 @@ def translate_lines(
     unwrap: str = "",
 ) -> Iterator[Outcome]:
     """
-    Translate *lines*, giving one outcome for each, in order, and never raising for any of them.
+    Translate *lines*, giving an outcome for each, in order, and never raising for any of them.
 
     A line that holds several events, where a line feed was lost, has an outcome for each of them,
     and one for what is no whole event.

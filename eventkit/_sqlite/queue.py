@@ -616,7 +616,7 @@ def is_balanced(connection: sqlite3.Connection) -> bool:
 
 
 def balance_all(writer: Writer) -> None:
-    """Do so for all queues."""
+    """Set the counts of all queues right, as `balance` does those of one."""
     for [number] in writer.connection.execute("SELECT number FROM consumers").fetchall():
         if balance(writer, number) < 0:
             # The count of what was enqueued is not what it was.
