@@ -295,15 +295,20 @@ class Source:
         """Give what ids say of the payload of an event of that time: its digest, or ``""``."""
         return self.digest() if is_whole(stamp) else ""
 
+    def _names(self) -> tuple[str, ...]:
+        """Give what the user of the request is called: the username and the user id."""
+        name, number = username(self.get("username")), user_id(self.get("user_id"))
+        found = () if name is None else (name,)
+        return found if number is None else (*found, str(number))
+
     def digest(self) -> str:
         """Digest of the payload that both shapes of an event agree on, without people in it."""
         text = _sorted(self.payload)
-        name = self.get("username")
-        name = name.strip() if isinstance(name, str) else ""
+        names = self._names()
         # Whoever knows the document could try names until the id comes out.
-        if may_name(text, name):
+        if may_name(text, names):
             whole = json.loads(text)
-            left = without_people(whole, name)
+            left = without_people(whole, names)
             if left != whole:
                 text = _sorted(left)
         return hashlib.sha1(text.encode("ascii"), usedforsecurity=False).hexdigest()

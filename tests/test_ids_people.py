@@ -83,6 +83,12 @@ NOBODY = [
     f'input_state={{"answer":"{BLOCK}"}}',
     ["a", 1, None],
     {"text": json.dumps({"ids": [1, 2]}), "nan": 1e300},
+    {
+        "target_url": f"https://lms.example.org/courses/{COURSE}/progress/",
+        "a": "https://x.org/a?b=c",
+    },
+    {"target_url": "https://lms.example.org/account/settings?v=a%20b&t=5", "a": "47110 or 4711a"},
+    {"current_url": "https://lms.example.org/api/user/v1/accounts", "a": r"\\frac{1}{2}"},
 ]
 
 
@@ -126,6 +132,57 @@ class TestPeople:
         named = event({"code": other, "more": [other]})
         named["context"]["username"] = "x"
         assert digest(data) == Source(named).digest()
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "https://lms.example.org/certificates/user/{}/course/" + COURSE,
+            f"/courses/{COURSE}/progress/{{}}",
+            "https://x.org/u/{}",
+            "https://x.org/a?uid={}&b=1",
+            "https://x.org/a?b=1;u={}#c",
+            "https://x.org/a#user_id={}",
+            "https://x.org/a?next=%2Flogin%3Fuser_id%3D{}",
+            "https://x.org/a%2Fu%252F{}/b",
+            "https://x.org/members/{}/",
+            "https://x.org/user-{}",
+            "\\\\x.org\\user\\{}",
+            ' {{"user_id": {}}}',
+        ],
+    )
+    def test_in_addresses(self, value):
+        """Documents leave out whoever is in an address; ids do not tell either."""
+        put = [{"target_url": value.format(who), "a": 1} for who in (4711, 990099)]
+
+        assert digest(put[0]) == digest(put[1])
+
+    @pytest.mark.parametrize(
+        "value",
+        ["https://x.org/?entry.1={}", "https://x.org/{}/a", "{}", "of {}.", "c:l:{}", "a%2F{}%2Fb"],
+    )
+    @pytest.mark.parametrize("key", ["user_id", "username"])
+    def test_own_names_in_texts(self, value, key):
+        """The platform fills the learner's own id and name into links."""
+        found = set()
+        for who in ("4711", "990099"):
+            named = event({"target_url": value.format(who), "grades": {who: 1}})
+            named["context"][key] = int(who) if key == "user_id" else who
+            found.add(Source(named).digest())
+
+        assert len(found) == 1
+
+    @pytest.mark.parametrize("translator", [XAPITranslator, CaliperTranslator])
+    def test_links(self, translator):
+        """Two links that lead to the same page, whoever is in them, have one document and id."""
+        made = translator(lms_root=LMS, identity=lambda *_: id_of("somebody"))
+        found = []
+        for who in (4711, 990099):
+            clicked = event({"target_url": f"https://survey.example.org/s?entry.1={who}"})
+            clicked |= {"name": "edx.ui.lms.link_clicked"}
+            clicked["context"] |= {"user_id": who}
+            found.append(made.translate(clicked))
+
+        assert found[0] == found[1]
 
     def test_lists_of_people(self):
         assert digest({"enrolled_users": [1, 2]}) == digest({"enrolled_users": [3]})
