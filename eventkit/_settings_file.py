@@ -168,6 +168,10 @@ def _parse_yaml(text: str) -> object:
         raise ConfigurationError(f"is not YAML: a value cannot be read ({kind})") from None
 
 
+_is_number = re.compile(r"0|-?[1-9][0-9]{0,2}(?:(?:_[0-9]{3})+|[0-9]*)").fullmatch
+"""Whole numbers as everybody reads them: a user who is called 0x1F is not the user 31."""
+
+
 def _check_nodes(root: Any) -> None:
     """Make sure that keys are texts and stand once, and that aliases do not explode."""
     known: dict[int, tuple[int, int] | None] = {}
@@ -186,6 +190,11 @@ def _measured(node: Any, known: dict[int, tuple[int, int] | None], depth: int) -
     known[id(node)] = None
     if node.id == "mapping":
         _check_yaml_keys(node)
+    elif node.tag == f"{_TAG}int" and not _is_number(str(node.value)):
+        raise ConfigurationError(
+            f"the value at line {_line(node)} is a number to YAML, and another one than it looks "
+            "(0x1F, 012, 12:30); write it in quotes, or as a plain number"
+        )
     size, height = 1, 0
     for child in _children(node):
         if depth + height > MAX_DEPTH:

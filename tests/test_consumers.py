@@ -445,6 +445,29 @@ class TestLoad:
 
         assert [found.id for found in load_consumers(path)] == ["lrs", "id"]
 
+    @pytest.mark.parametrize("user", ["0x1F", "012", "1_0", "12:30", "0b11", "+83", "-0", "-012"])
+    def test_numbers_that_are_others_to_yaml(self, tmp_path, user):
+        """A rule that denies the user 0x1F would deny the user 31; the error names the line."""
+        path = tmp_path / "consumers.yaml"
+        rule = "- id: one\n  protocol: xapi\n  url: 'log:x'\n  deny:\n  - user: [83, {}]\n"
+        path.write_text(rule.format(user))
+        with pytest.raises(ConfigurationError, match=r"at line 5 is a number to YAML.* in quotes"):
+            load_consumers(path)
+
+        path.write_text(rule.format(f'"{user}"'))
+        [consumer] = load_consumers(path)
+        for name, is_let_through in ((user, False), ("31", True)):
+            event = {"name": "play_video", "context": {"username": name}}
+            assert consumer.accepts(event) is is_let_through
+
+    def test_thousands_of_yaml(self, tmp_path):
+        path = tmp_path / "consumers.yaml"
+        path.write_text(
+            "- {id: a, protocol: xapi, url: 'https://x.org', batch: {max_bytes: 2_000_000}}"
+        )
+
+        assert load_consumers(path)[0].batch.max_bytes == 2_000_000
+
     def test_merged_keys_of_yaml(self, tmp_path):
         """What is merged in gives way to what stands there, as YAML says; this is no key twice."""
         path = tmp_path / "consumers.yaml"

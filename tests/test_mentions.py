@@ -7,6 +7,7 @@ import datetime as dt
 import decimal
 import enum
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -357,6 +358,9 @@ def test_a_context_that_cannot_be_read_passes_no_rule_that_asks_for_it() -> None
         {"data": {"current_url": "http://a.example.org"}},
         {"context": {"open_in_browser_url": "https://a.example.org/x/1"}},
         {"context": {"host": Lazy("a.example.org")}},
+        {"data": {"current_url": "https://a.exam\tple.org/x"}},
+        {"page": "\nhttps:\\\\a.example.org\\x"},
+        {"context": {"page": "ht\ntps:/\\a.example.org"}},
     ],
 )
 def test_deny_sees_all_hosts_that_an_event_is_from(parts: dict[str, Any]) -> None:
@@ -364,6 +368,63 @@ def test_deny_sees_all_hosts_that_an_event_is_from(parts: dict[str, Any]) -> Non
 
     assert not Filter(deny=[{"site": "a.example.org"}]).accepts(event)
     assert Filter(deny=[{"site": "c.example.org"}]).accepts(event)
+
+
+_types = re.compile(
+    r"\+type@([^+@/\s]+)\+block@|i4x:/*[^/;\s]+/[^/;\s]+/([^/;\s]+)/|lb:[^:\s]+:[^:\s]+:([^:\s]+):"
+).finditer
+
+
+def test_no_document_shows_a_block_of_a_type_that_is_denied() -> None:
+    """Whatever says which block it is, and in whichever way its key is written."""
+    written: list[Callable[[str], str]] = [
+        str,
+        lambda key: quote(key, safe=""),
+        lambda key: quote(quote(key, safe=""), safe=""),
+        lambda _: "i4x://Lakeside/BIO201/vertical/x",
+        lambda _: "i4x-Lakeside-BIO201-vertical-x",
+        lambda _: "i4x:;_;_Lakeside;_BIO201;_vertical;_x",
+        lambda _: "lb:Lakeside:lib:vertical:x",
+    ]
+    usage_key = re.compile(r"(?<![/\w-])block-v1:[\w+.-]+\+type@(?!asset)[\w-]+\+block@\w+")
+    for name, event in CASES:
+        for write in written:
+            made = json.loads(usage_key.sub(lambda key, to=write: to(key[0]), json.dumps(event)))
+            for match in _types(shown(made)):
+                kind = next(filter(None, match.groups()))
+                if kind != "asset":  # a file
+                    assert not Filter(deny=[{"activity_type": kind}]).accepts(made), (name, kind)
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        ({"name": "edx.video.bumper.played", "data": {"host_component_id": "x"}}, "video"),
+        ({"name": "xblock.poll.submitted", "data": {"url_name": "x"}}, "poll"),
+        ({"name": "xblock.survey.submitted", "data": {"url_name": "x"}}, "survey"),
+        ({"name": "x", "context": {"path": f"/courses/a/xblock/{BLOCK}/handler/y"}}, "video"),
+        ({"name": "x", "context": {"module": json.dumps({"usage_key": BLOCK})}}, "video"),
+        ({"name": "x", "data": {"block_type": "html", "block_id": BLOCK}}, "html"),
+        ({"name": "x", "data": {"child_id": "lct:Org:lib:unit:u"}}, "unit"),
+        ({"name": "x", "data": {"component_usage_id": "i4x:;_;_Org;_N;_html;_a"}}, "html"),
+        ({"name": "x", "data": {"module_id": "i4x-Org-3_0-2x-html-a"}}, "html"),
+    ],
+)
+def test_deny_sees_the_types_of_all_blocks_of_an_event(event: dict[str, Any], kind: str) -> None:
+    assert not Filter(deny=[{"activity_type": kind}]).accepts(event)
+    assert Filter(deny=[{"activity_type": "chapter"}]).accepts(event)
+
+
+def test_the_page_around_is_not_what_an_event_is_about() -> None:
+    """Else whoever denies sections would get nothing at all."""
+    around = BLOCK.replace("video", "sequential")
+    event = {
+        "name": "play_video",
+        "page": f"https://apps.example.org/learning/course/{COURSE}/{around}",
+        "context": {"referer": f"https://lms.example.org/x?activate_block_id={around}"},
+    }
+
+    assert Filter(deny=[{"activity_type": "sequential"}]).accepts(event)
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,11 @@ def doubt(field: str, pattern: str) -> Doubt | None:
     if field == "event":
         return _event(pattern, catalogue())
     field = _SAME.get(field, field)
-    if field in _LANGUAGES:
-        found = _grammar(field, pattern)
-    elif field == "activity_type":
+    found = _grammar(field, pattern) if field in _LANGUAGES else None
+    if found is None and field == "course":
+        found = _bare_pluses(pattern)
+    elif found is None and field == "activity_type":
         found = _activity_type(pattern)
-    else:
-        found = None
     return found or _regex(field, pattern)
 
 
@@ -182,10 +181,14 @@ def _plain(text: str) -> _Symbols:
     return tuple(map(_Symbol, text))
 
 
-_PART = _word(r"[^\s+/@?#%^$]")
-_OLD_PART = _word(r"[^\s:+/@?#%^$]")
-_REST = _word(r"[^\s?#%^$]")
-_HOST = _word(r"[^\sA-Z/@?#%^$+]")
+# What is in no key and no host; most often several were meant, or a regular expression.
+_NEVER = r"\s,;|&=!<>(){}\"'`\\?#%^$"
+_PART = _word(rf"[^+/@\[\]{_NEVER}]")
+_OLD_PART = _word(rf"[^:+/@\[\]{_NEVER}]")
+_REST = _word(rf"[^\[\]{_NEVER}]")
+_HOST = _word(rf"[^A-Z/@+{_NEVER}]")
+_BETWEEN_SEVERAL = re.compile(r"\s*[,;|]\s*")
+_WORDS = _word(r"[^,;|]")
 
 _LANGUAGES: dict[str, tuple[_Symbols, ...]] = {
     "course": (
@@ -197,6 +200,9 @@ _LANGUAGES: dict[str, tuple[_Symbols, ...]] = {
     ),
     "org": (_PART,),
     "site": (_HOST,),
+    "user": (_WORDS,),
+    "activity_type": (_WORDS,),
+    "enterprise": (_WORDS,),
 }
 _SAME = {
     "context.course_id": "course",
@@ -212,6 +218,9 @@ _EXPECTED = {
     "ccx-v1:ORG+COURSE+RUN+ccx@N or ORG/COURSE/RUN",
     "org": "an organisation is one word, such as edX",
     "site": "a site is a host in lower case, such as lms.example.org, without scheme and path",
+    "user": "a user is a user id or a username",
+    "activity_type": "an activity type is that of a block, or a family of events",
+    "enterprise": "an enterprise is a UUID",
 }
 
 
@@ -219,11 +228,46 @@ _EXPECTED = {
 def _grammar(field: str, pattern: str) -> Doubt | None:
     if _is_possible(field, pattern):
         return None
-    hint = _meant_as_regex(pattern)
+    hint = _meant_as_regex(pattern) or _meant_as_list(field, pattern)
     if not hint:
         found = next((near for near in _near(field, pattern) if _is_possible(field, near)), "")
         hint = f"did you mean {found!r}? ({_EXPECTED[field]})" if found else _EXPECTED[field]
     return Doubt(f"{pattern!r} can match no {field}; {hint}")
+
+
+def _meant_as_list(field: str, pattern: str) -> str:
+    several = _BETWEEN_SEVERAL.split(pattern.strip())
+    if pattern.startswith(REGEX_PREFIX) or len(several) == 1:
+        return ""
+    if not all(text and _is_possible(field, text) for text in several):
+        return ""
+    return f"several are a list: did you mean {several}?"
+
+
+# Pluses of keys, which a regular expression takes for "once or more".
+_BETWEEN_CHOICES = re.compile(r"[|()]")
+_ANYTHING = re.compile(r"\.[*+]|\[[^\]]*\][*+]?")
+_BARE_PLUS = re.compile(r"(?<=[\w~-])\+|(?<=\*|\])\+")
+
+
+def _bare_pluses(pattern: str) -> Doubt | None:
+    """Tell where a key was written into a regular expression as it stands."""
+    expression = pattern[len(REGEX_PREFIX) :]
+    if not pattern.startswith(REGEX_PREFIX) or "+" not in expression:
+        return None
+    for choice in _BETWEEN_CHOICES.split(expression):
+        key = _ANYTHING.sub("x", _bare(choice))
+        if "+" not in key or not any(
+            _is_possible("course", whole) for whole in (key, f"course-v1:{key}")
+        ):
+            continue
+        if not parse_patterns([f"{REGEX_PREFIX}{_bare(choice)}"]).matches(key):
+            meant = _BARE_PLUS.sub(r"\\+", expression)
+            return Doubt(
+                f"{pattern!r} takes the pluses of the key for repetition; "
+                f"did you mean {REGEX_PREFIX + meant!r}?"
+            )
+    return None
 
 
 def _near(field: str, pattern: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import Any
 from eventkit._filtering.mentions import COURSES, ENTERPRISES, HOSTS, Mentions
 from eventkit._keys import course_key
 from eventkit.events import catalogue
+from eventkit.events._addresses import tidy
 from eventkit.source import PERSON_FIELDS, Source, plain, user_id, username
 
 Reader = Callable[[Source, str], tuple[str, ...]]
@@ -27,7 +28,7 @@ def mentions(source: Source) -> Mentions:
     """Give what an event mentions; rules on several fields look through it once."""
     found = source.found
     if not isinstance(found, Mentions):
-        source.found = found = Mentions(source)
+        source.found = found = Mentions(source.event, source.payload, source.context)
     return found
 
 
@@ -109,7 +110,7 @@ def sites(source: Source, _path: str) -> tuple[str, ...]:
 
 def _host_of(text: str) -> str:
     """Give the host, and the port, of a URL; what is no URL is a host."""
-    _, slashes, rest = text.partition("//")
+    _, slashes, rest = tidy(text).partition("//")
     if not slashes:
         return "" if "/" in text else text
     return re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
@@ -125,6 +126,26 @@ def _host_names(host: str) -> tuple[str, ...]:
 def activity_type(source: Source, _path: str) -> tuple[str, ...]:
     """Read the type of the block concerned, and the family of the event."""
     return _present(source.block_type, catalogue().family(source.name))
+
+
+# What events are about whose blocks browsers call by a part of the key.
+_NAMED_SHORTLY = (
+    ("edx.video.bumper.", "video"),
+    ("xblock.poll.", "poll"),
+    ("xblock.survey.", "survey"),
+)
+
+
+def activity_types(source: Source, _path: str) -> tuple[str, ...]:
+    """
+    Read the types of all blocks that the event is about, and its family.
+
+    That is what the payload, the block that emitted it and the path of its handler name; not the
+    page that it happened on, which names the section and unit around it.
+    """
+    found = Mentions(source.payload, source.context.get("module"), source.text("path"))
+    short = (kind for start, kind in _NAMED_SHORTLY if source.name.startswith(start))
+    return _present(*activity_type(source, ""), *short, *found.block_types())
 
 
 def enterprise(source: Source, _path: str) -> tuple[str, ...]:
@@ -205,6 +226,7 @@ ALLOW: dict[str, Reader] = {
 
 DENY: dict[str, Reader] = {
     **ALLOW,
+    "activity_type": activity_types,
     "course": courses,
     "enterprise": enterprises,
     "org": orgs,

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from eventkit._keys import MOST_LAYERS, org_of
-from eventkit.source import PERSON_FIELDS, Source, text_of
+from eventkit.source import PERSON_FIELDS, text_of
 
 _MOST_OBJECTS = 100_000
 
@@ -22,10 +22,11 @@ COURSES = frozenset({"course", "course_id", "course_key", "courses", "course_ids
 ORGS = frozenset({"org", "org_id", "org_key", "organization", "organisation", "orgs"})
 HOSTS = frozenset({"host", "page", "referer", "current_url", "open_in_browser_url"})
 ENTERPRISES = frozenset({"enterprise_uuid", "enterprise_customer_uuid"})
+BLOCK_TYPES = frozenset({"block_type", "component_type"})
 """The fields that name courses, organisations, hosts and so on by what they hold."""
 
 _SILENT = frozenset({int, float, bool, type(None)})
-_NAMING = COURSES | ORGS | HOSTS | ENTERPRISES | PERSON_FIELDS
+_NAMING = COURSES | ORGS | HOSTS | ENTERPRISES | PERSON_FIELDS | BLOCK_TYPES
 
 # Each begins with something that texts are searched for quickly; what follows is only looked at,
 # for another key may begin in it.
@@ -51,20 +52,27 @@ _old_html_id = re.compile(r"i4x-(?=([^\s/-]+)-([^\s/-]+)-)").finditer
 _old_file = re.compile(r"/c4x/(?=([^\s/]+)/([^\s/]+)/)").finditer
 _library = re.compile(r"(?:lib-collection|lib|lct|lb):(?=([\w.~-]+):([\w.~-]+))").finditer
 _LIBRARIES = ("lib:", "lb:", "lct:", "lib-collection:")
+_TYPES = (
+    re.compile(r"\+type@([^+@/\s]+)\+block@").findall,
+    re.compile(r"i4x:/{1,3}[^\s/]+/[^\s/]+/([^\s/]+)/").findall,
+    re.compile(r"(?<!\w)(?:lb|lct):[^:\s]+:[^:\s]+:([^:\s]+):").findall,
+)
+"""What finds the types of blocks in texts."""
+_html_ids = re.compile(r"i4x-[^\s/-]+-[^\s/-]+-([\w-]+)").findall
 _unescape = re.compile(r"\\+(?:u([0-9A-Fa-f]{4})|/)").sub
 
 
 class Mentions:
-    """Everything that one event says: its texts, and what fields that name somebody hold."""
+    """Everything that parts of an event say: their texts, and what fields that name hold."""
 
     __slots__ = ("_keys", "_layers", "_texts", "named")
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, *parts: Any) -> None:
         self._texts: list[str] = []
         self._layers: list[str] | None = None
         self._keys: frozenset[str] | None = None
         self.named: dict[str, list[Any]] = {}
-        self._walk(source)
+        self._walk(parts)
 
     def texts(self, fields: Iterable[str]) -> Iterator[str]:
         """Give the texts that these *fields* hold, wherever in the event they are."""
@@ -94,9 +102,25 @@ class Mentions:
         """Give the organisations that are named, by themselves or in a key."""
         return {*filter(None, map(org_of, self.keys())), *self.texts(ORGS)}
 
-    def _walk(self, source: Source) -> None:
+    def block_types(self) -> set[str]:
+        """
+        Give the types of all blocks that are named, by their keys or by fields.
+
+        Raises:
+            ValueError: what was given cannot be read to its end.
+        """
+        found = set(self.texts(BLOCK_TYPES))
+        for layer in self._decoded():
+            for find in _TYPES:
+                found.update(find(layer))
+            for rest in _html_ids(layer):
+                # Nobody can tell where a number with dashes ends.
+                found.update(rest.split("-")[:-1])
+        return found
+
+    def _walk(self, parts: Iterable[Any]) -> None:
         texts, named = self._texts, self.named
-        waiting: list[Any] = [source.event, source.payload, source.context]
+        waiting = list(parts)
         seen: dict[int, Any] = {}
         while waiting:
             value = waiting.pop()
