@@ -22,7 +22,7 @@ from zlib import crc32
 from eventkit._jsonable import from_json
 from eventkit._letters.sealing import Sealer
 from eventkit._sqlite.letters import keep, letter_row
-from eventkit._sqlite.queue import POSITIONS, Writer, content_sum, place_sum
+from eventkit._sqlite.queue import POSITIONS, Writer, content_sum, fits, place_sum
 from eventkit.consumers import split_queue
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError
@@ -286,11 +286,9 @@ def _queues(content: object, places: set[tuple[int, ...]], names: dict[int, str]
     """Give the queues that an entry waited in, as far as that can be told."""
     found = set()
     if isinstance(content, int):
-        for consumer, seq, documents, rules, checksum in places:
-            with suppress(struct.error):
-                whole = place_sum(consumer, seq, documents, rules, content) == checksum
-                if whole and consumer in names:
-                    found.add(names[consumer])
+        for *place, checksum in places:
+            if place[0] in names and fits(checksum, place_sum, *place, content):
+                found.add(names[place[0]])
     return found
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import struct
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -60,6 +60,20 @@ def place_sum(consumer: int, seq: int, documents: int, rules: int, content: int)
     It binds the entry to its position, to who is to have it and to the rules that allow it.
     """
     return crc32(_PLACE(consumer, seq, documents, rules), content)
+
+
+def fits(written: object, checksum: Callable[..., int], *values: object) -> bool:
+    """Tell whether the checksum that is *written* is that of *values*, any of them damaged."""
+    try:
+        return checksum(*values) == written
+    except (TypeError, ValueError, AttributeError, struct.error):
+        # Damage may have any type, and some of these have no checksum.
+        return False
+
+
+def _entry_sum(consumer: int, seq: int, documents: int, rules: int, columns: Sequence[Any]) -> int:
+    """Give the checksum of an entry's place in a queue, from all that is in the entry."""
+    return place_sum(consumer, seq, documents, rules, content_sum(*columns))
 
 
 @attrs.frozen
@@ -367,10 +381,7 @@ def _is_intact(writer: Writer, consumer: int, seq: int) -> bool:
     if found is None or found[2] is None:
         return True
     documents, rules, checksum, content = found
-    try:
-        return bool(place_sum(consumer, seq, documents, rules, content) == checksum)
-    except (TypeError, struct.error):
-        return False
+    return fits(checksum, place_sum, consumer, seq, documents, rules, content)
 
 
 def drop(writer: Writer, queue: str, reason: str, up_to: int, limit: int) -> tuple[int, int]:
@@ -400,12 +411,9 @@ def move(writer: Writer, queue: str, to: str) -> int:
     ).fetchall()
     moved = twice = 0
     for seq, number, documents, rules, checksum, content in rows:
-        try:
-            is_whole = checksum == place_sum(source, seq, documents, rules, content)
-            renewed = place_sum(target, seq, documents, rules, content) if is_whole else checksum
-        except (TypeError, struct.error):
-            # Damaged, or of an older file: whoever reads it will see.
-            renewed = checksum
+        # What is damaged, or of an older file, stays as it is: whoever reads it will see.
+        is_whole = fits(checksum, place_sum, source, seq, documents, rules, content)
+        renewed = place_sum(target, seq, documents, rules, content) if is_whole else checksum
         changed = connection.execute(
             "UPDATE OR IGNORE queue SET consumer = ?, checksum = ? WHERE consumer = ? AND seq = ?",
             (target, renewed, source, seq),
@@ -504,11 +512,7 @@ def make_entries(
         if size >= max_bytes and entries:
             break
         number, position, documents, rules, checksum, digest, *columns = row
-        try:
-            content = content_sum(*columns)
-            is_whole = place_sum(number, position, documents, rules, content) == checksum
-        except (TypeError, AttributeError, struct.error, UnicodeError):
-            is_whole = False
+        is_whole = fits(checksum, _entry_sum, number, position, documents, rules, columns)
         written, name, protocol, bodies, event = columns
         is_old = not is_whole and checksum is None and _is_old(position, checked_from, columns)
         if not (is_whole or is_old):

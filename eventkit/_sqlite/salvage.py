@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from eventkit._sqlite.queue import (
     Writer,
     balance,
     content_sum,
+    fits,
     last_position,
     place_sum,
 )
@@ -253,11 +253,8 @@ def _placed(
 
 
 def _is_sum(place: Place, seq: int, content: object) -> bool:
-    found: Any = (place.consumer, seq, place.documents, place.rules, content)
-    try:
-        return bool(place_sum(*found) == place.checksum)
-    except (TypeError, struct.error):
-        return False
+    where = (place.consumer, seq, place.documents, place.rules)
+    return fits(place.checksum, place_sum, *where, content)
 
 
 def _bury(

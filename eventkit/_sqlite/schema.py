@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-import struct
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 from eventkit._letters.sealing import Sealer
 from eventkit._sqlite.file import Damage
-from eventkit._sqlite.queue import content_sum
+from eventkit._sqlite.queue import content_sum, fits
 from eventkit.exceptions import ConfigurationError
 
 APPLICATION = 0x45764B74
@@ -235,16 +232,9 @@ def _opens_something(
     except (sqlite3.Error, UnicodeDecodeError):
         # Not with a key that may be wrong is a damaged file replaced.
         return False
-    whole = [columns[4] for *columns, written in entries if _sum(content_sum, columns) == written]
-    whole += [letter for letter, written in letters if _sum(crc32, [letter]) == written]
+    whole = [columns[4] for *columns, written in entries if fits(written, content_sum, *columns)]
+    whole += [letter for letter, written in letters if fits(written, crc32, letter)]
     return bool(whole) and all(_opens(each, sealer) is not None for each in whole)
-
-
-def _sum(checksum: Callable[..., int], values: list[Any]) -> int:
-    try:
-        return checksum(*values)
-    except (TypeError, ValueError, AttributeError, struct.error):
-        return -1
 
 
 def _opens(value: object, sealer: Sealer) -> bytes | None:
