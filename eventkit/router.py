@@ -463,10 +463,12 @@ class Router:
         for delivery in deliveries:
             name, protocol = delivery["consumer"], delivery["protocol"]
             owner = delivery.get("owner", "") if plan is None else plan.by_id[name].owner
-            if reason := self._obstacle(name, protocol, owner):
+            # One for both: the consumers may be others a moment later.
+            known = self._fleet.plan.by_id
+            if reason := self._obstacle(name, protocol, owner, known):
                 self._bury_whole(name, reason, delivery, delivery["documents"], owner)
                 continue
-            now = self._fleet.plan.by_id[name]
+            now = known[name]
             documents = self._write(delivery, written, plan, keep=False)
             admitted.setdefault((name, protocol, now.owner), []).extend(documents)
         failures = {}
@@ -563,9 +565,15 @@ class Router:
                 )
         return documents
 
-    def _obstacle(self, name: str, protocol: ProtocolName, owner: str) -> str:
-        """Say why nothing of *protocol* can be sent to a consumer now; ``""``: it can."""
-        consumer = self._fleet.plan.by_id.get(name)
+    def _obstacle(
+        self,
+        name: str,
+        protocol: ProtocolName,
+        owner: str,
+        known: Mapping[str, Consumer] | None = None,
+    ) -> str:
+        """Say why nothing of *protocol* can be sent to a consumer; ``""``: it can."""
+        consumer = (self._fleet.plan.by_id if known is None else known).get(name)
         if consumer is None:
             return "unknown_consumer"
         if consumer.protocol != protocol:

@@ -475,6 +475,23 @@ class TestDeliver:
         counts = balance(router)
         assert (2, 2, 4) == (counts["dead"], counts["delivered"], counts["enqueued"])
 
+    def test_a_consumer_that_goes_at_that_moment(self, server, monkeypatch):
+        """Another thread may find that the consumers have changed, between any two steps."""
+        router = Router([settings("lrs", server.url)])
+        deliveries = router.route(translation(1))
+        look = router._obstacle
+
+        def obstacle(*about):
+            found = look(*about)
+            router._fleet.apply(())
+            return found
+
+        monkeypatch.setattr(router, "_obstacle", obstacle)
+        router.deliver(deliveries)
+
+        assert [letter.reason for letter in router.dead_letters] == ["unknown_consumer"]
+        assert not server.stored
+
     @pytest.mark.parametrize(
         "given", [None, 5, "x", translation(1), [translation(1)], {"consumer": "lrs"}]
     )
