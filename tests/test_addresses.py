@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -18,6 +19,7 @@ from eventkit import (
     XAPITranslator,
 )
 from eventkit.caliper_validation import event_errors
+from eventkit.events._addresses import KEPT_KEYS
 from eventkit.events._site import Site, encode_iri
 from eventkit.events._view import View
 from eventkit.source import Source
@@ -527,6 +529,13 @@ def test_requests():
     [statement] = make(implicit=True).translate(event)
 
     assert statement["object"]["id"] == f"{LMS}/courses/{COURSE}/progress/~"
+
+
+def test_the_page_lists_the_keys_that_stay():
+    page = (Path(__file__).parents[1] / "docs" / "concepts" / "privacy.md").read_text("utf-8")
+    listed = re.search(r"(?m)^The keys that stay are.*", page)[0]
+
+    assert set(re.findall(r"`(\w+)`", listed)) == {*KEPT_KEYS, "src"}
 
 
 @pytest.mark.parametrize(
