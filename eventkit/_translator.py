@@ -31,7 +31,7 @@ from eventkit.events import Event as Row
 from eventkit.events._site import Site
 from eventkit.events._view import View
 from eventkit.exceptions import DropEvent, TranslationError, UnsupportedEvent
-from eventkit.identity import anonymous_id, id_text, unkeyed
+from eventkit.identity import anonymous_id, id_text, shows, unkeyed
 from eventkit.instrumentation import Details, What, is_on, tell
 from eventkit.source import Source, name_of
 from eventkit.typing import (
@@ -340,7 +340,7 @@ class Translator:
             return unkeyed(f"{self.protocol}\n{self._root}\n{kind}\n{text}")
         found = ask(make, "context.session", f"{kind}\n{text}", self.protocol)
         name = id_text(found)
-        if name is None or text.lower().replace("-", "") in name.replace("-", ""):
+        if name is None or shows(name, text):
             detail = "the identity's pseudonym is no UUID"
             raise TranslationError(source.name, "identity_not_anonymous", "", detail)
         return name

@@ -291,11 +291,18 @@ def unkeyed(text: str) -> str:
 
 def id_text(answer: object) -> str | None:
     """Give *answer* as documents have ids, in small letters; None when it has another form."""
+    # Classes of a site's own may write themselves in another way than what they hold.
     if isinstance(answer, uuid.UUID):
-        return str(answer)
+        return uuid.UUID.__str__(answer)
     if not isinstance(answer, str) or not _ID.fullmatch(answer):
         return None
-    return str(answer).lower()
+    return str.lower(answer)
+
+
+def shows(answer: str, text: str) -> bool:
+    """Tell whether *text* stands in *answer*, an id, and is too long to do so by accident."""
+    plain = text.strip().lower().replace("-", "")
+    return len(plain) >= _TELLING and plain in answer.replace("-", "")
 
 
 def anonymous_id(answer: object, user: int | str) -> str | None:
@@ -303,13 +310,17 @@ def anonymous_id(answer: object, user: int | str) -> str | None:
     Give an identity's *answer* as documents have it; None when it is no id, or one that shows who.
 
     An id is a UUID, as such or as text, or 32 to 64 hexadecimal digits, as a hash has them; letters
-    become small. One that is the user id or name, filled up with zeros, shows who it is.
+    become small. One that is the user id or name, filled up with zeros, or in which the name stands
+    as bytes (``name.encode().hex()``), shows who it is.
     """
     answer = id_text(answer)
     if answer is None:
         return None
     digits = answer.replace("-", "")
-    plain = str(user).strip().lower().replace("-", "")
+    name = str(user).strip()
+    if len(name) >= _TELLING // 2 and name.encode("utf-8", "replace").hex() in digits:
+        return None
+    plain = name.lower().replace("-", "")
     if len(plain) < _TELLING and digits[0] != "0" and digits[-1] != "0":
         # As nearly all are: too long to be a short name or number with zeros before or behind it.
         return answer
@@ -321,7 +332,7 @@ def anonymous_id(answer: object, user: int | str) -> str | None:
     free = f"{digits[:12]}{digits[13:16]}{digits[17:]}"
     if digits.strip("0") in shown or free.strip("0") in shown:
         return None
-    return None if len(plain) >= _TELLING and plain in digits else answer
+    return None if shows(digits, plain) else answer
 
 
 def _check_system(system: str) -> None:

@@ -129,6 +129,13 @@ class TestSessions:
         assert SESSION_ID not in statement["context"]["extensions"]
         assert "session" not in document
 
+    @pytest.mark.parametrize("session", ["-", "--", "a", "e", "1", "cafe"])
+    def test_short_sessions(self, session):
+        """That a digit of theirs stands in what stands for them says nothing."""
+        sent = event(context={"user_id": 4711, "course_id": COURSE, "session": session})
+        for make in (XAPITranslator, CaliperTranslator):
+            assert make(lms_root=LMS, identity=HMACIdentity("x" * 40)).translate(sent)
+
     @pytest.mark.parametrize("made", ["marisol", SESSION, "", None, 5, b"x" * 32])
     def test_pseudonyms_that_are_none(self, made):
         """A site's own derivation that gives the text back, or any other, sends nothing."""
@@ -243,6 +250,28 @@ class TestAnswers:
                 [document] = translator.translate(ENROLLED)
                 assert f'"{id_}"' in json.dumps(document) or f'/{id_}"' in json.dumps(document)
 
+    def test_classes_of_their_own(self, wrap):
+        """What they hold counts, and not how they write themselves."""
+
+        class Text(str):
+            __slots__ = ()
+
+            def __str__(self) -> str:
+                return "marisol"
+
+            def lower(self) -> str:
+                return "marisol"
+
+        class Written(uuid.UUID):
+            def __str__(self) -> str:
+                return "marisol"
+
+        for answer in (Text(XAPI), Written(XAPI)):
+            for make in translators(wrap(lambda user, system, answer=answer: answer)):
+                said = json.dumps(make().translate(ENROLLED))
+                assert XAPI in said
+                assert "marisol" not in said
+
     def test_answers_may_change(self, wrap):
         """An id that was fine yesterday does not vouch for what is given today."""
         answers = iter([XAPI, "marisol"])
@@ -279,6 +308,9 @@ class TestAnswers:
         (12345678, "a1b2c3d4-1234-5678-94a8-c2bfe38a70cb"),
         ("4711", "4711".zfill(32)),
         (4710, "4710".zfill(32)),
+        ("marisol_quiroga!", uuid.UUID(bytes=b"marisol_quiroga!")),
+        ("Marisol_Quiroga", b"Marisol_Quiroga".hex().ljust(32, "0")),
+        ("mari", f"a1{b'mari'.hex()}".ljust(32, "b")),
     ],
 )
 def test_ids_that_show_who(user, answer):
