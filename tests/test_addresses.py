@@ -238,6 +238,13 @@ def test_people_do_not_leave(url, expected):
         ("https://x.org/#/u/alice?page=2&x=1", "https://x.org/#/u/~?page=2", None),
         ("https://x.org/#!/users/alice", "https://x.org/#!/users/~", "https://x.org/#!/users/~"),
         ("https://x.org/a;jsessionid=123/b", "https://x.org/a/b", None),
+        (f"{LMS}/u;x=1/alice", f"{LMS}/u/~", f"{LMS}/u;x=1/~"),
+        ("https://x.org/a;v=bob/c", "https://x.org/a/c", "https://x.org/~/c"),
+        # Control characters, which may be nothing or stand between words.
+        ("https://x.org/a%0Abob", "https://x.org/~", "https://x.org/~"),
+        ("https://x.org/b%00ob/c", "https://x.org/~/c", "https://x.org/~/c"),
+        ("https://x.org/?v=a%2509bob", "https://x.org/", "https://x.org/"),
+        ("https://x.org/a%0D%0A", "https://x.org/a%0D%0A", None),
     ],
 )
 def test_queries_and_fragments(url, standard, erb):
@@ -249,6 +256,26 @@ def test_queries_and_fragments(url, standard, erb):
 
 
 NAMES = ("bob", "maya_lopez", "Ana.María", "a+b", "o-neil", "x@mail.example.org", "4711", "é")
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "expected"),
+    [
+        ("Maya Lopez", "https://x.org/a/maya+lopez/b", "https://x.org/a/~/b"),
+        ("Maya Lopez", "https://x.org/a?title=Maya+Lopez", "https://x.org/a"),
+        ("ana.maria", "https://Ana.Maria.x.org/", "https://~.x.org/"),
+        ("x.org", "https://x.org/a", "https://x.org/a"),
+    ],
+)
+def test_names_with_signs(name, url, expected):
+    """Some sites let learners have blanks and dots in their names."""
+    event = {
+        "name": "edx.ui.lms.link_clicked",
+        "timestamp": "2026-01-12T10:00:00.123456+00:00",
+        "context": {"user_id": 70001, "username": name},
+        "data": {"target_url": url},
+    }
+    assert XAPI.translate(event)[0]["object"]["id"] == expected
 
 
 @pytest.mark.parametrize("name", NAMES)

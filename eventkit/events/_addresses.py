@@ -104,14 +104,19 @@ def people_in(records: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], tu
                 name = _read(name) or name.casefold()
                 if name and name != "0":
                     (numbers if name.isdigit() else names)[name] = None
+    names |= dict.fromkeys([name.replace(" ", "+") for name in names if " " in name])
     return tuple(names), tuple(numbers)
 
 
 # What has no look of its own, and is put between letters to hide a word.
 _UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
 )
+# Nobody can tell whether these are nothing or stand between two words.
+_CONTROLS = "\x00-\x1f\x7f-\x9f"
+_has_controls = re.compile(f"[{_CONTROLS}]").search
+_AT_ENDS = re.compile(rf"^[{_CONTROLS}\s]+|[{_CONTROLS}\s]+\Z")
 _OLD_ESCAPE = re.compile("%u([0-9A-Fa-f]{4})")
 
 
@@ -126,6 +131,10 @@ def _read(text: str) -> str | None:
             try:
                 text = unquote(text, errors="strict")
             except UnicodeError:
+                return None
+        if _has_controls(text):
+            text = _AT_ENDS.sub("", text)
+            if _has_controls(text):
                 return None
         text = _UNSEEN.sub("", normalize("NFKC", normalize("NFKC", text).casefold()))
         if text == before:
@@ -497,6 +506,11 @@ def _blotted_host(netloc: str, known: Known, own: bool) -> str:  # noqa: FBT001
     """Leave out credentials, and whoever is named by a host, as in ``maya.example.org``."""
     host = netloc.rpartition("@")[2]
     name, colon, port = host.partition(":")
+    for known_name in known.names:
+        if "." in known_name and known_name in name.lower():
+            name = re.sub(
+                rf"(?<![^.]){re.escape(known_name)}(?=\.)", SOMEBODY, name, flags=re.IGNORECASE
+            )
     labels = name.split(".")
     root = _own_hosts(known.root)[0]
     if host.startswith("[") or labels[-1].isdigit():
@@ -525,18 +539,32 @@ def _path(path: str, known: Known, own: bool) -> str:  # noqa: FBT001
 
 
 def _without_parameters(step: str) -> str:
-    """Leave out what comes after a semicolon, except in old usage keys (``i4x:;_;_Org;_...``)."""
-    return step if ";_" in step else step.partition(";")[0]
+    return _parted(step)[0]
+
+
+def _parted(step: str) -> tuple[str, str]:
+    """Part a step and its parameters; old usage keys (``i4x:;_;_Org;_...``) have none."""
+    if ";" not in step or ";_" in step:
+        return step, ""
+    step, _, parameters = step.partition(";")
+    return step, parameters
 
 
 def _blotted_path(path: str, known: Known, own: bool) -> str:  # noqa: FBT001
     words: list[str] = []
     steps = path.split("/")
     for index, step in enumerate(steps):
-        if step:
-            plain = _read(step)
-            if plain is None or _names_anybody(plain, words, known, own):
-                steps[index] = SOMEBODY
+        if not step:
+            continue
+        step, parameters = _parted(step)  # noqa: PLW2901
+        plain, more = _read(step), _read(parameters)
+        if (
+            plain is None
+            or more is None
+            or _names_anybody(plain, words, known, own)
+            or (more and _names_anybody(more, [], known, own))
+        ):
+            steps[index] = SOMEBODY
     return "/".join(steps)
 
 
