@@ -52,6 +52,9 @@ EXIT_GRACE = 5.0
 MAX_AGE = 14 * 86_400.0
 """Seconds after which a document is given up, unless a router is told otherwise."""
 
+_LONGEST_ASKING = 5.0
+"""Seconds that a request waits at most for somebody who is asking for the consumers."""
+
 _GLANCE = 0.05
 """Seconds between two looks at what other processes have put in the store."""
 
@@ -410,18 +413,21 @@ class Router:
             self._reload_if_due(is_request=True)
 
     def _reload_if_due(self, *, is_request: bool = False) -> None:
-        now = time.monotonic()
         if self._reload is None or not self._book.is_live:
             return
-        if now < self._reload_at and not (is_request and self._book.is_file):
+        is_always_due = is_request and self._book.is_file
+        if not is_always_due and time.monotonic() < self._reload_at:
             return
         # One at a time, or the older of two readings could be the last. A registry may take its
-        # time, so whoever finds it being asked goes on.
-        if not self._reloading.acquire(blocking=self._book.is_file):
+        # time: whoever finds it being asked goes on, but for a request, which would go by rules
+        # that may be no more.
+        patience = _LONGEST_ASKING if is_request or self._book.is_file else 0.0
+        if not self._reloading.acquire(timeout=patience):
             return
         try:
-            self._reload_at = now + self._reload
-            self._apply_news()
+            if is_always_due or time.monotonic() >= self._reload_at:
+                self._apply_news()
+                self._reload_at = time.monotonic() + self._reload
         finally:
             self._reloading.release()
 

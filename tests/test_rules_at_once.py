@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 
 import pytest
 from fault_routes import balance, numbers, statement, until
@@ -181,6 +182,38 @@ def test_consumer_that_speaks_another_protocol(start, source):
             assert router.flush(PATIENCE)
             assert balance(router)["pending"] == 30
         assert [30] == [len(each.statements) for each in server.requests if each.method == "POST"]
+
+
+def test_while_somebody_asks_the_registry(tmp_path):
+    """A request waits for the answer, instead of going by the rules of before."""
+    with serving() as server:
+        source = Registry(tmp_path)
+        source.set(consumer("lrs", server.url))
+        router = Router(source, reload=source.reload)
+        deliveries = [
+            each for one in translations(3) for each in router.route(one, with_event=True)
+        ]
+        source.set(consumer("lrs", server.url, deny=[{"org": "secretX"}]))
+        asked, answer = threading.Event(), threading.Event()
+
+        def consumers():
+            asked.set()
+            assert answer.wait(PATIENCE)
+            return source.now
+
+        source.consumers = consumers
+        asking = threading.Thread(target=router.reload)
+        delivering = threading.Thread(target=router.deliver, args=(deliveries,))
+        asking.start()
+        assert asked.wait(PATIENCE)
+        delivering.start()
+        delivering.join(0.3)
+        answer.set()
+        delivering.join(PATIENCE)
+        asking.join(PATIENCE)
+
+        assert sorted(numbers(server)) == [1, 2]
+        assert router.stats()["dropped:denied"] == 1
 
 
 def test_between_routing_and_queueing(tmp_path, monkeypatch):
