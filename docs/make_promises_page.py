@@ -31,6 +31,9 @@ PROMISES: dict[str, dict[str, tuple[str, ...]]] = {
             "TestLoad.test_a_key_that_stands_twice",
             "TestLoad.test_merged_keys_of_yaml",
         ),
+        "A number of YAML that is another one than it looks is an error.": (
+            "TestLoad.test_numbers_that_are_others_to_yaml",
+        ),
         "A key with nothing behind it is an error that says what to write.": (
             "TestLoad.test_a_key_with_nothing_behind_it",
             "TestConsumer.test_wrong_setting",
@@ -53,6 +56,10 @@ PROMISES: dict[str, dict[str, tuple[str, ...]]] = {
             "test_deny_sees_everybody_at_every_depth",
             "test_objects_of_live_events_are_read",
             "test_keys_that_are_of_no_course_have_an_organisation",
+        ),
+        "Rules that deny see the types of all blocks that an event is about.": (
+            "test_no_document_shows_a_block_of_a_type_that_is_denied",
+            "test_deny_sees_the_types_of_all_blocks_of_an_event",
         ),
         "Rules that allow see the course that documents show.": (
             "test_rules_that_allow_see_the_course_that_documents_show",
@@ -79,17 +86,22 @@ PROMISES: dict[str, dict[str, tuple[str, ...]]] = {
         "No address names anybody, however it is written or encoded; queries leave by a list.": (
             "test_nobody_is_named_in_any_address",
             "test_own_names",
+            "test_names_with_signs",
             "test_people_do_not_leave",
             "test_queries_and_fragments",
         ),
         "What an address says of content stays.": ("test_what_names_content_stays",),
         "An id of a whole second tells nothing of whom the payload names.": (
             "TestPeople.test_left_out",
+            "TestPeople.test_in_addresses",
+            "TestPeople.test_own_names_in_texts",
+            "TestPeople.test_links",
             "TestPeople.test_ids",
             "TestNobody.test_same_id_as_ever",
         ),
         "An identity's answer is an id, or nothing leaves.": (
             "TestAnswers.test_not_an_id",
+            "TestAnswers.test_classes_of_their_own",
             "test_ids_that_show_who",
         ),
         "Errors and logs say nothing of what an event holds, each on one line.": (

@@ -78,6 +78,8 @@ NEVER = [
     ),
     ("course", "course-v1:edX+A+[12]", "a course key is"),
     ("site", "a.example.org;b.example.org", "did you mean ['a.example.org', 'b.example.org']?"),
+    ("site", "lms.exämple.org", "did you mean 'lms.xn--exmple-cua.org'?"),
+    ("site", "*.Exämple.org", "did you mean '*.xn--exmple-cua.org'?"),
     ("user", "bob, alice", "did you mean ['bob', 'alice']?"),
     ("user", "83,84", "did you mean ['83', '84']?"),
     ("activity_type", "video|problem", "did you mean ['video', 'problem']?"),

@@ -8,6 +8,7 @@ tells. What the fields can hold is the grammar of Open edX: names of the catalog
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterator
@@ -186,7 +187,7 @@ _NEVER = r"\s,;|&=!<>(){}\"'`\\?#%^$"
 _PART = _word(rf"[^+/@\[\]{_NEVER}]")
 _OLD_PART = _word(rf"[^:+/@\[\]{_NEVER}]")
 _REST = _word(rf"[^\[\]{_NEVER}]")
-_HOST = _word(rf"[^A-Z/@+{_NEVER}]")
+_HOST = _word(rf"[^A-Z/@+\x80-\U0010ffff{_NEVER}]")
 _BETWEEN_SEVERAL = re.compile(r"\s*[,;|]\s*")
 _WORDS = _word(r"[^,;|]")
 
@@ -217,7 +218,8 @@ _EXPECTED = {
     "course": "a course key is course-v1:ORG+COURSE+RUN, library-v1:ORG+LIBRARY, lib:ORG:LIBRARY, "
     "ccx-v1:ORG+COURSE+RUN+ccx@N or ORG/COURSE/RUN",
     "org": "an organisation is one word, such as edX",
-    "site": "a site is a host in lower case, such as lms.example.org, without scheme and path",
+    "site": "a site is a host in lower case, as requests have it (xn--...), such as "
+    "lms.example.org, without scheme and path",
     "user": "a user is a user id or a username",
     "activity_type": "an activity type is that of a block, or a family of events",
     "enterprise": "an enterprise is a UUID",
@@ -288,8 +290,10 @@ def _near(field: str, pattern: str) -> Iterator[str]:
         yield f"course-v1:{pattern}+*"
         yield f"{pattern}/*"
     elif field == "site":
-        host = re.sub(r"^[a-z]+://", "", pattern.lower())
-        yield host.partition("/")[0]
+        host = re.sub(r"^[a-z]+://", "", pattern.lower()).partition("/")[0]
+        yield host
+        with contextlib.suppress(UnicodeError):
+            yield host.encode("idna").decode()
 
 
 def _is_possible(field: str, pattern: str) -> bool:

@@ -204,7 +204,7 @@ def _keys_of_today(text: str) -> Iterator[str]:
             start = f"{space}-v{version}:{org}+{number}+"
             end = f"+{ccx}" if ccx else ""
             yield f"{start}{run}{end}"
-            yield f"{start}{run.rstrip('.:~-')}{end}"  # the end of a sentence, perhaps
+            yield f"{start}{run.rstrip('.:~-_')}{end}"  # the end of a sentence, perhaps
 
 
 def _old_courses(text: str) -> Iterator[str]:
