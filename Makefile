@@ -51,7 +51,7 @@ test: $(VENV)/.test-installed
 
 # The same tests once more, of what events pass through, where the compiled modules do it; and what
 # becomes of some 100,000 events, byte for byte. They are compiled in a copy, for beside the sources
-# they would hide them; and with few optimisations of the C compiler, which takes a third less time.
+# they would hide them; and with few optimisations of the C compiler, which takes a quarter less time.
 test-compiled: .compiled/.built
 	cd .compiled && $(COMPILED_PYTHON) -c 'import eventkit.source as s; assert s.__file__.endswith(".so")'
 	cd .compiled && EVENTKIT_TEST_DATA="$${EVENTKIT_TEST_DATA:-../../shared/data}" $(COMPILED_PYTHON) -m pytest -n 2 $(addprefix tests/,$(COMPILED_TESTS))

@@ -261,10 +261,12 @@ class Translator:
                 if errors := self._check(document):
                     kind = "invalid_statement" if self.protocol == "xapi" else "invalid_event"
                     raise TranslationError(view.name, kind, detail=errors[0])
-        if not is_written:
-            return documents
-        check_objects(documents, view.name)
-        return [written(document, view.name) for document in documents]
+        if is_written:
+            check_objects(documents, view.name)
+        # Dialect erb takes over values as they are: one that is no JSON, such as a score of a live
+        # event that is no number, must stop all documents of the event, and not only its own.
+        texts = [written(document, view.name) for document in documents]
+        return texts if is_written else documents
 
     def _row(self, name: str) -> Row:
         """Find the row of an event without a name of its own; say why there is none for others."""

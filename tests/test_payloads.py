@@ -158,3 +158,17 @@ def test_numbers_beyond_all_bounds(kind):
                 for written in translator.write(parsed):
                     assert b"Infinity" not in written
                     json.loads(written, parse_constant=lambda _: pytest.fail("no JSON"))
+
+
+@pytest.mark.parametrize("kind", TRANSLATORS)
+def test_live_events_with_what_is_no_number(kind):
+    """Either all documents of an event can be written, or there is none of them."""
+    translator = TRANSLATORS[kind]
+    for name, event, payload in CASES:
+        for path in places(payload):
+            bad = placed(payload, path, math.nan)
+            rest = {key: value for key, value in event.items() if key not in ("data", "event")}
+            live = rest | {"timestamp": event.get("timestamp") or event.get("time"), "data": bad}
+            found = became(translator, live)
+            if isinstance(found, list):
+                assert json.dumps(found, allow_nan=False), (name, path)
