@@ -60,6 +60,7 @@ def check_translation(translation: object) -> None:
 
 
 def check_delivery(delivery: object) -> None:
+    """Refuse with a `TypeError` what is no delivery."""
     problem = _problem(delivery, ("name", "protocol", "documents", "consumer"))
     if problem is None and not isinstance(cast("Any", delivery)["consumer"], str):
         problem = "its 'consumer' is no text"

@@ -255,6 +255,7 @@ class OrMissing:
     shown: Reader
 
     def __call__(self, source: Source, path: str) -> tuple[str, ...]:
+        """Read what *read* finds, and `MISSING` where the event does not show the field."""
         found = self.read(source, path)
         return found if self.shown(source, path) else (*found, MISSING)
 

@@ -74,6 +74,7 @@ class Rule(NamedTuple):
     tests: tuple[Test, ...]
 
     def matches(self, facts: Facts) -> bool:
+        """Tell whether all fields of the rule match."""
         if self.names is not None and not any(map(self.names.matches, names_of(facts.name))):
             return False
         return all(
@@ -89,6 +90,7 @@ class Rules(NamedTuple):
     denied: tuple[Rule, ...]
 
     def permit(self, facts: Facts) -> bool:
+        """Tell whether no rule denies the event, and one allows it."""
         if any(rule.matches(facts) for rule in self.denied):
             return False
         return self.allowed is None or any(rule.matches(facts) for rule in self.allowed)
@@ -101,8 +103,8 @@ def parse_rules(
     Read the rules that stand under the key *where*.
 
     Raises:
-        ConfigurationError: one is wrong, or *denies* and can never match (`eventkit._filtering
-            .doubts`) without saying so by the option ``unknown``.
+        ConfigurationError: one is wrong, or *denies* and can never match (see
+            `eventkit._filtering.doubts`) without saying so by the option ``unknown``.
     """
     if isinstance(rules, (str, bytes, Mapping)) or not isinstance(rules, Iterable):
         raise ConfigurationError(

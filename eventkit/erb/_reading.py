@@ -143,6 +143,7 @@ def _search(source: Mapping[str, Any], key: str) -> Any:
 
 
 def activity(target: Any, definition: Json, kind: str = "Activity") -> Json:
+    """Make an activity; without an id where *target* is None, as there."""
     if target == "":
         raise Lost("object.id")
     made: Json = {"objectType": kind, "definition": definition}

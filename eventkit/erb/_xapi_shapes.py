@@ -15,6 +15,7 @@ from eventkit.typing import Json
 
 
 def extensions(members: Json) -> Json:
+    """Leave out what is None."""
     return {key: value for key, value in members.items() if value is not None}
 
 
@@ -286,6 +287,7 @@ def _needs_course(peer: Peer) -> None:
 
 
 def is_browser(peer: Peer) -> bool:
+    """Tell whether the browser has sent the event."""
     source = peer.get("event_source") or peer.get("context.event_source")
     return bool(source == "browser")
 
@@ -348,11 +350,13 @@ def _verdict(peer: Peer, submission: Any) -> Json:
 
 
 def questions(peer: Peer) -> list[str]:
+    """Give the ids of a problem's questions, if there are several."""
     found = peer.get("submission") or {}
     return list(found) if len(found.keys()) > 1 else []
 
 
 def problem_check(peer: Peer) -> tuple[Json, Json | None]:
+    """Make object and result of a problem that was checked."""
     submission = _first_submission(peer)
     definition = _definition(peer, submission)
     several = bool(questions(peer))
@@ -364,6 +368,7 @@ def problem_check(peer: Peer) -> tuple[Json, Json | None]:
 
 
 def question(peer: Peer, key: str) -> tuple[Json, Json | None]:
+    """Make object and result of one of its questions."""
     submission = (peer.get("submission") or {}).get(key)
     problem = _problem_key(peer) or ""
     question_key = "@".join([*problem.split("@")[:-1], key])
