@@ -13,7 +13,7 @@ from pathlib import Path
 from setuptools import setup
 
 HOT = (
-    "eventkit/_json.py",
+    "eventkit/base/json.py",
     "eventkit/erb/*.py",
     "eventkit/events/*.py",
     "eventkit/ids.py",

@@ -9,8 +9,8 @@ from typing import Any
 
 from eventtracking.processors.exceptions import EventEmissionExit
 
-from eventkit._blame import INTERRUPTED, is_interrupt
-from eventkit._throttle import describe, name_of
+from eventkit.base.blame import INTERRUPTED, is_interrupt
+from eventkit.base.throttle import describe, name_of
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Event, Processor
 

@@ -13,9 +13,9 @@ from eventtracking.processors.exceptions import (
     NoTransformerImplemented,
 )
 
-from eventkit._blame import blame, is_interrupt
 from eventkit._chain import is_own
-from eventkit._throttle import SafeLogger, describe, name_of
+from eventkit.base.blame import blame, is_interrupt
+from eventkit.base.throttle import SafeLogger, describe, name_of
 from eventkit.exceptions import DeliveryError, LookupFailed, StoreError
 from eventkit.typing import Backend
 

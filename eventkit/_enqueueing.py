@@ -7,8 +7,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from eventkit._blame import is_interrupt
-from eventkit._throttle import describe, name_of
+from eventkit.base.blame import is_interrupt
+from eventkit.base.throttle import describe, name_of
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Enqueue
 

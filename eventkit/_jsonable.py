@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from eventkit._json import decode, try_loads
+from eventkit.base.json import decode, try_loads
 from eventkit.source import json_default
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, unquote
 
-from eventkit._memory import Memory
+from eventkit.base.memory import Memory
 
 _MOST_KEYS = 10_000
 _LONGEST = 300

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from eventkit._blame import is_interrupt
+from eventkit.base.blame import is_interrupt
 
 _NO_SUCH = frozenset({"ObjectDoesNotExist", "InvalidKeyError"})
 """

@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from eventkit._json import try_loads
+from eventkit.base.json import try_loads
 
 _PERSON = (
     "user|student|learner|author|instructor|staff|member|owner|assignee|assigner|grader|scorer|"

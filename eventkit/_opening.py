@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eventkit._letters.sealing import Key
+from eventkit.base.sealing import Key
 from eventkit.dead_letters import FileDeadLetters
 from eventkit.exceptions import ConfigurationError
 from eventkit.store import DeadLetters

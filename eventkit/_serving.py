@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from eventkit._throttle import SafeLogger, describe
+from eventkit.base.throttle import SafeLogger, describe
 
 _HOST = "127.0.0.1"
 

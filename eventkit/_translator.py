@@ -10,11 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from eventkit._blame import INTERRUPTED, is_interrupt
-from eventkit._counting import Tally
-from eventkit._json import NOT_JSON, dumps
 from eventkit._lookups import Unanswered, ask, says_no_such
-from eventkit._memory import Memory
 from eventkit._options import (
     TRANSFORMER_VERSION,
     check_dialect,
@@ -26,7 +22,11 @@ from eventkit._options import (
     extend_catalogue,
     kept_keys,
 )
-from eventkit._throttle import SafeLogger
+from eventkit.base.blame import INTERRUPTED, is_interrupt
+from eventkit.base.counting import Tally
+from eventkit.base.json import NOT_JSON, dumps
+from eventkit.base.memory import Memory
+from eventkit.base.throttle import SafeLogger
 from eventkit.events import Event as Row
 from eventkit.events._site import Site
 from eventkit.events._view import View

@@ -17,10 +17,10 @@ import weakref
 from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
-from eventkit._blame import blame, ends_greenlet
-from eventkit._counting import Tally
-from eventkit._forking import renew_after_fork
-from eventkit._throttle import SafeLogger, Throttle, describe
+from eventkit.base.blame import blame, ends_greenlet
+from eventkit.base.counting import Tally
+from eventkit.base.forking import renew_after_fork
+from eventkit.base.throttle import SafeLogger, Throttle, describe
 from eventkit.exceptions import LookupFailed, StoreError, StoreFull
 from eventkit.instrumentation import Details, is_on, tell
 
@@ -83,11 +83,11 @@ class Worker:
 
     Args:
         consume: takes one item. When it raises what says that it cannot take any just now (see
-            `eventkit._blame`), it is given the same one again, after a pause, for as long as the
-            worker is open, and the others wait behind. What is the fault of the item is counted,
-            and the next one follows. When it is not known whose fault it is, the item is given up
-            once others are taken while it is not. It must not refer to the worker, which would
-            then never be collected.
+            `eventkit.base.blame`), it is given the same one again, after a pause, for as long as
+            the worker is open, and the others wait behind. What is the fault of the item is
+            counted, and the next one follows. When it is not known whose fault it is, the item is
+            given up once others are taken while it is not. It must not refer to the worker, which
+            would then never be collected.
 
         many: gives what takes all items that wait, as a list, instead of *consume*; or None. It is
             asked in the thread, each time.

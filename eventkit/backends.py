@@ -17,15 +17,15 @@ from typing import Any, Literal
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.processors.exceptions import EventEmissionExit
 
-from eventkit._blame import INTERRUPTED, is_interrupt, may_wait
 from eventkit._chain import Chain, Lost, is_retryable
-from eventkit._counting import Tally
 from eventkit._delivering import Failure, summary, tell, try_to_send
 from eventkit._enqueueing import EnqueueNotFound, find_enqueue, find_many
-from eventkit._forking import notice_fork, renew_after_fork
 from eventkit._jsonable import from_json, to_json
-from eventkit._throttle import Throttle, describe, name_of
 from eventkit._worker import Many, SomeFailed, SomeWait, Worker
+from eventkit.base.blame import INTERRUPTED, is_interrupt, may_wait
+from eventkit.base.counting import Tally
+from eventkit.base.forking import notice_fork, renew_after_fork
+from eventkit.base.throttle import Throttle, describe, name_of
 from eventkit.exceptions import (
     ConfigurationError,
     DeliveryError,

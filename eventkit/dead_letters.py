@@ -14,10 +14,10 @@ from contextlib import suppress
 from threading import Lock
 from typing import overload
 
-from eventkit._counting import Tally
 from eventkit._letters.file import FileDeadLetters
 from eventkit._letters.letter import DeadLetter, Sink, as_json
-from eventkit._throttle import Throttle, describe
+from eventkit.base.counting import Tally
+from eventkit.base.throttle import Throttle, describe
 from eventkit.exceptions import ConfigurationError, TranslationError, shown_name
 from eventkit.typing import Event
 

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from eventkit._blame import INTERRUPTED, is_interrupt
-from eventkit._counting import Tally
 from eventkit._filtering import fields as _fields
 from eventkit._filtering.index import Index
 from eventkit._filtering.rules import Facts, Rule, Rules, Test, parse_rules
-from eventkit._throttle import Throttle, describe
+from eventkit.base.blame import INTERRUPTED, is_interrupt
+from eventkit.base.counting import Tally
+from eventkit.base.throttle import Throttle, describe
 from eventkit.exceptions import DropEvent
 from eventkit.typing import Event
 

@@ -26,8 +26,8 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from eventkit._caching import Cache
-from eventkit._secrets import Secret, read_secret
+from eventkit.base.caching import Cache
+from eventkit.base.secrets import Secret, read_secret
 from eventkit.exceptions import ConfigurationError
 from eventkit.ids import uuid5_of
 from eventkit.typing import Identity, ProtocolName

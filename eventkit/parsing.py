@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from eventkit._json import decode_first, try_event
+from eventkit.base.json import decode_first, try_event
 from eventkit.exceptions import EventParseError
 from eventkit.typing import Json
 

@@ -19,13 +19,13 @@ from contextlib import suppress
 
 from eventtracking.processors.exceptions import EventEmissionExit
 
-from eventkit._blame import blame
-from eventkit._counting import Tally
 from eventkit._delivering import summary
-from eventkit._forking import renew_after_fork
 from eventkit._jsonable import from_json
-from eventkit._throttle import Throttle, describe, name_of
 from eventkit.backends import EventRoutingBackend
+from eventkit.base.blame import blame
+from eventkit.base.counting import Tally
+from eventkit.base.forking import renew_after_fork
+from eventkit.base.throttle import Throttle, describe, name_of
 from eventkit.dead_letters import DeadLetter, DeadLetterBox, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError, LookupFailed
 from eventkit.store import INBOX, Entry, Settled, Store

@@ -19,8 +19,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast, get_args
 
-from eventkit._clock import Clock
-from eventkit._counting import Tally
 from eventkit._delivery.book import ConsumerBook
 from eventkit._delivery.early import early_filter
 from eventkit._delivery.fleet import Fleet
@@ -28,10 +26,12 @@ from eventkit._delivery.keeper import Keeper
 from eventkit._delivery.lane import COUNTS, plain
 from eventkit._delivery.routing import Plan, check_delivery, check_translation, own_documents
 from eventkit._delivery.sender import Pace
-from eventkit._forking import renew_after_fork
-from eventkit._json import dumps
 from eventkit._jsonable import to_json
-from eventkit._throttle import SafeLogger, Throttle, describe
+from eventkit.base.clock import Clock
+from eventkit.base.counting import Tally
+from eventkit.base.forking import renew_after_fork
+from eventkit.base.json import dumps
+from eventkit.base.throttle import SafeLogger, Throttle, describe
 from eventkit.consumers import Consumer, ConsumerSource, queue_name
 from eventkit.dead_letters import DeadLetter, DeadLetterBox, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError

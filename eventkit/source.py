@@ -17,7 +17,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from typing import Any, TypeGuard
 
-from eventkit._json import loads, try_loads
 from eventkit._keys import (
     KNOWN,
     block_type_of,
@@ -27,6 +26,7 @@ from eventkit._keys import (
     org_of,
 )
 from eventkit._nobody import may_name, without_people
+from eventkit.base.json import loads, try_loads
 from eventkit.typing import Event, Json
 
 _NOTHING: Json = {}

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from eventkit._jsonable import to_json
-from eventkit._letters.sealing import Key, make_sealer
 from eventkit._sqlite import queue
 from eventkit._sqlite.access import Access
 from eventkit._sqlite.carving import carve, insert
@@ -28,7 +27,8 @@ from eventkit._sqlite.letters import (
 )
 from eventkit._sqlite.queue import Budget, Writer
 from eventkit._sqlite.schema import is_empty, write_check
-from eventkit._throttle import SafeLogger, Throttle
+from eventkit.base.sealing import Key, make_sealer
+from eventkit.base.throttle import SafeLogger, Throttle
 from eventkit.consumers import split_queue
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.store import INBOX, DeadLetters, Entry, Parcel, Settled

@@ -10,7 +10,7 @@ from unittest import mock
 
 from fault_server import PATIENCE, FaultServer
 
-from eventkit._json import dumps as encode
+from eventkit.base.json import dumps as encode
 from eventkit.sqlite_store import SQLiteStore
 
 

@@ -16,7 +16,7 @@ from eventkit import (
     UnsupportedEvent,
     XAPITranslator,
 )
-from eventkit._json import dumps
+from eventkit.base.json import dumps
 from eventkit.testing import COURSES, golden_cases
 
 ODD = [

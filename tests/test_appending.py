@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from eventkit._appending import append, reading, rewriting
+from eventkit.base.appending import append, reading, rewriting
 
 MODE = 0o600
 TIMEOUT = 60
@@ -100,7 +100,7 @@ def test_a_file_that_went_while_one_waited_is_made_anew(tmp_path, monkeypatch):
 def test_a_file_system_without_lasting_numbers(tmp_path, monkeypatch):
     """Where a file looks like another one each time, it is taken as it is in the end."""
     path = tmp_path / "x"
-    monkeypatch.setattr("eventkit._appending._is_at", lambda *_: False)
+    monkeypatch.setattr("eventkit.base.appending._is_at", lambda *_: False)
     append(path, b"one\n", mode=MODE)
 
     assert lines(path) == [b"one"]
@@ -211,7 +211,7 @@ def test_a_rewrite_that_fails_changes_nothing(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from eventkit import _appending
+from eventkit.base import appending as _appending
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -33,8 +33,8 @@ from eventtracking.processors.exceptions import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventkit._throttle import Throttle
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
+from eventkit.base.throttle import Throttle
 from eventkit.exceptions import (
     ConfigurationError,
     DeliveryError,

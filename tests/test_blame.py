@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eventkit._blame import blame, is_interrupt, may_wait
+from eventkit.base.blame import blame, is_interrupt, may_wait
 from eventkit.exceptions import ConfigurationError, DeliveryError, StoreError
 from eventkit.sqlite_store import SQLiteStore
 

@@ -14,7 +14,7 @@ from caliper_events import CONTEXT, entity, event
 from fault_server import PATIENCE, FastClock, caliper, respond, serving, unused_port
 
 from eventkit import Router
-from eventkit._json import dumps as encode
+from eventkit.base.json import dumps as encode
 from eventkit.caliper_validation import envelope_errors
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError, DeliveryError

@@ -19,9 +19,9 @@ from own_rows import BROKEN
 from people import id_of
 
 from eventkit import XAPITranslator, dead_letters
-from eventkit._letters.sealing import make_sealer
 from eventkit._opening import open_dead_letters
-from eventkit._throttle import Throttle
+from eventkit.base.sealing import make_sealer
+from eventkit.base.throttle import Throttle
 from eventkit.dead_letters import (
     DeadLetter,
     DeadLetterBox,

@@ -18,8 +18,8 @@ import pytest
 from own_rows import BROKEN
 
 from eventkit import backends, instrumentation
-from eventkit._throttle import Throttle
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
+from eventkit.base.throttle import Throttle
 from eventkit.exceptions import ConfigurationError, DropEvent, StoreError, StoreFull
 from eventkit.filters import Filter
 from eventkit.identity import HMACIdentity

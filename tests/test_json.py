@@ -21,7 +21,7 @@ from eventkit import (
     XAPITranslator,
     parse_line,
 )
-from eventkit import _json as both
+from eventkit.base import json as both
 from eventkit.testing import golden_cases
 
 orjson = pytest.importorskip("orjson", reason="needs the extra fast")
@@ -341,7 +341,7 @@ class TestReading:
 
 def loaded_anew():
     """Load the module once more, as a process would that has what is installed now."""
-    source = Path(both.__file__).parent / "_json.py"  # also where it was compiled
+    source = Path(both.__file__).parent / "json.py"  # also where it was compiled
     spec = importlib.util.spec_from_file_location("eventkit_json_anew", source)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

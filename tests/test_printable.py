@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import eventkit
-from eventkit._printable import printable, printable_json
-from eventkit._throttle import SafeLogger, Throttle
+from eventkit.base.printable import printable, printable_json
+from eventkit.base.throttle import SafeLogger, Throttle
 from eventkit.consumers import Consumer
 from eventkit.router import Router
 

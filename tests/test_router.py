@@ -12,7 +12,7 @@ import pytest
 from fault_server import respond, serving, unused_port
 
 from eventkit import EventRoutingBackend, dead_letters
-from eventkit._throttle import Throttle
+from eventkit.base.throttle import Throttle
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.router import Router
 

@@ -15,7 +15,7 @@ import pytest
 from fault_server import PATIENCE, FastClock, respond, serving, unused_port
 
 from eventkit import dead_letters
-from eventkit._throttle import Throttle
+from eventkit.base.throttle import Throttle
 from eventkit.dead_letters import DeadLetter
 from eventkit.router import Router
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 from cryptography.fernet import Fernet
 
-from eventkit._letters import sealing as _sealing
-from eventkit._letters.sealing import make_sealer
+from eventkit.base import sealing as _sealing
+from eventkit.base.sealing import make_sealer
 from eventkit.exceptions import ConfigurationError
 
 OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))

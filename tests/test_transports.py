@@ -23,8 +23,8 @@ import fault_server
 import pytest
 from fault_server import respond, serving, unused_port
 
-from eventkit import _appending
-from eventkit._json import dumps as encode
+from eventkit.base import appending as _appending
+from eventkit.base.json import dumps as encode
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.probe import check_consumer

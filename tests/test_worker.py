@@ -15,8 +15,8 @@ from typing import Any, Never
 import pytest
 
 from eventkit import _worker
-from eventkit._counting import Tally
 from eventkit._worker import Worker
+from eventkit.base.counting import Tally
 from eventkit.exceptions import DeliveryError, StoreError, StoreFull
 
 WAIT = 20.0
@@ -740,7 +740,7 @@ def test_what_is_queued_at_the_end_of_the_process_is_consumed() -> None:
     done = run(
         """
         import time
-        from eventkit._counting import Tally
+        from eventkit.base.counting import Tally
         from eventkit._worker import Worker
         def consume(item):
             time.sleep(0.01)
@@ -760,7 +760,7 @@ def test_a_consumer_that_hangs_delays_the_end_of_the_process_for_a_bounded_time(
         """
         import atexit, threading, time
         from eventkit import _worker
-        from eventkit._counting import Tally
+        from eventkit.base.counting import Tally
         tallies = [Tally() for _ in range(3)]
         start = []
         def report():
@@ -789,7 +789,7 @@ def test_a_store_without_room_delays_the_end_of_the_process_for_a_bounded_time()
         """
         import atexit, time
         from eventkit import _worker
-        from eventkit._counting import Tally
+        from eventkit.base.counting import Tally
         from eventkit.exceptions import StoreFull
         tally, start = Tally(), []
         def report():
@@ -817,7 +817,7 @@ def test_a_forked_child_leaves_the_queue_of_its_parent_alone() -> None:
     done = run(
         """
         import os, sys, threading
-        from eventkit._counting import Tally
+        from eventkit.base.counting import Tally
         from eventkit._worker import Worker
         release = threading.Event()
         def consume(item):
@@ -875,7 +875,7 @@ def test_under_uwsgi_without_threads_it_warns_once() -> None:
         """
         import sys, types
         sys.modules["uwsgi"] = types.SimpleNamespace(opt={})
-        from eventkit._counting import Tally
+        from eventkit.base.counting import Tally
         from eventkit._worker import Worker
         for _ in range(3):
             worker = Worker(print, max_items=100, max_weight=1, tally=Tally())

@@ -18,8 +18,8 @@ from eventkit import (
     UnsupportedEvent,
     XAPITranslator,
 )
-from eventkit._counting import Tally
-from eventkit._json import dumps
+from eventkit.base.counting import Tally
+from eventkit.base.json import dumps
 from eventkit.events import Action, Event, Statement
 from eventkit.events._iris import COMPLETED
 from eventkit.testing import golden_cases

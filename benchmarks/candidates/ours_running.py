@@ -140,7 +140,7 @@ def emit(url: str, rate: float, seconds: float, store: str, seed: int) -> dict[s
 
 def statements(number: int, batch: int, path: str, seed: int) -> int:
     """Write the bodies of requests with *batch* statements each to a file, a line each."""
-    from eventkit._json import dumps
+    from eventkit.base.json import dumps
 
     found = _translations(number, seed=seed)
     documents = [document for each in found for document in each["documents"]][:number]
@@ -350,6 +350,6 @@ def backlog(path: str, sizes: list[int], probe: int) -> list[dict[str, Any]]:
 
 
 def _body() -> bytes:
-    from eventkit._json import dumps
+    from eventkit.base.json import dumps
 
     return dumps(_translations(1, seed=3)[0]["documents"][0])

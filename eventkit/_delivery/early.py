@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from eventkit._delivery.book import ConsumerBook
-from eventkit._forking import renew_after_fork
-from eventkit._throttle import Throttle, describe
+from eventkit.base.forking import renew_after_fork
+from eventkit.base.throttle import Throttle, describe
 from eventkit.consumers import Consumer, ConsumerSource, load_consumers
 from eventkit.exceptions import ConfigurationError
 from eventkit.filters import Filter

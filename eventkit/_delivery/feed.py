@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from eventkit._clock import Clock
 from eventkit._delivery.lane import Lane
-from eventkit._throttle import Throttle, describe
+from eventkit.base.clock import Clock
+from eventkit.base.throttle import Throttle, describe
 from eventkit.store import Entry, Settled, Store
 from eventkit.transports import Document
 

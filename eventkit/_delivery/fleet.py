@@ -12,12 +12,12 @@ from operator import itemgetter
 from typing import Any
 from uuid import uuid4
 
-from eventkit._clock import Clock
 from eventkit._delivery.feed import Feed
 from eventkit._delivery.lane import COUNTS, Bury, Lane
 from eventkit._delivery.routing import Plan
 from eventkit._delivery.sender import Pace, Sender
-from eventkit._throttle import SafeLogger, Throttle, describe
+from eventkit.base.clock import Clock
+from eventkit.base.throttle import SafeLogger, Throttle, describe
 from eventkit.consumers import Consumer, queue_name, split_queue
 from eventkit.store import Store
 from eventkit.transports import CONFLICT, Transport, make_transport

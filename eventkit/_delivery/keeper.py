@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from eventkit._throttle import Throttle, describe
+from eventkit.base.throttle import Throttle, describe
 
 _log = logging.getLogger(__name__)
 _throttle = Throttle(_log)

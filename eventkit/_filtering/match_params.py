@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from eventkit._filtering.patterns import MAX_LENGTH, Patterns, compile_linear, encoded
-from eventkit._throttle import SafeLogger
+from eventkit.base.throttle import SafeLogger
 from eventkit.exceptions import ConfigurationError
 
 # The parse tree of an expression, in the standard library's own words.

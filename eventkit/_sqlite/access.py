@@ -14,9 +14,6 @@ from typing import TypeVar
 
 import attrs
 
-from eventkit._counting import Tally
-from eventkit._forking import renew_after_fork
-from eventkit._letters.sealing import Sealer
 from eventkit._sqlite.carving import carve, insert
 from eventkit._sqlite.commits import GroupCommit, Job
 from eventkit._sqlite.file import (
@@ -40,7 +37,10 @@ from eventkit._sqlite.file import (
 from eventkit._sqlite.queue import Writer, balance_all, find_trouble, is_balanced
 from eventkit._sqlite.salvage import UNREADABLE, Report, open_damaged, salvage
 from eventkit._sqlite.schema import STEPS, check_key, set_up, version, write_check
-from eventkit._throttle import SafeLogger, describe
+from eventkit.base.counting import Tally
+from eventkit.base.forking import renew_after_fork
+from eventkit.base.sealing import Sealer
+from eventkit.base.throttle import SafeLogger, describe
 from eventkit.exceptions import ConfigurationError, StoreError, StoreFull
 
 T = TypeVar("T")

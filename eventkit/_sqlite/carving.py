@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from eventkit._jsonable import from_json
-from eventkit._letters.sealing import Sealer
 from eventkit._sqlite.letters import keep, letter_row
 from eventkit._sqlite.queue import POSITIONS, Writer, content_sum, fits, place_sum
+from eventkit.base.sealing import Sealer
 from eventkit.consumers import split_queue
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError

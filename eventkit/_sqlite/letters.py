@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeVar
 from zlib import crc32
 
 from eventkit._letters.letter import RAW
-from eventkit._letters.sealing import Sealer
 from eventkit._sqlite.queue import Writer, storable
+from eventkit.base.sealing import Sealer
 from eventkit.consumers import split_queue
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError

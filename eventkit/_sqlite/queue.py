@@ -13,8 +13,8 @@ from zlib import crc32
 
 import attrs
 
-from eventkit._letters.sealing import Sealer
 from eventkit._sqlite.file import Damage
+from eventkit.base.sealing import Sealer
 from eventkit.consumers import split_queue
 from eventkit.exceptions import StoreFull
 from eventkit.store import DAMAGED, INBOX, Entry, Parcel, Settled

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from zlib import crc32
 
-from eventkit._letters.sealing import Sealer
 from eventkit._sqlite.file import Damage
 from eventkit._sqlite.queue import content_sum, fits
+from eventkit.base.sealing import Sealer
 from eventkit.exceptions import ConfigurationError
 
 APPLICATION = 0x45764B74

@@ -18,7 +18,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
-from eventkit._printable import printable
+from eventkit.base.printable import printable
 
 DONE, REJECTED, MISUSED = 0, 1, 2
 """The exit codes."""

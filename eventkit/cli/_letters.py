@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from eventkit._letters.mentions import mentions
-from eventkit._printable import printable
+from eventkit.base.printable import printable
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError
 

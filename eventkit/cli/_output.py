@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TextIO
 
-from eventkit._printable import printable
+from eventkit.base.printable import printable
 from eventkit.batch import STDIN
 from eventkit.exceptions import ConfigurationError
 

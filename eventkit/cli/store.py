@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from eventkit._opening import open_store
-from eventkit._printable import printable
+from eventkit.base.printable import printable
 from eventkit.cli import DONE, REJECTED, complain
 from eventkit.cli._keys import add_key_options
 from eventkit.cli._output import is_sure

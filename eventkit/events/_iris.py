@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from eventkit._json import dumps
+from eventkit.base.json import dumps
 from eventkit.typing import Json
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from eventkit._keys import mended, old_block
-from eventkit._memory import Memory
+from eventkit.base.memory import Memory
 from eventkit.source import Source, clean
 
 # What no part of an IRI can hold (RFC 3987): what is neither reserved nor unreserved, characters

@@ -15,9 +15,9 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from eventkit._blame import is_thrown
-from eventkit._forking import renew_after_fork
-from eventkit._throttle import Throttle, describe, name_of
+from eventkit.base.blame import is_thrown
+from eventkit.base.forking import renew_after_fork
+from eventkit.base.throttle import Throttle, describe, name_of
 from eventkit.exceptions import ConfigurationError
 
 __all__ = ["Details", "Hook", "What", "add_hook", "is_on", "reset", "tell"]

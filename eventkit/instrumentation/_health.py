@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
-from eventkit._throttle import Throttle, describe, name_of
+from eventkit.base.throttle import Throttle, describe, name_of
 from eventkit.exceptions import ConfigurationError
 
 _NOT_MEANT_TO = ("disabled", "removed")

@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from eventkit._forking import renew_after_fork
-from eventkit._printable import printable
-from eventkit._throttle import Throttle
+from eventkit.base.forking import renew_after_fork
+from eventkit.base.printable import printable
+from eventkit.base.throttle import Throttle
 from eventkit.exceptions import ConfigurationError
 from eventkit.instrumentation import Details
 

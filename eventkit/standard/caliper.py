@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from eventkit._json import NOT_JSON, dumps
+from eventkit.base.json import NOT_JSON, dumps
 from eventkit.events._caliper import CONTEXT
 from eventkit.events._iris import TRANSFORMER_VERSION
 from eventkit.events._rows import Action, Event

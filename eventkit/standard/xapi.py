@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from eventkit._json import NOT_JSON, dumps
+from eventkit.base.json import NOT_JSON, dumps
 from eventkit.events._iris import COURSE, ORIGINAL_BLOCK, SESSION_ID, TRANSFORMER_VERSION, Verb
 from eventkit.events._rows import Event, Statement
 from eventkit.events._site import Course

@@ -30,7 +30,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import InvalidHeader, LocationParseError
 from urllib3.util import Retry
 
-from eventkit._json import loads
+from eventkit.base.json import loads
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.transports import MAX_RESPONSE, Answer, Verdict

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from eventkit._appending import append, is_regular
+from eventkit.base.appending import append, is_regular
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.transports import DELIVERED, Answer, CheckResult, Document, Verdict

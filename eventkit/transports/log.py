@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
-from eventkit._printable import printable_json
+from eventkit.base.printable import printable_json
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.transports import DELIVERED, Answer, CheckResult, Document, Verdict

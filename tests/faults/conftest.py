@@ -7,7 +7,7 @@ from fault_routes import balance_after_restart
 from fault_server import FastClock, serving
 
 from eventkit import dead_letters
-from eventkit._throttle import Throttle
+from eventkit.base.throttle import Throttle
 from eventkit.router import Router
 
 

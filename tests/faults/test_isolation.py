@@ -21,7 +21,7 @@ from eventkit import (
     XAPITranslator,
     instrumentation,
 )
-from eventkit._clock import Clock
+from eventkit.base.clock import Clock
 from eventkit.dead_letters import DeadLetter
 from eventkit.router import Router
 

@@ -32,7 +32,7 @@ from fault_routes import (
 )
 from fault_server import PATIENCE, FaultServer, respond, serving
 
-from eventkit._clock import Clock
+from eventkit.base.clock import Clock
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
 

@@ -18,7 +18,7 @@ from fault_routes import (
 )
 from fault_server import PATIENCE, behave, respond, serving
 
-from eventkit._clock import Clock
+from eventkit.base.clock import Clock
 from eventkit.router import Router
 from eventkit.sqlite_store import SQLiteStore
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from eventkit._settings_file import read_plain_file
+from eventkit.base.settings_file import read_plain_file
 from eventkit.exceptions import ConfigurationError
 
 _MAX_BYTES = 64 * 1024

@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eventkit._secrets import Secret, read_secret
+from eventkit.base.secrets import Secret, read_secret
 from eventkit.exceptions import ConfigurationError
 
 Key = Secret | str | Mapping[str, str] | Sequence[Secret | str | Mapping[str, str]]

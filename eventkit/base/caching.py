@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
-from eventkit._forking import renew_after_fork
+from eventkit.base.forking import renew_after_fork
 from eventkit.exceptions import ConfigurationError
 
 Answer = TypeVar("Answer")

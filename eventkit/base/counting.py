@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
-from eventkit._forking import renew_after_fork
+from eventkit.base.forking import renew_after_fork
 
 
 class Tally:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from eventkit._printable import printable
+from eventkit.base.printable import printable
 from eventkit.exceptions import ConfigurationError, DeliveryError
 
 INTERVAL = 60.0
