@@ -53,7 +53,7 @@ test: $(VENV)/.test-installed
 # becomes of some 100,000 events, byte for byte. They are compiled in a copy, for beside the sources
 # they would hide them; and with few optimisations of the C compiler, which takes a quarter less time.
 test-compiled: .compiled/.built
-	cd .compiled && $(COMPILED_PYTHON) -c 'import eventkit.source as s; assert s.__file__.endswith(".so")'
+	cd .compiled && $(COMPILED_PYTHON) -c 'import eventkit.reading.source as s; assert s.__file__.endswith(".so")'
 	cd .compiled && EVENTKIT_TEST_DATA="$${EVENTKIT_TEST_DATA:-../../shared/data}" $(COMPILED_PYTHON) -m pytest -n 2 $(addprefix tests/,$(COMPILED_TESTS))
 	$(BIN)/python -m tests.outcomes >.compiled/plain.txt
 	cd .compiled && $(COMPILED_PYTHON) -m tests.outcomes >compiled.txt

@@ -17,7 +17,7 @@ HOT = (
     "eventkit/erb/*.py",
     "eventkit/events/*.py",
     "eventkit/ids.py",
-    "eventkit/source.py",
+    "eventkit/reading/source.py",
     "eventkit/standard/*.py",
 )
 """What every event passes through."""

@@ -64,7 +64,7 @@ ENVIRONMENTS = {
     "compiled": Environment(
         ROOT / ".venv-bench-compiled",
         (f"{ROOT}[fast]",),
-        "import eventkit.source as it; assert it.__file__.endswith('.so')",
+        "import eventkit.reading.source as it; assert it.__file__.endswith('.so')",
         is_compiled=True,
     ),
     "erb": Environment(

@@ -15,7 +15,7 @@ from typing import Any
 from eventkit.erb._xapi_shapes import NAMES as IN_XAPI
 from eventkit.erb.caliper import NAMES as IN_CALIPER
 from eventkit.events import FAMILIES, Event
-from eventkit.source import Source
+from eventkit.reading import Source
 from eventkit.testing import LMS_ROOT
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -25,7 +25,7 @@ from eventkit.exceptions import (
 )
 from eventkit.filters import Filter
 from eventkit.identity import CachedCourses, CachedIdentity, HMACIdentity, MappingIdentity
-from eventkit.parsing import parse_events, parse_line
+from eventkit.reading import parse_events, parse_line
 from eventkit.relay import Relay
 from eventkit.replaying import replay
 from eventkit.router import Router

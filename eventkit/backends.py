@@ -20,7 +20,6 @@ from eventtracking.processors.exceptions import EventEmissionExit
 from eventkit._chain import Chain, Lost, is_retryable
 from eventkit._delivering import Failure, summary, tell, try_to_send
 from eventkit._enqueueing import EnqueueNotFound, find_enqueue, find_many
-from eventkit._jsonable import from_json, to_json
 from eventkit._worker import Many, SomeFailed, SomeWait, Worker
 from eventkit.base.blame import INTERRUPTED, is_interrupt, may_wait
 from eventkit.base.counting import Tally
@@ -36,6 +35,7 @@ from eventkit.exceptions import (
 )
 from eventkit.instrumentation import Details, What, is_on
 from eventkit.instrumentation import tell as tell_hooks
+from eventkit.reading.jsonable import from_json, to_json
 from eventkit.typing import Backend, Enqueue, Event, Processor
 
 MAX_QUEUED_BYTES = 100_000_000

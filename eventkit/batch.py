@@ -27,7 +27,7 @@ from eventkit.exceptions import (
     TranslationError,
     UnsupportedEvent,
 )
-from eventkit.parsing import MAX_LINE, parse_events
+from eventkit.reading.parsing import MAX_LINE, parse_events
 from eventkit.typing import Event, Json, Translation
 
 Status = Literal["translated", "skipped", "rejected"]

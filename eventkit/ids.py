@@ -15,8 +15,8 @@ these seven texts, joined by line feeds, in the namespace `NAMESPACE`:
 7. empty; but where the time has no sub-second part, as mobile devices send it, the SHA-1 of the
    payload as JSON with sorted keys, no spaces and non-ASCII escaped, in hexadecimal digits.
 
-Of the payload people are left out (`eventkit._nobody`): with the document at hand, whoever counts
-up user ids would find the one that gives its id.
+Of the payload people are left out (`eventkit.reading.nobody`): with the document at hand, whoever
+counts up user ids would find the one that gives its id.
 
 This recipe never changes. Dialect ``erb`` has its own, for the events that its model translates.
 """
@@ -29,7 +29,7 @@ from hashlib import sha1
 from types import ModuleType
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from eventkit.source import is_whole
+from eventkit.reading.source import is_whole
 
 _quick: ModuleType | None = None
 try:

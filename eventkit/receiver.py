@@ -21,7 +21,7 @@ from uuid import UUID, uuid4
 
 from eventkit._serving import LoopbackServer, Refused, Reply, Request, parse
 from eventkit._statement_store import Conflict, Query, StatementStore, joined
-from eventkit.source import utc
+from eventkit.reading.source import utc
 from eventkit.typing import Json
 from eventkit.validation import InvalidStatement, validate_statement
 

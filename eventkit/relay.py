@@ -20,7 +20,6 @@ from contextlib import suppress
 from eventtracking.processors.exceptions import EventEmissionExit
 
 from eventkit._delivering import summary
-from eventkit._jsonable import from_json
 from eventkit.backends import EventRoutingBackend
 from eventkit.base.blame import blame
 from eventkit.base.counting import Tally
@@ -28,6 +27,7 @@ from eventkit.base.forking import renew_after_fork
 from eventkit.base.throttle import Throttle, describe, name_of
 from eventkit.dead_letters import DeadLetter, DeadLetterBox, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError, LookupFailed
+from eventkit.reading.jsonable import from_json
 from eventkit.store import INBOX, Entry, Settled, Store
 from eventkit.typing import Backend, Event, Json
 

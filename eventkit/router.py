@@ -26,7 +26,6 @@ from eventkit._delivery.keeper import Keeper
 from eventkit._delivery.lane import COUNTS, plain
 from eventkit._delivery.routing import Plan, check_delivery, check_translation, own_documents
 from eventkit._delivery.sender import Pace
-from eventkit._jsonable import to_json
 from eventkit.base.clock import Clock
 from eventkit.base.counting import Tally
 from eventkit.base.forking import renew_after_fork
@@ -35,6 +34,7 @@ from eventkit.base.throttle import SafeLogger, Throttle, describe
 from eventkit.consumers import Consumer, ConsumerSource, queue_name
 from eventkit.dead_letters import DeadLetter, DeadLetterBox, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError
+from eventkit.reading.jsonable import to_json
 from eventkit.store import DeadLetters, Parcel, Store
 from eventkit.transports import Answer, Document, Verdict
 from eventkit.typing import Delivery, Event, Json, ProtocolName, Translation

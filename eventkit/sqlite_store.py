@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from eventkit._jsonable import to_json
 from eventkit._sqlite import queue
 from eventkit._sqlite.access import Access
 from eventkit._sqlite.carving import carve, insert
@@ -31,6 +30,7 @@ from eventkit.base.sealing import Key, make_sealer
 from eventkit.base.throttle import SafeLogger, Throttle
 from eventkit.consumers import split_queue
 from eventkit.exceptions import ConfigurationError, StoreError
+from eventkit.reading.jsonable import to_json
 from eventkit.store import INBOX, DeadLetters, Entry, Parcel, Settled
 
 WhenFull = Literal["refuse", "drop_oldest"]

@@ -36,7 +36,7 @@ from eventkit.caliper_validation import event_errors
 from eventkit.events import Event, catalogue
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.identity import HMACIdentity
-from eventkit.source import Source, username
+from eventkit.reading.source import Source, username
 from eventkit.typing import Json
 from eventkit.validation import statement_errors
 from eventkit.xapi import XAPITranslator

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from eventkit.events import CATALOGUE
-from eventkit.source import Source
+from eventkit.reading import Source
 
 COURSES = (
     "course-v1:Lakeside+BIO201+2025_T1",

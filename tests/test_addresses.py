@@ -22,7 +22,7 @@ from eventkit.caliper_validation import event_errors
 from eventkit.events._addresses import KEPT_KEYS
 from eventkit.events._site import Site, encode_iri
 from eventkit.events._view import View
-from eventkit.source import Source
+from eventkit.reading import Source
 from eventkit.testing import golden_cases
 from eventkit.validation import statement_errors
 

@@ -17,7 +17,7 @@ from aspects_readings import (
 from eventkit import HMACIdentity, XAPITranslator, parse_line
 from eventkit.batch import read_log, translate_lines
 from eventkit.demo import sample_log
-from eventkit.source import Source
+from eventkit.reading import Source
 from eventkit.testing import golden_cases
 
 GOLDEN = [

@@ -18,8 +18,7 @@ from eventkit.demo._cast import BIOLOGY, COACHED, ESZTER, KWAME, LEARNERS, PROGR
 from eventkit.demo._checks import Run, checks, leaks, personal_tokens
 from eventkit.events import CATALOGUE
 from eventkit.exceptions import EventParseError
-from eventkit.parsing import parse_line
-from eventkit.source import Source
+from eventkit.reading import Source, parse_line
 
 # The names that event-routing-backends has a translation to xAPI for.
 _PEERS = """

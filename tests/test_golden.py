@@ -14,7 +14,7 @@ import pytest
 from caliper_jsonld import lost_members
 
 from eventkit.events import CATALOGUE, FAMILIES, OneOf
-from eventkit.source import Source
+from eventkit.reading import Source
 from eventkit.testing import check_case, events_without_case, golden_cases, write_case
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -10,7 +10,7 @@ import pytest
 from people import id_of
 
 from eventkit import CaliperTranslator, HMACIdentity, XAPITranslator
-from eventkit.source import Source
+from eventkit.reading import Source
 
 LMS = "https://lms.example.org"
 COURSE = "course-v1:Lakeside+BIO201+2025_T1"

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventkit import _jsonable
-from eventkit._jsonable import from_json, to_json
+from eventkit.reading import jsonable as _jsonable
+from eventkit.reading.jsonable import from_json, to_json
 
 TEXT = st.text(st.characters(exclude_categories=()))
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventkit import CaliperTranslator, TranslationError, XAPITranslator
-from eventkit._keys import (
+from eventkit.reading.keys import (
     block_type_of,
     course_key,
     course_of_url,

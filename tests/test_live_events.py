@@ -13,7 +13,8 @@ import pytest
 
 from eventkit import CaliperTranslator, TranslationError, XAPITranslator
 from eventkit.events._mobile import as_logged
-from eventkit.source import Source, plain, text_of, user_id, username
+from eventkit.reading import Source
+from eventkit.reading.source import plain, text_of, user_id, username
 
 LMS = "https://lms.example.org"
 COURSE = "course-v1:edX+D+1"

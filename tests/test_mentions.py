@@ -22,7 +22,7 @@ from eventkit import CaliperTranslator, Filter, XAPITranslator
 from eventkit._letters.mentions import mentions
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import TranslationError, UnsupportedEvent
-from eventkit.source import Source
+from eventkit.reading import Source
 from eventkit.testing import golden_cases
 
 COURSE = "course-v1:PlantedU+PX.1+2031_T1"

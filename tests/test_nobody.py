@@ -13,7 +13,7 @@ from eventkit import (
     UnsupportedEvent,
     XAPITranslator,
 )
-from eventkit.source import Source
+from eventkit.reading import Source
 from eventkit.testing import golden_cases
 
 CASES = golden_cases(Path(__file__).parent / "golden")

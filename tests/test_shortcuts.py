@@ -18,7 +18,6 @@ from eventkit import (
     MappingIdentity,
     XAPITranslator,
     _translator,
-    source,
 )
 from eventkit.events import _addresses, _site, completion
 from eventkit.events._caliper import digits, duration, position
@@ -26,6 +25,7 @@ from eventkit.events._iris import PROGRESS
 from eventkit.events._scores import score
 from eventkit.events._site import Site, encode_iri
 from eventkit.events._view import View
+from eventkit.reading import source
 
 LMS = "https://lms.example.org"
 texts = st.text(st.characters(), max_size=30)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventkit.source import Source, course_of_usage_key, utc
+from eventkit.reading import Source
+from eventkit.reading.source import course_of_usage_key, utc
 
 COURSE = "course-v1:Lakeside+BIO201+2025_T1"
 LIVE = {

@@ -15,10 +15,10 @@ from itertools import chain
 from typing import Any
 
 from eventkit._filtering.mentions import COURSES, ENTERPRISES, HOSTS, Mentions
-from eventkit._keys import course_key
 from eventkit.events import catalogue
 from eventkit.events._addresses import tidy
-from eventkit.source import PERSON_FIELDS, Source, plain, user_id, username
+from eventkit.reading.keys import course_key
+from eventkit.reading.source import PERSON_FIELDS, Source, plain, user_id, username
 
 Reader = Callable[[Source, str], tuple[str, ...]]
 """Takes an event and a path (only dotted fields have one); gives the texts to match."""

@@ -18,7 +18,7 @@ from typing import Generic, NamedTuple, TypeVar
 from eventkit._filtering.fields import Reader, names_of
 from eventkit._filtering.patterns import Pattern, Patterns
 from eventkit._filtering.rules import Facts, Rule, Rules, Test
-from eventkit.source import Source
+from eventkit.reading.source import Source
 
 _ROOM = 4_000_000
 """Bytes that each memory may take, about."""

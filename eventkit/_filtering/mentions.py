@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from eventkit._keys import MOST_LAYERS, org_of
-from eventkit.source import PERSON_FIELDS, text_of
+from eventkit.reading.keys import MOST_LAYERS, org_of
+from eventkit.reading.source import PERSON_FIELDS, text_of
 
 _MOST_OBJECTS = 100_000
 

@@ -18,7 +18,7 @@ from eventkit._filtering.fields import Reader, names_of
 from eventkit._filtering.patterns import Patterns, parse_patterns
 from eventkit.events import catalogue
 from eventkit.exceptions import ConfigurationError
-from eventkit.source import Source, name_of
+from eventkit.reading.source import Source, name_of
 from eventkit.typing import Event
 
 _DOTTED_ROOTS = ("context", "data", "event")

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 import attrs
 
-from eventkit._jsonable import from_json, to_json
-from eventkit.source import json_default
+from eventkit.reading.jsonable import from_json, to_json
+from eventkit.reading.source import json_default
 from eventkit.typing import Json
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from eventkit._filtering import fields as _fields
 from eventkit._letters.letter import DeadLetter, is_raw
-from eventkit.source import Source
+from eventkit.reading.source import Source
 from eventkit.typing import Event
 
 

@@ -12,7 +12,6 @@ from zlib import crc32
 
 import attrs
 
-from eventkit._jsonable import from_json
 from eventkit._sqlite.file import lenient_text
 from eventkit._sqlite.letters import buried_letter, keep, letter_row
 from eventkit._sqlite.queue import (
@@ -29,6 +28,7 @@ from eventkit._sqlite.schema import start_positions
 from eventkit.base.sealing import Sealer
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError
+from eventkit.reading.jsonable import from_json
 from eventkit.store import DAMAGED, INBOX
 
 _HIGHEST = 2**63 - 1

@@ -37,7 +37,7 @@ from eventkit.cli._options import TranslatorOptions
 from eventkit.cli._output import reject_record
 from eventkit.cli._summary import Summary
 from eventkit.exceptions import ConfigurationError, EventParseError
-from eventkit.parsing import parse_line
+from eventkit.reading.parsing import parse_line
 from eventkit.typing import Event
 
 _CHUNK_LINES = 500

@@ -14,7 +14,7 @@ from eventkit.caliper_validation import envelope_errors, event_errors
 from eventkit.demo._cast import BIOLOGY, COACHED, LMS_ROOT, PROGRAMMING, TENDAI
 from eventkit.events import CATALOGUE
 from eventkit.exceptions import DropEvent
-from eventkit.source import Source
+from eventkit.reading.source import Source
 from eventkit.typing import Event, Json, ProtocolName, Translation
 from eventkit.validation import statement_errors
 

@@ -29,10 +29,10 @@ from eventkit.demo._checks import MAX_WAIT, PROTOCOLS, Run, checks
 from eventkit.demo._report import show
 from eventkit.exceptions import EventParseError
 from eventkit.identity import HMACIdentity
-from eventkit.parsing import parse_line
+from eventkit.reading.parsing import parse_line
+from eventkit.reading.source import Source
 from eventkit.receiver import Receiver
 from eventkit.router import Router, early_filter
-from eventkit.source import Source
 from eventkit.typing import Event, Json
 from eventkit.xapi import XAPITranslator
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlparse
 from eventkit.events import _iris as iri
 from eventkit.events._addresses import blotted
 from eventkit.events._view import View
-from eventkit.source import is_object, somebody
+from eventkit.reading.source import is_object, somebody
 from eventkit.typing import Event, Json
 
 

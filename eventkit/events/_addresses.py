@@ -20,7 +20,7 @@ from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
 
 from eventkit.events._site import encode_iri
-from eventkit.source import PERSON_FIELDS, is_object
+from eventkit.reading.source import PERSON_FIELDS, is_object
 
 SOMEBODY = "~"
 """Stands where somebody was named."""

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, unquote_plus, urlsplit
 
 from eventkit.events._view import View, json_text, scalar
-from eventkit.source import clean, is_object
+from eventkit.reading.source import clean, is_object
 
 # xAPI 1.0.3, Data, appendix C: the interaction types; keys are Open edX response types.
 INTERACTION_TYPES = {

@@ -9,7 +9,7 @@ from typing import Any
 from isodate import duration_isoformat
 
 from eventkit.events._view import EXACT, View, filled
-from eventkit.source import utc
+from eventkit.reading.source import utc
 from eventkit.typing import Json
 
 ANNOTATION = "AnnotationProfile"

@@ -39,7 +39,7 @@ from eventkit.events._rows import Action, Child, Shape, Statement
 from eventkit.events._scores import score
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity, json_text
-from eventkit.source import as_object, clean
+from eventkit.reading.source import as_object, clean
 from eventkit.typing import Json
 
 _MOST_ATTEMPTS = (1 << 15) - 1

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eventkit._keys import block_id, html_id
-from eventkit.source import as_object, text_of
+from eventkit.reading.keys import block_id, html_id
+from eventkit.reading.source import as_object, text_of
 
 NAMES = frozenset(
     {

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eventkit.events._view import View, filled, number, scalar
-from eventkit.source import clean
+from eventkit.reading.source import clean
 from eventkit.typing import Json
 
 

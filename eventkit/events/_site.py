@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from eventkit._keys import mended, old_block
 from eventkit.base.memory import Memory
-from eventkit.source import Source, clean
+from eventkit.reading.keys import mended, old_block
+from eventkit.reading.source import Source, clean
 
 # What no part of an IRI can hold (RFC 3987): what is neither reserved nor unreserved, characters
 # that say which way text runs, and a percent sign that begins nothing.

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from eventkit._keys import KNOWN, old_block, unescaped
 from eventkit.events._addresses import (
     KEPT_KEYS,
     Known,
@@ -23,7 +22,8 @@ from eventkit.events._mobile import NAMES as MOBILE_NAMES
 from eventkit.events._mobile import as_logged
 from eventkit.events._site import Course, Site
 from eventkit.exceptions import EventkitError, TranslationError, UnsupportedEvent
-from eventkit.source import (
+from eventkit.reading.keys import KNOWN, old_block, unescaped
+from eventkit.reading.source import (
     Source,
     as_object,
     clean,

@@ -19,7 +19,7 @@ from eventkit.events._iris import (
 )
 from eventkit.events._rows import Action, Event, Statement
 from eventkit.events._view import View, activity
-from eventkit.source import text_of
+from eventkit.reading.source import text_of
 from eventkit.typing import Json
 
 

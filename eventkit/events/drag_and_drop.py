@@ -25,7 +25,7 @@ from eventkit.events._iris import (
 from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity
-from eventkit.source import clean
+from eventkit.reading.source import clean
 from eventkit.typing import Json
 
 # How xAPI says it.

@@ -17,7 +17,7 @@ from eventkit.events._iris import (
 )
 from eventkit.events._rows import Action, Event, Statement
 from eventkit.events._view import View, activity, doer
-from eventkit.source import clean
+from eventkit.reading.source import clean
 from eventkit.typing import Json
 
 

@@ -42,7 +42,7 @@ from eventkit.events._iris import (
 from eventkit.events._rows import Action, Event, Statement, Who
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity, doer
-from eventkit.source import utc
+from eventkit.reading.source import utc
 from eventkit.typing import Json
 
 EXAMS = {

@@ -56,7 +56,7 @@ from eventkit.events._iris import (
 from eventkit.events._rows import Action, Event, OneOf, Shape, Statement
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity
-from eventkit.source import as_object
+from eventkit.reading.source import as_object
 from eventkit.typing import Json
 
 _API = "/api/discussion/v1"

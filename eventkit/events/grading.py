@@ -43,7 +43,7 @@ from eventkit.events._scores import graded, score
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity, staff
 from eventkit.events.enrollment import course as enrolled_course
-from eventkit.source import user_id
+from eventkit.reading.source import user_id
 from eventkit.typing import Json
 
 # What the platform told us.

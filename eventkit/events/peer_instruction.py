@@ -9,7 +9,7 @@ from eventkit.events._caliper import ASSESSMENT, attempt, entity
 from eventkit.events._iris import ANSWERED, INITIALIZED, RATIONALE, SUBMISSION_STAGE
 from eventkit.events._rows import Action, Event, Statement
 from eventkit.events._view import View
-from eventkit.source import clean
+from eventkit.reading.source import clean
 from eventkit.typing import Json
 
 question = partial(interaction, kind="choice")

@@ -12,7 +12,7 @@ from eventkit.events._iris import ANSWERED, RESOURCE, VIEWED
 from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity, json_text, scalar
-from eventkit.source import clean
+from eventkit.reading.source import clean
 from eventkit.typing import Json
 
 # What the block told us.

@@ -56,7 +56,7 @@ from eventkit.events._rows import Action, Event, OneOf, Statement
 from eventkit.events._scores import graded, score
 from eventkit.events._site import encode_iri
 from eventkit.events._view import View, activity, doer
-from eventkit.source import clean, somebody
+from eventkit.reading.source import clean, somebody
 from eventkit.typing import Json
 
 # What the problem told us.

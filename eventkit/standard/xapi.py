@@ -14,7 +14,7 @@ from eventkit.events._site import Course
 from eventkit.events._view import View, activity, add_filled, copied, filled
 from eventkit.exceptions import TranslationError
 from eventkit.ids import stamped_id
-from eventkit.source import as_object, text_of
+from eventkit.reading.source import as_object, text_of
 from eventkit.typing import EmailResolver, Json
 
 VERSION = "1.0.3"

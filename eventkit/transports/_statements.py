@@ -14,7 +14,7 @@ from typing import Any
 from isodate import ISO8601Error, parse_duration
 
 from eventkit.events._iris import TRANSFORMER_VERSION
-from eventkit.source import utc
+from eventkit.reading.source import utc
 from eventkit.typing import Json
 
 _ADDED = frozenset({"authority", "stored", "version"})

@@ -13,7 +13,7 @@ import attrs
 
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
-from eventkit.source import utc
+from eventkit.reading.source import utc
 from eventkit.transports import (
     CANNOT_ASK,
     CONFLICT,

@@ -23,13 +23,13 @@ from eventkit import (
     XAPITranslator,
     parse_line,
 )
-from eventkit._jsonable import from_json, to_json
 from eventkit.dead_letters import MemoryDeadLetters, TranslationLetters
 from eventkit.events import Action, Event, Statement
 from eventkit.events._caliper import GENERAL
 from eventkit.events._iris import PLAYED
 from eventkit.exceptions import UnsupportedEvent
 from eventkit.instrumentation import add_hook
+from eventkit.reading.jsonable import from_json, to_json
 from eventkit.receiver import Receiver
 from eventkit.router import Router
 

@@ -15,7 +15,7 @@ from eventkit.demo import sample_log
 from eventkit.events._iris import TRANSFORMER_VERSION
 from eventkit.exceptions import DropEvent, EventParseError
 from eventkit.identity import HMACIdentity
-from eventkit.parsing import parse_line
+from eventkit.reading import parse_line
 from eventkit.router import Router
 from eventkit.xapi import XAPITranslator
 

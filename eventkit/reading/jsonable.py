@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from eventkit.base.json import decode, try_loads
-from eventkit.source import json_default
+from eventkit.reading.source import json_default
 
 
 def to_json(event: Mapping[str, Any]) -> bytes:

@@ -17,7 +17,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from typing import Any, TypeGuard
 
-from eventkit._keys import (
+from eventkit.base.json import loads, try_loads
+from eventkit.reading.keys import (
     KNOWN,
     block_type_of,
     course_key,
@@ -25,8 +26,7 @@ from eventkit._keys import (
     course_of_usage_key,
     org_of,
 )
-from eventkit._nobody import may_name, without_people
-from eventkit.base.json import loads, try_loads
+from eventkit.reading.nobody import may_name, without_people
 from eventkit.typing import Event, Json
 
 _NOTHING: Json = {}
