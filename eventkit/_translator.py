@@ -32,7 +32,7 @@ from eventkit.events._site import Site
 from eventkit.events._view import View
 from eventkit.exceptions import DropEvent, TranslationError, UnsupportedEvent
 from eventkit.identity import anonymous_id, id_text, shows, unkeyed
-from eventkit.instrumentation import Details, What, is_on, tell
+from eventkit.instrumentation.hooks import Details, What, is_on, tell
 from eventkit.reading.source import Source, name_of
 from eventkit.typing import (
     Courses,

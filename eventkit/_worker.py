@@ -22,7 +22,7 @@ from eventkit.base.counting import Tally
 from eventkit.base.forking import renew_after_fork
 from eventkit.base.throttle import SafeLogger, Throttle, describe
 from eventkit.exceptions import LookupFailed, StoreError, StoreFull
-from eventkit.instrumentation import Details, is_on, tell
+from eventkit.instrumentation.hooks import Details, is_on, tell
 
 Many: TypeAlias = Callable[[list[Any]], object]
 """Takes many items at once: all of them, or none, or it raises `SomeFailed`."""

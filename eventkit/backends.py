@@ -33,8 +33,8 @@ from eventkit.exceptions import (
     StoreError,
     StoreFull,
 )
-from eventkit.instrumentation import Details, What, is_on
-from eventkit.instrumentation import tell as tell_hooks
+from eventkit.instrumentation.hooks import Details, What, is_on
+from eventkit.instrumentation.hooks import tell as tell_hooks
 from eventkit.reading.jsonable import from_json, to_json
 from eventkit.typing import Backend, Enqueue, Event, Processor
 

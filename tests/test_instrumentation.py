@@ -17,14 +17,15 @@ import attrs
 import pytest
 from own_rows import BROKEN
 
-from eventkit import backends, instrumentation
+from eventkit import backends
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
 from eventkit.base.throttle import Throttle
 from eventkit.exceptions import ConfigurationError, DropEvent, StoreError, StoreFull
 from eventkit.filters import Filter
 from eventkit.identity import HMACIdentity
 from eventkit.instrumentation import Details, add_hook, is_on, reset, tell
-from eventkit.instrumentation._health import Reading, read
+from eventkit.instrumentation import hooks as instrumentation
+from eventkit.instrumentation.health import Reading, read
 from eventkit.instrumentation.logs import LoggingHook
 from eventkit.instrumentation.opentelemetry import OpenTelemetryHook
 from eventkit.instrumentation.prometheus import PrometheusHook
@@ -235,7 +236,7 @@ class TestHooks:
             textwrap.dedent(
                 """
                 import os, threading
-                from eventkit import instrumentation
+                from eventkit.instrumentation import hooks as instrumentation
                 from eventkit.instrumentation import Details, add_hook, reset, tell
                 told = []
                 add_hook(told.append)

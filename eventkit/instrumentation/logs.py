@@ -11,7 +11,7 @@ from eventkit.base.forking import renew_after_fork
 from eventkit.base.printable import printable
 from eventkit.base.throttle import Throttle
 from eventkit.exceptions import ConfigurationError
-from eventkit.instrumentation import Details
+from eventkit.instrumentation.hooks import Details
 
 
 class LoggingHook:

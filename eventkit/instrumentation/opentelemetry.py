@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from eventkit.exceptions import ConfigurationError
-from eventkit.instrumentation import Details
-from eventkit.instrumentation._health import HasHealth, Reading, check_routers, read
+from eventkit.instrumentation.health import HasHealth, Reading, check_routers, read
+from eventkit.instrumentation.hooks import Details
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from eventkit.exceptions import ConfigurationError
-from eventkit.instrumentation import Details
-from eventkit.instrumentation._health import HasHealth, check_routers, read
+from eventkit.instrumentation.health import HasHealth, check_routers, read
+from eventkit.instrumentation.hooks import Details
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric

@@ -13,16 +13,10 @@ import pytest
 from fault_routes import balance, consumer, in_order, translation, until
 from fault_server import PATIENCE, FaultServer, respond
 
-from eventkit import (
-    DropEvent,
-    EventRoutingBackend,
-    LookupFailed,
-    RealTimeBackend,
-    XAPITranslator,
-    instrumentation,
-)
+from eventkit import DropEvent, EventRoutingBackend, LookupFailed, RealTimeBackend, XAPITranslator
 from eventkit.base.clock import Clock
 from eventkit.dead_letters import DeadLetter
+from eventkit.instrumentation import hooks as instrumentation
 from eventkit.router import Router
 
 HANG = 2.0

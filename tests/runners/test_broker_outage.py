@@ -9,7 +9,8 @@ import pytest
 from fault_routes import until
 from redis_server import redis_server
 
-from eventkit import RealTimeBackend, instrumentation
+from eventkit import RealTimeBackend
+from eventkit.instrumentation import hooks as instrumentation
 
 
 def queued(redis):
