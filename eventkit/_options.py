@@ -8,8 +8,9 @@ from importlib import import_module
 from typing import get_args
 from urllib.parse import urlsplit
 
-from eventkit.events import Catalogue, Event, catalogue
-from eventkit.events._addresses import PERSON_KEYS
+from eventkit.events.catalogue import Catalogue, catalogue
+from eventkit.events.rows import Event
+from eventkit.events.shapes.urls import PERSON_KEYS
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity
 

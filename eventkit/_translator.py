@@ -27,9 +27,9 @@ from eventkit.base.counting import Tally
 from eventkit.base.json import NOT_JSON, dumps
 from eventkit.base.memory import Memory
 from eventkit.base.throttle import SafeLogger
-from eventkit.events import Event as Row
-from eventkit.events._site import Site
-from eventkit.events._view import View
+from eventkit.events.rows import Event as Row
+from eventkit.events.shapes.site import Site
+from eventkit.events.shapes.view import View
 from eventkit.exceptions import DropEvent, TranslationError, UnsupportedEvent
 from eventkit.identity import anonymous_id, id_text, shows, unkeyed
 from eventkit.instrumentation.hooks import Details, What, is_on, tell

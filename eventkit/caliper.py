@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from eventkit._translator import Translator
-from eventkit.events import Event as Row
-from eventkit.events._view import View
+from eventkit.events.rows import Event as Row
+from eventkit.events.shapes.view import View
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.ids import stamped_id
 from eventkit.standard.caliper import Events

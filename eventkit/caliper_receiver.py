@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from eventkit._serving import LoopbackServer, Refused, Reply, Request, parse
 from eventkit.caliper_validation import envelope_errors, event_errors
-from eventkit.events._caliper import CONTEXT
+from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.typing import Json
 
 _PATH = "/caliper"

@@ -14,7 +14,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from eventkit._validating import fast_check, is_date, load_schema, schema_errors, shorten, step
-from eventkit.events._caliper import CONTEXT
+from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.exceptions import EventkitError
 from eventkit.typing import Json
 

@@ -12,7 +12,7 @@ import uuid
 from eventkit._delivery.routing import merged
 from eventkit.consumers import Consumer
 from eventkit.dead_letters import DeadLetter
-from eventkit.events._caliper import CONTEXT
+from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.router import Router
 from eventkit.transports import CheckResult, make_transport

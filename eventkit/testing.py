@@ -33,7 +33,8 @@ from eventkit._store_checks import check_store
 from eventkit._translator import Translator
 from eventkit.caliper import CaliperTranslator
 from eventkit.caliper_validation import event_errors
-from eventkit.events import Event, catalogue
+from eventkit.events.catalogue import catalogue
+from eventkit.events.rows import Event
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.identity import HMACIdentity
 from eventkit.reading.source import Source, username

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from eventkit._lookups import ask
 from eventkit._translator import Translator
-from eventkit.events import Event as Row
-from eventkit.events._page import IMPLICIT
-from eventkit.events._view import View
+from eventkit.events.families.implicit_pages import IMPLICIT
+from eventkit.events.rows import Event as Row
+from eventkit.events.shapes.view import View
 from eventkit.exceptions import ConfigurationError
 from eventkit.standard.xapi import Statements, sha1_of
 from eventkit.typing import Courses, Dialect, EmailResolver, ErrorHook, Fallback, Identity, Json

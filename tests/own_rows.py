@@ -1,7 +1,7 @@
 """A table of rows as another package would have it."""
 
 from eventkit.events import Event, Statement
-from eventkit.events._iris import COMPLETED
+from eventkit.events.shapes.iris import COMPLETED
 
 
 def _broken(view):

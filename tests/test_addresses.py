@@ -19,9 +19,9 @@ from eventkit import (
     XAPITranslator,
 )
 from eventkit.caliper_validation import event_errors
-from eventkit.events._addresses import KEPT_KEYS
-from eventkit.events._site import Site, encode_iri
-from eventkit.events._view import View
+from eventkit.events import View
+from eventkit.events.shapes.site import Site, encode_iri
+from eventkit.events.shapes.urls import KEPT_KEYS
 from eventkit.reading import Source
 from eventkit.testing import golden_cases
 from eventkit.validation import statement_errors

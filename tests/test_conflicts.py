@@ -9,7 +9,7 @@ import uuid
 import pytest
 from fault_server import PATIENCE, respond, serving
 
-from eventkit.events._iris import TRANSFORMER_VERSION
+from eventkit.events.shapes.iris import TRANSFORMER_VERSION
 from eventkit.receiver import Receiver
 from eventkit.router import Router
 from eventkit.transports._statements import differences

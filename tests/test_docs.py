@@ -376,7 +376,7 @@ def test_an_event_is_a_row_and_a_golden_case(tmp_path: Path) -> None:
     """The row and the case of the how-to are all that it takes."""
     page = {word: block for block in blocks(ADD_AN_EVENT) for word in block.words}
     shutil.copytree(ROOT / "eventkit", tmp_path / "eventkit")
-    module = tmp_path / "eventkit" / "events" / f"{page['row'].words['row']}.py"
+    module = tmp_path / "eventkit" / "events" / "families" / f"{page['row'].words['row']}.py"
     head, start, rest = module.read_text(encoding="utf-8").partition(
         "EVENTS: tuple[Event, ...] = (\n"
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from eventkit import XAPITranslator, ids
 from eventkit.erb.xapi import statement_id
-from eventkit.events._iris import EVALUATED, INITIALIZED
+from eventkit.events.shapes.iris import EVALUATED, INITIALIZED
 from eventkit.ids import NAMESPACE, document_id
 
 LMS = "http://localhost:18000"

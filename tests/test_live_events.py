@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from eventkit import CaliperTranslator, TranslationError, XAPITranslator
-from eventkit.events._mobile import as_logged
+from eventkit.events.shapes.mobile import as_logged
 from eventkit.reading import Source
 from eventkit.reading.source import plain, text_of, user_id, username
 

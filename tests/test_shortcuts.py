@@ -19,12 +19,14 @@ from eventkit import (
     XAPITranslator,
     _translator,
 )
-from eventkit.events import _addresses, _site, completion
-from eventkit.events._caliper import digits, duration, position
-from eventkit.events._iris import PROGRESS
-from eventkit.events._scores import score
-from eventkit.events._site import Site, encode_iri
-from eventkit.events._view import View
+from eventkit.events import View
+from eventkit.events.families import completion
+from eventkit.events.shapes import site as _site
+from eventkit.events.shapes import urls as _addresses
+from eventkit.events.shapes.caliper import digits, duration, position
+from eventkit.events.shapes.iris import PROGRESS
+from eventkit.events.shapes.scores import score
+from eventkit.events.shapes.site import Site, encode_iri
 from eventkit.reading import source
 
 LMS = "https://lms.example.org"

@@ -21,7 +21,7 @@ from eventkit import (
 from eventkit.base.counting import Tally
 from eventkit.base.json import dumps
 from eventkit.events import Action, Event, Statement
-from eventkit.events._iris import COMPLETED
+from eventkit.events.shapes.iris import COMPLETED
 from eventkit.testing import golden_cases
 
 EVENTS = [

@@ -19,7 +19,7 @@ from eventkit import (
     XAPITranslator,
 )
 from eventkit.events import Event, Statement
-from eventkit.events._iris import PLAYED
+from eventkit.events.shapes.iris import PLAYED
 from eventkit.validation import statement_errors
 
 LMS = "https://lms.example.org"

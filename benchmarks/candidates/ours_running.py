@@ -249,7 +249,7 @@ def _in_threads(threads: int, items: list[Any], act: Callable[[Any], object]) ->
 def rows(extra: int, number: int) -> dict[str, Any]:
     """Translate with *extra* rows beside those of the catalogue."""
     from eventkit.events import Event, Statement
-    from eventkit.events._iris import COMPLETED
+    from eventkit.events.shapes.iris import COMPLETED
 
     def shape(view: Any) -> Any:
         return {"objectType": "Activity", "id": view.block("lab")}

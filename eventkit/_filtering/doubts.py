@@ -17,7 +17,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from eventkit._filtering.patterns import REGEX_PREFIX, Regex, parse_patterns
-from eventkit.events import FAMILIES, Catalogue, catalogue
+from eventkit.events.catalogue import FAMILIES, Catalogue, catalogue
 
 
 class Doubt(NamedTuple):

@@ -15,8 +15,8 @@ from itertools import chain
 from typing import Any
 
 from eventkit._filtering.mentions import COURSES, ENTERPRISES, HOSTS, Mentions
-from eventkit.events import catalogue
-from eventkit.events._addresses import tidy
+from eventkit.events.catalogue import catalogue
+from eventkit.events.shapes.urls import tidy
 from eventkit.reading.keys import course_key
 from eventkit.reading.source import PERSON_FIELDS, Source, plain, user_id, username
 

@@ -16,7 +16,7 @@ from eventkit._filtering import fields as _fields
 from eventkit._filtering.doubts import doubt
 from eventkit._filtering.fields import Reader, names_of
 from eventkit._filtering.patterns import Patterns, parse_patterns
-from eventkit.events import catalogue
+from eventkit.events.catalogue import catalogue
 from eventkit.exceptions import ConfigurationError
 from eventkit.reading.source import Source, name_of
 from eventkit.typing import Event

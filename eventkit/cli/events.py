@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from eventkit.cli import DONE
-from eventkit.events import Action, Event, OneOf, Statement, catalogue
+from eventkit.events.catalogue import catalogue
+from eventkit.events.one_of import OneOf
+from eventkit.events.rows import Action, Event, Statement
 from eventkit.typing import Json
 
 _Meaning = TypeVar("_Meaning", Statement, Action)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from eventkit.caliper_validation import envelope_errors, event_errors
 from eventkit.demo._cast import BIOLOGY, COACHED, LMS_ROOT, PROGRAMMING, TENDAI
-from eventkit.events import CATALOGUE
+from eventkit.events.catalogue import CATALOGUE
 from eventkit.exceptions import DropEvent
 from eventkit.reading.source import Source
 from eventkit.typing import Event, Json, ProtocolName, Translation

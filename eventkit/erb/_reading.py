@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
-from eventkit.events import _iris as iri
-from eventkit.events._addresses import blotted
-from eventkit.events._view import View
+from eventkit.events.shapes import iris as iri
+from eventkit.events.shapes.urls import blotted
+from eventkit.events.shapes.view import View
 from eventkit.reading.source import is_object, somebody
 from eventkit.typing import Event, Json
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from eventkit.erb._reading import Lost, Peer, activity, key_in_course, submitted_key
-from eventkit.events import _iris as iri
-from eventkit.events._answers import INTERACTION_TYPES
-from eventkit.events._iris import Verb
+from eventkit.events.shapes import iris as iri
+from eventkit.events.shapes.answers import INTERACTION_TYPES
+from eventkit.events.shapes.iris import Verb
 from eventkit.typing import Json
 
 

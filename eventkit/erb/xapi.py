@@ -29,9 +29,9 @@ from eventkit.erb._xapi_shapes import (
     question,
     questions,
 )
-from eventkit.events import _iris as iri
-from eventkit.events._iris import Verb
-from eventkit.events._view import View, copied
+from eventkit.events.shapes import iris as iri
+from eventkit.events.shapes.iris import Verb
+from eventkit.events.shapes.view import View, copied
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.ids import uuid5_in
 from eventkit.typing import Json

@@ -1,50 +1,21 @@
 """
 Every event that eventkit knows: one module per family, one row per event.
 
-To add an event, add a row to the table `EVENTS` of its family. Another package names its table in
-an entry point ``eventkit.events``, or hands its rows to a translator's ``events=``.
+To add an event, add a row to the table `EVENTS` of its family in `families`. Another package names
+its table in an entry point ``eventkit.events``, or hands its rows to a translator's ``events=``.
+
+`rows` says what a row can say; `shapes` holds what rows are made of: readers of events, IRIs, and
+the parts of documents. Nothing here knows how a translator works.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from functools import cache
-
-from eventkit.events import (
-    account,
-    bookmark,
-    certificate,
-    cohort,
-    completion,
-    content_experiment,
-    content_library,
-    content_tool,
-    course_search,
-    course_team,
-    drag_and_drop,
-    enrollment,
-    exam,
-    forum,
-    grading,
-    implicit,
-    navigation,
-    notes,
-    ora,
-    peer_instruction,
-    poll_survey,
-    pre_roll_video,
-    problem,
-    teams,
-    textbook,
-    video,
-)
-from eventkit.events._caliper import entity
-from eventkit.events._installed import installed_rows
-from eventkit.events._iris import Verb
-from eventkit.events._rows import Action, Child, Event, OneOf, Statement
-from eventkit.events._view import View, activity
-from eventkit.exceptions import ConfigurationError
+from eventkit.events.catalogue import CATALOGUE, FAMILIES, Catalogue, catalogue
+from eventkit.events.one_of import OneOf
+from eventkit.events.rows import Action, Child, Event, Statement
+from eventkit.events.shapes.caliper import entity
+from eventkit.events.shapes.iris import Verb
+from eventkit.events.shapes.view import View, activity
 
 __all__ = [
     "CATALOGUE",
@@ -61,121 +32,3 @@ __all__ = [
     "catalogue",
     "entity",
 ]
-
-FAMILIES: dict[str, tuple[Event, ...]] = {
-    "account": account.EVENTS,
-    "bookmark": bookmark.EVENTS,
-    "certificate": certificate.EVENTS,
-    "cohort": cohort.EVENTS,
-    "completion": completion.EVENTS,
-    "content_experiment": content_experiment.EVENTS,
-    "content_library": content_library.EVENTS,
-    "content_tool": content_tool.EVENTS,
-    "course_search": course_search.EVENTS,
-    "course_team": course_team.EVENTS,
-    "drag_and_drop": drag_and_drop.EVENTS,
-    "enrollment": enrollment.EVENTS,
-    "exam": exam.EVENTS,
-    "forum": forum.EVENTS,
-    "grading": grading.EVENTS,
-    "implicit": implicit.EVENTS,
-    "navigation": navigation.EVENTS,
-    "notes": notes.EVENTS,
-    "ora": ora.EVENTS,
-    "peer_instruction": peer_instruction.EVENTS,
-    "poll_survey": poll_survey.EVENTS,
-    "pre_roll_video": pre_roll_video.EVENTS,
-    "problem": problem.EVENTS,
-    "teams": teams.EVENTS,
-    "textbook": textbook.EVENTS,
-    "video": video.EVENTS,
-}
-
-
-class Catalogue:
-    """
-    The rows, found by any name of an event.
-
-    Raises:
-        ConfigurationError: something is no row, a row has no name, or two rows claim one name; the
-            message names both.
-    """
-
-    __slots__ = ("_by_name", "rows")
-
-    def __init__(self, rows: Iterable[Event]) -> None:
-        self.rows = tuple(rows)
-        self._by_name: dict[str, Event] = {}
-        for row in self.rows:
-            if not isinstance(row, Event):
-                raise ConfigurationError(
-                    f"events: expected rows of type eventkit.events.Event, got {row!r:.80}"
-                )
-            if not row.names or not all(isinstance(name, str) and name for name in row.names):
-                raise ConfigurationError(
-                    f"events: a row of family {row.family or '(none)'} needs names that are text, "
-                    f"got {row.names!r:.80}"
-                )
-            for name in row.names:
-                other = self._by_name.setdefault(name, row)
-                if other is not row:
-                    raise ConfigurationError(
-                        f"events: {name!r} is claimed by the rows {other.name!r} (family "
-                        f"{other.family or '(none)'}) and {row.name!r} (family "
-                        f"{row.family or '(none)'}); remove the name from one of them"
-                    )
-
-    def __iter__(self) -> Iterator[Event]:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def get(self, name: str) -> Event | None:
-        """Find the row of an event by any of its names."""
-        return self._by_name.get(name)
-
-    def canonical(self, name: str) -> str:
-        """Give the canonical name of an event; an unknown name is its own."""
-        row = self._by_name.get(name)
-        return row.names[0] if row else name
-
-    def names(self, name: str) -> tuple[str, ...]:
-        """Give all names of the event that *name* names, the canonical one first."""
-        row = self._by_name.get(name)
-        return row.names if row else (name,)
-
-    def family(self, name: str) -> str:
-        """Give the family of an event; ``""`` when it is unknown."""
-        row = self._by_name.get(name)
-        return row.family if row else ""
-
-    def extended(self, rows: Iterable[Event]) -> Catalogue:
-        """Make a catalogue that has more *rows*."""
-        return Catalogue((*self.rows, *rows))
-
-
-@cache
-def catalogue() -> Catalogue:
-    """
-    Give all events: those of this package, and those that installed packages add.
-
-    Raises:
-        ConfigurationError: an installed package has a bad table, or claims a name that is taken;
-            the message names both sides.
-    """
-    found = CATALOGUE
-    for origin, rows in installed_rows():
-        try:
-            found = found.extended(rows)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{origin}: {error}") from None
-    return found
-
-
-CATALOGUE = Catalogue(
-    replace(row, family=family, is_checked=False)
-    for family, rows in FAMILIES.items()
-    for row in rows
-)
-"""The events of this package."""

@@ -41,7 +41,7 @@ _PAIR = re.compile(r"(?<![^&?#;\s])([^=&?#;\s]{1,80})=([^&?#;\s]*)")
 _LONGEST = 80
 """Characters of a key that are looked at."""
 
-# Steps of paths that are people, wherever `eventkit.events._addresses` says so. These lists are
+# Steps of paths that are people, wherever `eventkit.events.shapes.urls` says so. These lists are
 # part of the recipe of ids, and stay when those there grow.
 _BEFORE_PEOPLE = (
     "u|users?|user[-_]?names?|user[-_]?id|uid|profiles?|accounts?|(?:learner|student)(?:s|_id)?|"

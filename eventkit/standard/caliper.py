@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventkit.base.json import NOT_JSON, dumps
-from eventkit.events._caliper import CONTEXT
-from eventkit.events._iris import TRANSFORMER_VERSION
-from eventkit.events._rows import Action, Event
-from eventkit.events._site import Course
-from eventkit.events._view import View, add_filled
+from eventkit.events.rows import Action, Event
+from eventkit.events.shapes.caliper import CONTEXT
+from eventkit.events.shapes.iris import TRANSFORMER_VERSION
+from eventkit.events.shapes.site import Course
+from eventkit.events.shapes.view import View, add_filled
 from eventkit.ids import stamped_id
 from eventkit.typing import Json
 

@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventkit.base.json import NOT_JSON, dumps
-from eventkit.events._iris import COURSE, ORIGINAL_BLOCK, SESSION_ID, TRANSFORMER_VERSION, Verb
-from eventkit.events._rows import Event, Statement
-from eventkit.events._site import Course
-from eventkit.events._view import View, activity, add_filled, copied, filled
+from eventkit.events.rows import Event, Statement
+from eventkit.events.shapes.iris import (
+    COURSE,
+    ORIGINAL_BLOCK,
+    SESSION_ID,
+    TRANSFORMER_VERSION,
+    Verb,
+)
+from eventkit.events.shapes.site import Course
+from eventkit.events.shapes.view import View, activity, add_filled, copied, filled
 from eventkit.exceptions import TranslationError
 from eventkit.ids import stamped_id
 from eventkit.reading.source import as_object, text_of

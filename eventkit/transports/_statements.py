@@ -13,7 +13,7 @@ from typing import Any
 
 from isodate import ISO8601Error, parse_duration
 
-from eventkit.events._iris import TRANSFORMER_VERSION
+from eventkit.events.shapes.iris import TRANSFORMER_VERSION
 from eventkit.reading.source import utc
 from eventkit.typing import Json
 

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from eventkit.consumers import Consumer
-from eventkit.events._caliper import CONTEXT
+from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.exceptions import ConfigurationError
 from eventkit.transports import (
     DELIVERED,

@@ -25,8 +25,8 @@ from eventkit import (
 )
 from eventkit.dead_letters import MemoryDeadLetters, TranslationLetters
 from eventkit.events import Action, Event, Statement
-from eventkit.events._caliper import GENERAL
-from eventkit.events._iris import PLAYED
+from eventkit.events.shapes.caliper import GENERAL
+from eventkit.events.shapes.iris import PLAYED
 from eventkit.exceptions import UnsupportedEvent
 from eventkit.instrumentation import add_hook
 from eventkit.reading.jsonable import from_json, to_json

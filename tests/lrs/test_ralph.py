@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from eventkit.demo import sample_log
-from eventkit.events._iris import TRANSFORMER_VERSION
+from eventkit.events.shapes.iris import TRANSFORMER_VERSION
 from eventkit.exceptions import DropEvent, EventParseError
 from eventkit.identity import HMACIdentity
 from eventkit.reading import parse_line

@@ -1,0 +1,12 @@
+"""Accounts."""
+
+from __future__ import annotations
+
+from eventkit.events.rows import Event
+
+EVENTS: tuple[Event, ...] = (
+    Event(
+        ("edx.user.settings.changed",),
+        reason="A setting of an account, often personal data; not a learning event.",
+    ),
+)

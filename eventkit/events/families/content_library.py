@@ -1,0 +1,117 @@
+"""Blocks of content libraries, dealt to learners at random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from eventkit.events.rows import Action, Event, Statement
+from eventkit.events.shapes.caliper import GENERAL, course_part, entity
+from eventkit.events.shapes.iris import (
+    COLLECTION,
+    LEARNER,
+    MAX_COUNT,
+    PREVIOUS_COUNT,
+    REASON,
+    RESOURCE,
+    RESULT_COUNT,
+    WAS_ASSIGNED,
+    WAS_UNASSIGNED,
+)
+from eventkit.events.shapes.view import View, activity
+from eventkit.reading.source import text_of
+from eventkit.typing import Json
+
+
+def component_iris(view: View, field: str) -> list[str]:
+    """Give the IRIs of the components that *field* lists."""
+    found = view.data.get(field)
+    keys = [
+        text_of(each.get("usage_key"))
+        for each in (found if isinstance(found, list) else ())
+        if isinstance(each, Mapping)
+    ]
+    return [view.iri(f"/xblock/{key}") for key in keys if key]
+
+
+# How xAPI says it.
+
+
+def collection(view: View) -> Json:
+    """Make the block that deals the components."""
+    return activity(view.block("location"), COLLECTION)
+
+
+def components(view: View, *, field: str) -> Json:
+    """Say which components they were."""
+    return {"other": [activity(iri, RESOURCE) for iri in component_iris(view, field)]}
+
+
+def why(view: View) -> Json:
+    """Say why components were taken away."""
+    return {REASON: view.scalar("reason")}
+
+
+# How Caliper says it.
+
+
+def dealt(view: View, *, field: str) -> Json:
+    """Make the block that deals the components, with those concerned."""
+    items = [entity(iri, "DigitalResource") for iri in component_iris(view, field)]
+    return entity(
+        view.block("location"),
+        "DigitalResourceCollection",
+        isPartOf=course_part(view),
+        items=items or None,
+        extensions={
+            MAX_COUNT: view.number("max_count"),
+            PREVIOUS_COUNT: view.number("previous_count"),
+        },
+    )
+
+
+def dealt_to(view: View) -> Json:
+    """Say whom they were dealt to, and how many the learner has now."""
+    result = view.data.get("result")
+    return {
+        LEARNER: view.person(view.learner()),
+        RESULT_COUNT: len(result) if isinstance(result, list) else None,
+    }
+
+
+def taken_from(view: View) -> Json:
+    """Say whom they were taken from, and why."""
+    return {LEARNER: view.person(view.learner())} | why(view)
+
+
+EVENTS: tuple[Event, ...] = (
+    Event(
+        ("edx.librarycontentblock.content.assigned",),
+        xapi=Statement(WAS_ASSIGNED, collection, activities=partial(components, field="added")),
+        caliper=Action(
+            "Event",
+            "Added",
+            partial(dealt, field="added"),
+            GENERAL,
+            extensions=dealt_to,
+            actor="lms",
+        ),
+    ),
+    Event(
+        ("edx.librarycontentblock.content.removed",),
+        xapi=Statement(
+            WAS_UNASSIGNED,
+            collection,
+            extensions=why,
+            activities=partial(components, field="removed"),
+        ),
+        caliper=Action(
+            "Event",
+            "Removed",
+            partial(dealt, field="removed"),
+            GENERAL,
+            extensions=taken_from,
+            actor="lms",
+        ),
+    ),
+)

@@ -1,0 +1,513 @@
+"""The discussion forum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from eventkit.events.rows import Action, Event, OneOf, Shape, Statement
+from eventkit.events.shapes.caliper import (
+    ANNOTATION,
+    FEEDBACK,
+    FORUM,
+    GENERAL,
+    RESOURCE_MANAGEMENT,
+    SEARCH,
+    actor,
+    entity,
+    search_response,
+)
+from eventkit.events.shapes.iris import (
+    ANONYMOUS,
+    ANONYMOUS_TO_PEERS,
+    APPROVED,
+    CLOSED,
+    COHORT_ID,
+    CORRECTED_TEXT,
+    COURSE_ROLES,
+    DELETED,
+    DISCUSSION,
+    EDIT_REASON,
+    EDITED,
+    FOLLOWED,
+    FOLLOWING,
+    FORUM_ROLES,
+    LOCK_REASON,
+    OPENED,
+    OWN_CONTENT,
+    PAGE_NUMBER,
+    POSTED,
+    REPORTED,
+    REPORTED_STATUS_CLEARED,
+    RESULTS_COUNT,
+    SEARCH_QUERY,
+    SEARCHED,
+    STOPPED_FOLLOWING,
+    TEAM_ID,
+    TRUNCATED,
+    TYPE,
+    UNAPPROVED,
+    UNDO_VOTE,
+    UNREPORTED,
+    UNVOTED,
+    VIEWED,
+    VOTED,
+    Verb,
+)
+from eventkit.events.shapes.site import encode_iri
+from eventkit.events.shapes.view import View, activity
+from eventkit.reading.source import as_object
+from eventkit.typing import Json
+
+_API = "/api/discussion/v1"
+
+# What the forum told us.
+
+
+def thread_iri(view: View) -> str:
+    """Give the IRI of the thread. It never depends on the page that the thread was seen on."""
+    return _content_iri(view, "threads", view.key("id"))
+
+
+def comment_iri(view: View) -> str:
+    """Give the IRI of a response or a comment; the forum keeps both in one place."""
+    return _content_iri(view, "comments", view.key("id"))
+
+
+def discussion_iri(view: View) -> str:
+    """Give the IRI of the thread that a contribution belongs to; ``""`` when it is not told."""
+    return _above(view, "discussion", "threads")
+
+
+def response_iri(view: View) -> str:
+    """Give the IRI of the response that a comment answers; ``""`` when it is not told."""
+    return _above(view, "response", "comments")
+
+
+def _above(view: View, field: str, place: str) -> str:
+    content = as_object(view.data.get(field)).get("id")
+    return _content_iri(view, place, content) if isinstance(content, str) and content else ""
+
+
+def _content_iri(view: View, place: str, content: str) -> str:
+    if not content:
+        raise view.lacks("no_object", "data.id")
+    return view.iri(f"{_API}/{place}/{content}")
+
+
+def is_undone(view: View) -> bool:
+    """Tell taking a vote back from voting."""
+    return view.data.get("undo_vote") is True
+
+
+# How xAPI says it.
+
+
+def thread(view: View) -> Json:
+    """Make the thread, with its title."""
+    return activity(thread_iri(view), DISCUSSION, name=view.words("title"))
+
+
+def comment(view: View) -> Json:
+    """Make a response or a comment."""
+    return activity(comment_iri(view), DISCUSSION, name=view.words("title"))
+
+
+def post(view: View) -> Json:
+    """Say what was written, where texts may leave."""
+    text = view.private("body")
+    return {"response": text} if text else {}
+
+
+def forum(view: View) -> Json:
+    """Make the whole forum of the course."""
+    return activity(f"{view.course_iri()}/discussion", DISCUSSION)
+
+
+def thread_type(view: View) -> Json:
+    """Say whether it is a question or a discussion."""
+    return {TYPE: view.scalar("thread_type")}
+
+
+def vote(view: View) -> Json:
+    """Say which way the vote went."""
+    return {TYPE: view.scalar("vote_value")}
+
+
+def mark_type(view: View) -> Json:
+    """Say whether it is endorsed, or marked as the answer."""
+    return {TYPE: view.scalar("mark_type")}
+
+
+def lock_reason(view: View) -> Json:
+    """Say why the moderator locked the thread."""
+    return {LOCK_REASON: view.scalar("lock_reason")}
+
+
+def conversation(view: View) -> Json:
+    """Say which thread a contribution belongs to, and which response a comment answers."""
+    above = (discussion_iri(view), response_iri(view))
+    return {"grouping": [activity(iri, DISCUSSION) for iri in above if iri]}
+
+
+def results(view: View) -> Json:
+    """Say how much was found."""
+    return {"extensions": {RESULTS_COUNT: view.number("total_results")}}
+
+
+def search(view: View) -> Json:
+    """Say what was searched for, where texts may leave, and which page of the results it is."""
+    return {SEARCH_QUERY: view.private("query"), PAGE_NUMBER: view.number("page")}
+
+
+def thread_vote(view: View) -> Statement:
+    """Tell voting from taking the vote back."""
+    return _THREAD_UNVOTED if is_undone(view) else _THREAD_VOTED
+
+
+def response_vote(view: View) -> Statement:
+    """Tell voting from taking the vote back."""
+    return _RESPONSE_UNVOTED if is_undone(view) else _RESPONSE_VOTED
+
+
+_THREAD_VOTED = Statement(VOTED, thread, extensions=vote)
+_THREAD_UNVOTED = Statement(UNVOTED, thread, extensions=vote)
+_RESPONSE_VOTED = Statement(VOTED, comment, extensions=vote)
+_RESPONSE_UNVOTED = Statement(UNVOTED, comment, extensions=vote)
+
+
+def _in_conversation(
+    verb: Verb, *, result: Shape | None = None, extensions: Shape | None = None
+) -> Statement:
+    return Statement(verb, comment, result=result, extensions=extensions, activities=conversation)
+
+
+# How Caliper says it. A topic is a Forum, and the opening post of a thread is a Message of its own,
+# for a reply can only answer a Message.
+
+
+def topic(view: View) -> Json | None:
+    """Make the topic that something is posted under; the whole forum when it is not told."""
+    if not view.course_id:
+        return None
+    name = view.key("commentable_id") or view.key("category_id")
+    front = view.course_page("/discussion/forum")
+    return entity(
+        f"{front}/{encode_iri(name)}" if name else front,
+        "Forum",
+        name=view.words("category_name"),
+        isPartOf=view.course_iri(),
+    )
+
+
+def whole_forum(view: View) -> Json:
+    """Make the forum of the course, all topics in one."""
+    return entity(view.course_page("/discussion/forum"), "Forum", isPartOf=view.course_iri())
+
+
+def discussion(view: View) -> Json:
+    """Make the thread; its title is what a learner wrote."""
+    return entity(thread_iri(view), "Thread", name=view.private("title"), isPartOf=topic(view))
+
+
+def opening_post(view: View) -> Json:
+    """Make the post that opens a thread."""
+    return entity(
+        f"{thread_iri(view)}#message",
+        "Message",
+        creators=_creators(view),
+        body=view.private("body"),
+        isPartOf=discussion(view),
+        extensions={
+            TYPE: view.scalar("thread_type"),
+            FOLLOWING: _is_followed(view),
+            ANONYMOUS: view.scalar("anonymous"),
+            ANONYMOUS_TO_PEERS: view.scalar("anonymous_to_peers"),
+            COHORT_ID: view.number("group_id"),
+            TRUNCATED: view.scalar("truncated"),
+        },
+    )
+
+
+def reply(view: View) -> Json:
+    """Make a new response to a thread, or a comment on a response."""
+    opening = discussion_iri(view)
+    return message(view) | entity(
+        comment_iri(view),
+        "Message",
+        creators=_creators(view),
+        body=view.private("body"),
+        replyTo=response_iri(view) or (f"{opening}#message" if opening else None),
+    )
+
+
+def message(view: View) -> Json:
+    """Make a response or a comment, a part of its thread; of the topic when that is not told."""
+    above = discussion_iri(view)
+    place = topic(view)
+    return entity(
+        comment_iri(view),
+        "Message",
+        isPartOf=entity(above, "Thread", isPartOf=place) if above else place,
+    )
+
+
+def _creators(view: View) -> list[str] | None:
+    """Give the author, unless the post hides who wrote it."""
+    hidden = view.data.get("anonymous") is True or view.data.get("anonymous_to_peers") is True
+    return None if hidden else [actor(view)]
+
+
+def _is_followed(view: View) -> bool | None:
+    followed = as_object(view.data.get("options")).get("followed")
+    return followed if isinstance(followed, bool) else None
+
+
+def _by_user(view: View, content: str, what: str) -> tuple[str, str]:
+    """Give who did it, and the IRI of what they attach to *content*."""
+    person = actor(view)
+    return person, f"{content}/user/{person.rpartition('/')[2]}/{what}"
+
+
+def thread_report(view: View) -> Json:
+    """Make the report of a thread."""
+    return _report(view, thread_iri(view))
+
+
+def message_report(view: View) -> Json:
+    """Make the report of a response or a comment."""
+    return _report(view, comment_iri(view))
+
+
+def _report(view: View, content: str) -> Json:
+    person, iri = _by_user(view, content, "report")
+    return entity(iri, "TagAnnotation", annotator=person, annotated=content, tags=["reported"])
+
+
+def thread_rating(view: View) -> Json:
+    """Make the vote for a thread."""
+    return _rating(view, thread_iri(view))
+
+
+def message_rating(view: View) -> Json:
+    """Make the vote for a response."""
+    return _rating(view, comment_iri(view))
+
+
+def _rating(view: View, content: str) -> Json:
+    person, iri = _by_user(view, content, "vote")
+    chosen = "0" if is_undone(view) else "1"
+    return entity(iri, "Rating", rater=person, rated=content, selections=[chosen])
+
+
+def mark_removed(view: View) -> Json:
+    """Make the mark, endorsement or answer, that a response loses."""
+    response = comment_iri(view)
+    kind = view.key("mark_type")
+    return entity(
+        f"{response}/mark/{encode_iri(kind)}" if kind else f"{response}/mark",
+        "Annotation",
+        annotated=response,
+    )
+
+
+def found(view: View) -> Json:
+    """Make what a search in the forum gave."""
+    return search_response(
+        view,
+        view.course_page("/discussion/forum"),
+        terms=view.words("query"),
+        results=view.number("total_results"),
+    )
+
+
+def search_facts(view: View) -> Json:
+    """Say which page of the results it is, and how the search was narrowed or corrected."""
+    return {
+        PAGE_NUMBER: view.number("page"),
+        COHORT_ID: view.number("group_id"),
+        CORRECTED_TEXT: view.private("corrected_text"),
+    }
+
+
+def standing(view: View) -> Json:
+    """Say as what the person takes part: roles in forum and course, and the team."""
+    return {
+        FORUM_ROLES: view.texts("user_forums_roles"),
+        COURSE_ROLES: view.texts("user_course_roles"),
+        TEAM_ID: view.slug("team", "team_id") or None,
+    }
+
+
+def _standing_and(view: View, *, fields: Mapping[str, str]) -> Json:
+    return standing(view) | {iri: view.scalar(field) for field, iri in fields.items()}
+
+
+_deletion = partial(_standing_and, fields={"own_content": OWN_CONTENT})
+_edit = partial(_standing_and, fields={"own_content": OWN_CONTENT, "edit_reason": EDIT_REASON})
+_lock = partial(_standing_and, fields={"lock_reason": LOCK_REASON})
+_mark = partial(_standing_and, fields={"mark_type": TYPE})
+_unreport = partial(_standing_and, fields={"reported_status_cleared": REPORTED_STATUS_CLEARED})
+_voting = partial(_standing_and, fields={"vote_value": TYPE, "undo_vote": UNDO_VOTE})
+
+
+def _posted(what: Shape) -> Action:
+    return Action("MessageEvent", "Posted", what, FORUM, extensions=standing)
+
+
+def _managed(action: str, what: Shape, extensions: Shape) -> Action:
+    return Action(
+        "ResourceManagementEvent", action, what, RESOURCE_MANAGEMENT, extensions=extensions
+    )
+
+
+def _voted(what: Shape, rating: Shape) -> Action:
+    return Action("FeedbackEvent", "Ranked", what, FEEDBACK, generated=rating, extensions=_voting)
+
+
+def _reported(what: Shape, report: Shape) -> Action:
+    """Make the event for a report: Caliper knows none, but sticking a label on is one it does."""
+    return Action(
+        "AnnotationEvent", "Tagged", what, ANNOTATION, generated=report, extensions=standing
+    )
+
+
+def _generic(action: str, what: Shape, extensions: Shape) -> Action:
+    return Action("Event", action, what, GENERAL, extensions=extensions)
+
+
+_MESSAGE_EDITED = _managed("Modified", message, _edit)
+_MESSAGE_DELETED = _managed("Deleted", message, _deletion)
+_MESSAGE_REPORTED = _reported(message, message_report)
+_MESSAGE_UNREPORTED = _generic("Removed", message_report, _unreport)
+
+
+EVENTS: tuple[Event, ...] = (
+    Event(
+        ("edx.forum.thread.created",),
+        xapi=Statement(POSTED, thread, result=post, extensions=thread_type),
+        caliper=_posted(opening_post),
+    ),
+    Event(
+        ("edx.forum.thread.viewed",),
+        xapi=Statement(VIEWED, thread),
+        caliper=Action("ViewEvent", "Viewed", discussion, FORUM, extensions=standing),
+    ),
+    Event(
+        ("edx.forum.thread.edited",),
+        xapi=Statement(EDITED, thread),
+        caliper=_managed("Modified", discussion, _edit),
+    ),
+    Event(
+        ("edx.forum.thread.deleted",),
+        xapi=Statement(DELETED, thread),
+        caliper=_managed("Deleted", discussion, _deletion),
+    ),
+    Event(
+        ("edx.forum.thread.voted",),
+        xapi=OneOf((_THREAD_VOTED, _THREAD_UNVOTED), thread_vote),
+        caliper=_voted(discussion, thread_rating),
+    ),
+    Event(
+        ("edx.forum.thread.reported",),
+        xapi=Statement(REPORTED, thread),
+        caliper=_reported(discussion, thread_report),
+    ),
+    Event(
+        ("edx.forum.thread.unreported",),
+        xapi=Statement(UNREPORTED, thread),
+        caliper=_generic("Removed", thread_report, _unreport),
+    ),
+    Event(
+        ("edx.forum.thread.followed",),
+        xapi=Statement(FOLLOWED, thread),
+        caliper=_generic("Subscribed", discussion, standing),
+    ),
+    Event(
+        ("edx.forum.thread.unfollowed",),
+        xapi=Statement(STOPPED_FOLLOWING, thread),
+        caliper=_generic("Unsubscribed", discussion, standing),
+    ),
+    Event(
+        ("edx.forum.thread.locked",),
+        xapi=Statement(CLOSED, thread, extensions=lock_reason),
+        caliper=_generic("Deactivated", discussion, _lock),
+    ),
+    Event(
+        ("edx.forum.thread.unlocked",),
+        xapi=Statement(OPENED, thread, extensions=lock_reason),
+        caliper=_generic("Activated", discussion, _lock),
+    ),
+    Event(
+        ("edx.forum.response.created",),
+        xapi=_in_conversation(POSTED, result=post),
+        caliper=_posted(reply),
+    ),
+    Event(
+        ("edx.forum.response.edited",),
+        xapi=_in_conversation(EDITED),
+        caliper=_MESSAGE_EDITED,
+    ),
+    Event(
+        ("edx.forum.response.deleted",),
+        xapi=_in_conversation(DELETED),
+        caliper=_MESSAGE_DELETED,
+    ),
+    Event(
+        ("edx.forum.response.voted",),
+        xapi=OneOf((_RESPONSE_VOTED, _RESPONSE_UNVOTED), response_vote),
+        caliper=_voted(message, message_rating),
+    ),
+    Event(
+        ("edx.forum.response.reported",),
+        xapi=_in_conversation(REPORTED),
+        caliper=_MESSAGE_REPORTED,
+    ),
+    Event(
+        ("edx.forum.response.unreported",),
+        xapi=_in_conversation(UNREPORTED),
+        caliper=_MESSAGE_UNREPORTED,
+    ),
+    Event(
+        ("edx.forum.response.mark",),
+        xapi=_in_conversation(APPROVED, extensions=mark_type),
+        caliper=_generic("Recommended", message, _mark),
+    ),
+    Event(
+        ("edx.forum.response.unmark",),
+        xapi=_in_conversation(UNAPPROVED, extensions=mark_type),
+        caliper=_generic("Removed", mark_removed, _mark),
+    ),
+    Event(
+        ("edx.forum.comment.created",),
+        xapi=_in_conversation(POSTED, result=post),
+        caliper=_posted(reply),
+    ),
+    Event(
+        ("edx.forum.comment.edited",),
+        xapi=_in_conversation(EDITED),
+        caliper=_MESSAGE_EDITED,
+    ),
+    Event(
+        ("edx.forum.comment.deleted",),
+        xapi=_in_conversation(DELETED),
+        caliper=_MESSAGE_DELETED,
+    ),
+    Event(
+        ("edx.forum.comment.reported",),
+        xapi=_in_conversation(REPORTED),
+        caliper=_MESSAGE_REPORTED,
+    ),
+    Event(
+        ("edx.forum.comment.unreported",),
+        xapi=_in_conversation(UNREPORTED),
+        caliper=_MESSAGE_UNREPORTED,
+    ),
+    Event(
+        ("edx.forum.searched",),
+        xapi=Statement(SEARCHED, forum, result=results, extensions=search),
+        caliper=Action(
+            "SearchEvent", "Searched", whole_forum, SEARCH, generated=found, extensions=search_facts
+        ),
+    ),
+)

@@ -1,0 +1,356 @@
+"""Grades of problems, subsections and courses, and passing a course."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from eventkit.events.families.enrollment import course as enrolled_course
+from eventkit.events.rows import Action, Event, Statement
+from eventkit.events.shapes.caliper import (
+    GENERAL,
+    GRADING,
+    attempt,
+    attempt_iri,
+    course_part,
+    entity,
+    time_of,
+)
+from eventkit.events.shapes.caliper import score as attempt_score
+from eventkit.events.shapes.iris import (
+    ATTEMPTED,
+    COURSE,
+    COURSE_VERSION,
+    EARNED,
+    EVENT_TRANSACTION_ID,
+    EVENT_TRANSACTION_TYPE,
+    FAILED,
+    FIRST_TIME,
+    GRADE_CLASSIFICATION,
+    GRADING_POLICY_HASH,
+    LEARNER,
+    ONLY_IF_HIGHER,
+    PASSED,
+    PASSING,
+    QUESTION,
+    RESCORED,
+    RESET,
+    RESOURCE,
+    SCORE_OVERRIDDEN,
+    SCORED,
+    TOTAL_EARNED,
+    TOTAL_POSSIBLE,
+)
+from eventkit.events.shapes.scores import graded, score
+from eventkit.events.shapes.site import encode_iri
+from eventkit.events.shapes.view import View, activity, staff
+from eventkit.reading.source import user_id
+from eventkit.typing import Json
+
+# What the platform told us.
+
+
+def percentage(view: View) -> int | float | None:
+    """Give the course grade, from 0 to 1; the reference has another name for it."""
+    grade = view.number("percent_grade")
+    return view.number("percent") if grade is None else grade
+
+
+def letter(view: View) -> str | None:
+    """
+    Give the letter of the course grade; None when nothing is said of letters.
+
+    The platform sends an empty letter for a grade below the lowest cut-off: that is its way to say
+    that the learner fails, and analytics reads the label.
+    """
+    if not isinstance(view.data.get("letter_grade"), str):
+        return None
+    return view.words("letter_grade").strip() or "Fail"
+
+
+def grader(view: View) -> int | str | None:
+    """
+    Give the member of staff who changed a learner's score or state; None when nobody knows.
+
+    The platform writes the text "None" where it knows nobody.
+    """
+    instructor = user_id(view.data.get("instructor_id"))
+    return staff(view) if instructor is None else instructor
+
+
+# How xAPI says it.
+
+
+def course(view: View) -> Json:
+    """Make the course that was graded."""
+    return activity(view.course_iri(), COURSE, name=view.course_name())
+
+
+def subsection(view: View) -> Json:
+    """Make the subsection that was graded."""
+    return activity(view.block("block_id"), RESOURCE)
+
+
+def problem(view: View) -> Json:
+    """Make the problem whose score changed."""
+    return activity(view.block("problem_id", "module_id"), QUESTION)
+
+
+def course_grade(view: View) -> Json:
+    """Make the course grade, from 0 to 1, and its letter."""
+    return {
+        "score": score(percentage(view), 1.0),
+        "extensions": {GRADE_CLASSIFICATION: letter(view)},
+    }
+
+
+def subsection_grade(view: View) -> Json:
+    """Make the grade of a subsection, all of its problems counted."""
+    return graded(view.number("weighted_total_earned"), view.number("weighted_total_possible"))
+
+
+def problem_grade(view: View) -> Json:
+    """Make the weighted grade of a problem."""
+    return graded(view.number("weighted_earned"), view.number("weighted_possible"))
+
+
+def corrected_grade(view: View, *, how: str) -> Json:
+    """Make the grade that staff gave; *how* is the extension that says in which way."""
+    result: Json = {"extensions": {how: True, ONLY_IF_HIGHER: view.scalar("only_if_higher")}}
+    points = score(view.number("new_weighted_earned"), view.number("new_weighted_possible"))
+    if points:
+        result["score"] = points
+    return result
+
+
+# How Caliper says it.
+
+
+def course_attempt(view: View) -> Json:
+    """Make the learner's attempt at the course; what is assignable is its grade, not itself."""
+    course_iri = view.course_iri()
+    made = attempt(view, f"{course_iri}/grade", "/attempt")
+    made["assignable"] = {
+        "id": f"{course_iri}/grade",
+        "type": "AssignableDigitalResource",
+        "name": "Course grade",
+        "isPartOf": course_iri,
+    }
+    return made
+
+
+def verdict(_: View, *, passing: bool, first_time: bool | None = None) -> Json:
+    """Say whether the grade is enough to pass the course."""
+    return {PASSING: passing, FIRST_TIME: first_time}
+
+
+def transaction(view: View) -> Json:
+    """Say which chain of events led to the grade, and what started it."""
+    return {
+        EVENT_TRANSACTION_ID: view.scalar("event_transaction_id"),
+        EVENT_TRANSACTION_TYPE: view.scalar("event_transaction_type"),
+    }
+
+
+def transaction_id(view: View) -> Json:
+    """Say which chain of events led to the score."""
+    return {EVENT_TRANSACTION_ID: view.scalar("event_transaction_id")}
+
+
+def _score_steps(view: View) -> str:
+    """Give the end of a score's IRI: one attempt at a course or a subsection gets many scores."""
+    chain = view.key("event_transaction_id")
+    return f"/score/{encode_iri(chain)}" if chain else "/score"
+
+
+def course_score(view: View) -> Json:
+    """Make the course grade, from 0 to 1, and its letter."""
+    return attempt_score(
+        view,
+        attempt_iri(view, f"{view.course_iri()}/grade", "/attempt"),
+        percentage(view),
+        1.0,
+        steps=_score_steps(view),
+        extensions={
+            GRADE_CLASSIFICATION: letter(view),
+            GRADING_POLICY_HASH: view.scalar("grading_policy_hash"),
+            COURSE_VERSION: view.scalar("course_version"),
+        },
+    )
+
+
+def subsection_attempt(view: View) -> Json:
+    """Make the learner's attempt at the subsection."""
+    made = attempt(view, view.block("block_id"), "/attempt")
+    made["assignable"] = entity(made["assignable"], "Assessment", isPartOf=course_part(view))
+    if started := time_of(view, "first_attempted"):
+        made["startedAtTime"] = started
+    return made
+
+
+def subsection_score(view: View) -> Json:
+    """Make the score of what counts in the subsection, and say what all its problems add up to."""
+    return attempt_score(
+        view,
+        attempt_iri(view, view.block("block_id"), "/attempt"),
+        view.number("weighted_graded_earned"),
+        view.number("weighted_graded_possible"),
+        steps=_score_steps(view),
+        extensions={
+            TOTAL_EARNED: view.number("weighted_total_earned"),
+            TOTAL_POSSIBLE: view.number("weighted_total_possible"),
+        },
+    )
+
+
+def problem_attempt(view: View) -> Json:
+    """Make the attempt that was graded."""
+    return attempt(view, view.block("problem_id", "module_id"), _attempt_steps(view))
+
+
+def _attempt_steps(view: View) -> str:
+    """Give the end of an attempt's IRI: the platform tells attempts apart by transaction."""
+    chain = view.key("event_transaction_id")
+    return f"/attempt/tx/{encode_iri(chain)}" if chain else "/attempt"
+
+
+def problem_score(view: View) -> Json:
+    """Make the weighted score of that attempt."""
+    return attempt_score(
+        view,
+        attempt_iri(view, view.block("problem_id", "module_id"), _attempt_steps(view)),
+        view.number("weighted_earned"),
+        view.number("weighted_possible"),
+    )
+
+
+def corrected_attempt(view: View) -> Json:
+    """Make the learner's attempt that staff scored; the user of the request is not the learner."""
+    learner = view.subject()
+    block = view.block("problem_id", "module_id")
+    return attempt(view, block, _attempt_steps(view), learner=learner)
+
+
+def corrected_score(view: View, *, how: str) -> Json:
+    """Make the score that staff gave; *how* is the extension that says in which way."""
+    instructor = grader(view)
+    return attempt_score(
+        view,
+        corrected_attempt(view)["id"],
+        view.number("new_weighted_earned"),
+        view.number("new_weighted_possible"),
+        by="" if instructor is None else view.person(instructor),
+        extensions={how: True, ONLY_IF_HIGHER: view.scalar("only_if_higher")},
+    )
+
+
+def item(view: View) -> Json:
+    """Make the problem."""
+    return entity(
+        view.block("problem_id", "module_id"), "AssessmentItem", isPartOf=course_part(view)
+    )
+
+
+def whose_state(view: View) -> Json:
+    """Say whose state was deleted."""
+    return {LEARNER: view.person(view.subject())} | transaction_id(view)
+
+
+# The rows.
+
+
+def _passing(*, passing: bool, first_time: bool | None = None) -> Action:
+    return Action(
+        "GradeEvent",
+        "Graded",
+        course_attempt,
+        GRADING,
+        extensions=partial(verdict, passing=passing, first_time=first_time),
+        actor="lms",
+    )
+
+
+def _corrected(name: str, how: str) -> Event:
+    """Make the row of a score that staff changed; *how* is the extension that says in which way."""
+    return Event(
+        (name,),
+        xapi=Statement(
+            SCORED,
+            problem,
+            result=partial(corrected_grade, how=how),
+            user=View.named,
+            instructor=grader,
+        ),
+        caliper=Action(
+            "GradeEvent",
+            "Graded",
+            corrected_attempt,
+            GRADING,
+            generated=partial(corrected_score, how=how),
+            extensions=transaction_id,
+            actor=grader,
+        ),
+    )
+
+
+EVENTS: tuple[Event, ...] = (
+    Event(
+        ("edx.course.grade.passed.first_time",),
+        xapi=Statement(PASSED, enrolled_course, in_course=False),
+        caliper=_passing(passing=True, first_time=True),
+    ),
+    Event(
+        ("edx.course.grade.now_passed",),
+        xapi=Statement(PASSED, enrolled_course, in_course=False),
+        caliper=_passing(passing=True),
+    ),
+    Event(
+        ("edx.course.grade.now_failed",),
+        xapi=Statement(FAILED, enrolled_course, in_course=False),
+        caliper=_passing(passing=False),
+    ),
+    Event(
+        ("edx.grades.course.grade_calculated",),
+        xapi=Statement(EARNED, course, result=course_grade),
+        caliper=Action(
+            "GradeEvent",
+            "Graded",
+            course_attempt,
+            GRADING,
+            generated=course_score,
+            extensions=transaction,
+            actor="lms",
+        ),
+    ),
+    Event(
+        ("edx.grades.subsection.grade_calculated",),
+        xapi=Statement(EARNED, subsection, result=subsection_grade),
+        caliper=Action(
+            "GradeEvent",
+            "Graded",
+            subsection_attempt,
+            GRADING,
+            generated=subsection_score,
+            extensions=transaction,
+            actor="lms",
+        ),
+    ),
+    Event(
+        ("edx.grades.problem.submitted",),
+        xapi=Statement(ATTEMPTED, problem, result=problem_grade),
+        caliper=Action(
+            "GradeEvent",
+            "Graded",
+            problem_attempt,
+            GRADING,
+            generated=problem_score,
+            actor="lms",
+        ),
+    ),
+    _corrected("edx.grades.problem.rescored", RESCORED),
+    _corrected("edx.grades.problem.score_overridden", SCORE_OVERRIDDEN),
+    Event(
+        ("edx.grades.problem.state_deleted",),
+        xapi=Statement(RESET, problem, user=View.named, instructor=grader),
+        caliper=Action("Event", "Reset", item, GENERAL, extensions=whose_state, actor=grader),
+    ),
+)

@@ -1,0 +1,166 @@
+"""The video that plays before another: its player is the same, but it is a file and no block."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from eventkit.events.families.video import (
+    at_position,
+    captioning,
+    is_start,
+    language_menu,
+    location,
+    media,
+    panel,
+    player,
+    position,
+    video,
+    video_iri,
+)
+from eventkit.events.rows import Action, Event, OneOf, Shape, Statement
+from eventkit.events.shapes.caliper import GENERAL, MEDIA
+from eventkit.events.shapes.iris import (
+    ACTION,
+    INITIALIZED,
+    PLAYED,
+    PREFERRED,
+    SKIPPED,
+    TERMINATED,
+    VIDEO,
+    VIDEO_TIME,
+    Verb,
+)
+from eventkit.events.shapes.view import View, activity
+from eventkit.typing import Json
+
+# What the player told us.
+
+
+def bumper_iri(view: View) -> str:
+    """Give the IRI of the pre-roll video, the address of its file."""
+    return view.file("bumper_id").partition("#")[0]
+
+
+def host_iri(view: View) -> str | None:
+    """Give the IRI of the video that plays next; None when it is not told."""
+    if not view.key("host_component_id") or not view.course_id:
+        return None
+    return video_iri(view, field="host_component_id")
+
+
+def was_paused(view: View) -> bool:
+    """
+    Tell a pause from the end: the player calls both stopping.
+
+    At the end players differ by a fraction of a second from the length.
+    """
+    where, length = position(view), view.seconds("duration")
+    return where is not None and length is not None and length - where >= 1
+
+
+# How xAPI says it.
+
+bumper = partial(video, iri=bumper_iri)
+
+
+def host(view: View) -> Json:
+    """Say which video plays next."""
+    iri = host_iri(view)
+    return {"grouping": [activity(iri, VIDEO)]} if iri else {}
+
+
+def dismissed(view: View) -> Json:
+    """Say that it should not be shown again, and where in the video that was."""
+    return {"extensions": {VIDEO_TIME: position(view), ACTION: "do-not-show-again"}}
+
+
+def _watched(verb: Verb, result: Shape | None = at_position) -> Statement:
+    return Statement(verb, bumper, result=result, extensions=player, activities=host)
+
+
+def _panel(action: str, *, captions: bool | None = None) -> Statement:
+    return panel(action, captions=captions, what=bumper, activities=host)
+
+
+# How Caliper says it.
+
+file = partial(media, iri=bumper_iri, whole=host_iri)
+place = partial(location, iri=bumper_iri)
+menu = partial(language_menu, iri=bumper_iri)
+
+
+def played(view: View) -> tuple[Action]:
+    """Tell the first play from going on: the Media profile keeps Resumed for the latter."""
+    return (_STARTED if is_start(view) else _RESUMED,)
+
+
+def stopped(view: View) -> tuple[Action]:
+    """Tell a pause from the end."""
+    return (_PAUSED if was_paused(view) else _ENDED,)
+
+
+def _media(action: str) -> Action:
+    return Action("MediaEvent", action, file, MEDIA, target=place)
+
+
+def _generic(action: str, what: Shape, *, target: Shape | None = None) -> Action:
+    return Action("Event", action, what, GENERAL, target=target)
+
+
+def _captioning(action: str) -> Action:
+    return captioning(action, "transcript", what=file, where=place)
+
+
+_STARTED = _media("Started")
+_RESUMED = _media("Resumed")
+_PAUSED = _media("Paused")
+_ENDED = _media("Ended")
+
+
+EVENTS: tuple[Event, ...] = (
+    Event(
+        ("edx.video.bumper.loaded",),
+        xapi=_watched(INITIALIZED, None),
+        caliper=_generic("Retrieved", file),
+    ),
+    Event(
+        ("edx.video.bumper.played",),
+        xapi=_watched(PLAYED),
+        caliper=OneOf((_STARTED, _RESUMED), played),
+    ),
+    Event(
+        ("edx.video.bumper.stopped",),
+        xapi=_watched(TERMINATED),
+        caliper=OneOf((_PAUSED, _ENDED), stopped),
+    ),
+    Event(
+        ("edx.video.bumper.skipped",),
+        xapi=_watched(SKIPPED),
+        caliper=_generic("Skipped", file, target=place),
+    ),
+    Event(
+        ("edx.video.bumper.dismissed",),
+        xapi=_watched(PREFERRED, dismissed),
+        caliper=_generic("OptedOut", file, target=place),
+    ),
+    Event(
+        ("edx.video.bumper.transcript.shown",),
+        xapi=_panel("transcript-shown", captions=True),
+        caliper=_captioning("EnabledClosedCaptioning"),
+    ),
+    Event(
+        ("edx.video.bumper.transcript.hidden",),
+        xapi=_panel("transcript-hidden", captions=False),
+        caliper=_captioning("DisabledClosedCaptioning"),
+    ),
+    Event(
+        ("edx.video.bumper.transcript.menu.shown",),
+        xapi=_panel("language-menu-shown"),
+        caliper=_generic("Showed", menu),
+    ),
+    Event(
+        ("edx.video.bumper.transcript.menu.hidden",),
+        xapi=_panel("language-menu-hidden"),
+        caliper=_generic("Hid", menu),
+    ),
+)

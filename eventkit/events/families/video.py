@@ -1,0 +1,344 @@
+"""The video player."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from eventkit.events.rows import Action, Event, OneOf, Shape, Statement
+from eventkit.events.shapes.caliper import GENERAL, MEDIA, course_part, duration, entity, extended
+from eventkit.events.shapes.caliper import position as written_position
+from eventkit.events.shapes.iris import (
+    ACTION,
+    CAPTION_KIND,
+    CC_ENABLED,
+    CC_LANGUAGE,
+    COMPLETED,
+    INITIALIZED,
+    INTERACTED,
+    PAUSED,
+    PLAYED,
+    SEEK_TYPE,
+    SEEKED,
+    SKIP_INTERVAL,
+    SPEED_FROM,
+    SPEED_TO,
+    TERMINATED,
+    VIDEO,
+    VIDEO_COMPLETED,
+    VIDEO_LENGTH,
+    VIDEO_PROGRESS,
+    VIDEO_SESSION_ID,
+    VIDEO_SPEED,
+    VIDEO_TIME,
+    VIDEO_TIME_FROM,
+    VIDEO_TIME_TO,
+)
+from eventkit.events.shapes.view import View, activity, number
+from eventkit.typing import Json
+
+# What the player told us.
+
+
+def video_iri(view: View, *, field: str = "id") -> str:
+    """Give the IRI of the video: the player knows only the last part of its usage key."""
+    video = view.key(field)
+    if not video:
+        raise view.lacks("no_object", f"data.{field}")
+    if "://" in video or "+block@" in video:
+        return view.iri(f"/xblock/{video}")
+    return view.block_in_course("video", video)
+
+
+def position(view: View) -> int | float | None:
+    """Give the position in the video, in seconds; the player has two spellings for it."""
+    return view.seconds("current_time", "currentTime")
+
+
+def is_start(view: View) -> bool:
+    """Tell the first play from going on: the position is all that the player tells."""
+    where = position(view)
+    return where is not None and where < 1
+
+
+def speed(view: View, field: str) -> str | None:
+    """Give a playing speed as the video profile writes it (``1.25x``)."""
+    value = view.scalar(field)
+    if value is None or isinstance(value, bool):
+        return None
+    return f"{str(value).removesuffix('x')[:20]}x"
+
+
+def rate(view: View, field: str) -> int | float | None:
+    """Give a playing speed as a number."""
+    text = speed(view, field)
+    return number(text.removesuffix("x")) if text else None
+
+
+# How xAPI says it.
+
+
+def video(view: View, *, iri: Callable[[View], str] = video_iri) -> Json:
+    """Make the video."""
+    return activity(iri(view), VIDEO)
+
+
+def player(view: View) -> Json:
+    """Say how long the video is, in which language it is captioned, and in which session."""
+    return {
+        VIDEO_LENGTH: view.seconds("duration"),
+        CC_LANGUAGE: view.words("language") or None,
+        VIDEO_SESSION_ID: view.session() or None,
+    }
+
+
+def at_position(view: View) -> Json:
+    """Say where in the video it happened."""
+    return {"extensions": {VIDEO_TIME: position(view)}}
+
+
+def completed(view: View) -> Json:
+    """
+    Say that the end was reached.
+
+    There is no ``result.duration``: that is the time spent watching, which the event does not
+    know; the length of the video stands in the context.
+    """
+    return {
+        "completion": True,
+        "extensions": {VIDEO_TIME: view.seconds("duration"), VIDEO_PROGRESS: 1.0},
+    }
+
+
+def seeked(view: View) -> Json:
+    """Say from where to where in the video; mobile players say where they are for the former."""
+    return {
+        "extensions": {
+            VIDEO_TIME_FROM: view.seconds("old_time", "currentTime", "current_time"),
+            VIDEO_TIME_TO: view.seconds("new_time"),
+        }
+    }
+
+
+def speed_changed(view: View) -> Json:
+    """Say from which speed to which, and where in the video."""
+    return {
+        "extensions": {
+            SPEED_FROM: speed(view, "old_speed"),
+            SPEED_TO: speed(view, "new_speed"),
+            VIDEO_TIME: position(view),
+        }
+    }
+
+
+def new_speed(view: View) -> Json:
+    """Say at which speed the video plays now, where the video profile wants it."""
+    return player(view) | {VIDEO_SPEED: speed(view, "new_speed")}
+
+
+def _acted(view: View, *, action: str, captions: bool | None) -> Json:
+    # The profile puts cc-enabled in the context; analytics reads it in the result. Both have it.
+    return {
+        "extensions": {VIDEO_TIME: position(view), CC_ENABLED: captions, ACTION: action},
+    }
+
+
+def _captioned(view: View, *, captions: bool) -> Json:
+    return player(view) | {CC_ENABLED: captions}
+
+
+def panel(
+    action: str,
+    *,
+    captions: bool | None = None,
+    what: Shape = video,
+    activities: Shape | None = None,
+) -> Statement:
+    """
+    Make the statement for showing or hiding a part of the player.
+
+    The verb is the same for all of them, so *action* tells which it was.
+    """
+    context: Callable[[View], Json] = player
+    if captions is not None:
+        context = partial(_captioned, captions=captions)
+    return Statement(
+        INTERACTED,
+        what,
+        result=partial(_acted, action=action, captions=captions),
+        extensions=context,
+        activities=activities,
+    )
+
+
+# How Caliper says it.
+
+
+def media(
+    view: View,
+    *,
+    iri: Callable[[View], str] = video_iri,
+    whole: Callable[[View], str | None] = course_part,
+) -> Json:
+    """Make the video, as a part of its course or of another *whole*."""
+    made: Json = {"id": iri(view), "type": "VideoObject"}
+    if (seconds := view.seconds("duration")) and (length := duration(seconds)):
+        made["duration"] = length
+    if above := whole(view):
+        made["isPartOf"] = above
+    return made
+
+
+def location(view: View, *, iri: Callable[[View], str] = video_iri) -> Json | None:
+    """Make the place in the video where it happened."""
+    return _location(iri(view), position(view))
+
+
+def end(view: View) -> Json | None:
+    """Make the end of the video, where it was reached."""
+    where = position(view)
+    return _location(video_iri(view), view.seconds("duration") if where is None else where)
+
+
+def left(view: View) -> Json | None:
+    """Make the place that was left for another; what it was left for is an extension."""
+    return _location(
+        video_iri(view),
+        view.seconds("old_time", "currentTime", "current_time"),
+        {
+            VIDEO_TIME_TO: view.seconds("new_time"),
+            SEEK_TYPE: view.scalar("type"),
+            SKIP_INTERVAL: view.number("requested_skip_interval"),
+        },
+    )
+
+
+def _location(
+    video: str, seconds: int | float | None, extensions: Json | None = None
+) -> Json | None:
+    written = written_position(seconds)
+    if written is None:
+        return None
+    made: Json = {
+        "id": f"{video}#t={written[0]}",
+        "type": "MediaLocation",
+        "currentTime": written[1],
+        "isPartOf": video,
+    }
+    return extended(made, extensions)
+
+
+def language_menu(view: View, *, iri: Callable[[View], str] = video_iri) -> Json:
+    """Make the menu of languages, a frame of the player."""
+    video = iri(view)
+    return entity(f"{video}#language-menu", "Frame", isPartOf=video)
+
+
+def playback_rates(view: View) -> Json:
+    """Say from which playing speed to which."""
+    return {SPEED_FROM: rate(view, "old_speed"), SPEED_TO: rate(view, "new_speed")}
+
+
+def played(view: View) -> tuple[Action]:
+    """Tell the first play from going on: the Media profile keeps Resumed for the latter."""
+    return (_STARTED if is_start(view) else _RESUMED,)
+
+
+def reached_end(_: View) -> Json:
+    """Tell completing the video from the player's stopping at its end: both are Ended."""
+    return {VIDEO_COMPLETED: True}
+
+
+def _captions(view: View, *, kind: str) -> Json:
+    return {CAPTION_KIND: kind, CC_LANGUAGE: view.words("language") or None}
+
+
+def _menu_language(view: View) -> Json:
+    return {CC_LANGUAGE: view.words("language") or None}
+
+
+def captioning(action: str, kind: str, *, what: Shape = media, where: Shape = location) -> Action:
+    """Make the event for switching captions; *kind* tells the transcript from the overlay."""
+    return Action(
+        "MediaEvent",
+        action,
+        what,
+        MEDIA,
+        target=where,
+        extensions=partial(_captions, kind=kind),
+    )
+
+
+_STARTED = Action("MediaEvent", "Started", media, MEDIA, target=location)
+_RESUMED = Action("MediaEvent", "Resumed", media, MEDIA, target=location)
+
+
+EVENTS: tuple[Event, ...] = (
+    Event(
+        ("load_video", "edx.video.loaded"),
+        xapi=Statement(INITIALIZED, video, extensions=player),
+        caliper=Action("Event", "Retrieved", media, GENERAL),
+    ),
+    Event(
+        ("play_video", "edx.video.played"),
+        xapi=Statement(PLAYED, video, result=at_position, extensions=player),
+        caliper=OneOf((_STARTED, _RESUMED), played),
+    ),
+    Event(
+        ("pause_video", "edx.video.paused"),
+        xapi=Statement(PAUSED, video, result=at_position, extensions=player),
+        caliper=Action("MediaEvent", "Paused", media, MEDIA, target=location),
+    ),
+    Event(
+        ("stop_video", "edx.video.stopped"),
+        xapi=Statement(TERMINATED, video, result=at_position, extensions=player),
+        caliper=Action("MediaEvent", "Ended", media, MEDIA, target=end),
+    ),
+    Event(
+        ("complete_video", "edx.video.completed"),
+        xapi=Statement(COMPLETED, video, result=completed, extensions=player),
+        caliper=Action("MediaEvent", "Ended", media, MEDIA, target=end, extensions=reached_end),
+    ),
+    Event(
+        ("seek_video", "edx.video.position.changed", "edx.video.seeked"),
+        xapi=Statement(SEEKED, video, result=seeked, extensions=player),
+        caliper=Action("MediaEvent", "JumpedTo", media, MEDIA, target=left),
+    ),
+    Event(
+        ("speed_change_video",),
+        xapi=Statement(INTERACTED, video, result=speed_changed, extensions=new_speed),
+        caliper=Action(
+            "MediaEvent", "ChangedSpeed", media, MEDIA, target=location, extensions=playback_rates
+        ),
+    ),
+    Event(
+        ("show_transcript", "edx.video.transcript.shown"),
+        xapi=panel("transcript-shown", captions=True),
+        caliper=captioning("EnabledClosedCaptioning", "transcript"),
+    ),
+    Event(
+        ("hide_transcript", "edx.video.transcript.hidden"),
+        xapi=panel("transcript-hidden", captions=False),
+        caliper=captioning("DisabledClosedCaptioning", "transcript"),
+    ),
+    Event(
+        ("edx.video.closed_captions.shown",),
+        xapi=panel("captions-shown", captions=True),
+        caliper=captioning("EnabledClosedCaptioning", "closed_captions"),
+    ),
+    Event(
+        ("edx.video.closed_captions.hidden",),
+        xapi=panel("captions-hidden", captions=False),
+        caliper=captioning("DisabledClosedCaptioning", "closed_captions"),
+    ),
+    Event(
+        ("video_show_cc_menu", "edx.video.language_menu.shown"),
+        xapi=panel("language-menu-shown"),
+        caliper=Action("Event", "Showed", language_menu, GENERAL, extensions=_menu_language),
+    ),
+    Event(
+        ("video_hide_cc_menu", "edx.video.language_menu.hidden"),
+        xapi=panel("language-menu-hidden"),
+        caliper=Action("Event", "Hid", language_menu, GENERAL, extensions=_menu_language),
+    ),
+)
