@@ -23,12 +23,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
-from eventkit._filtering.rules import doubts
 from eventkit.base.schema_errors import complaints, near_miss
 from eventkit.base.secrets import Secret, read_secret
 from eventkit.base.settings_file import MAX_DEPTH, read_settings
 from eventkit.exceptions import ConfigurationError
-from eventkit.filters import Filter
+from eventkit.filters.filter import Filter
+from eventkit.filters.rules import doubts
 from eventkit.typing import Event, Json, ProtocolName
 
 _SCHEMA = "consumers.json"

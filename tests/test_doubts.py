@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from eventkit._filtering.doubts import doubt
-from eventkit._filtering.rules import doubts
 from eventkit.events import CATALOGUE, FAMILIES
 from eventkit.exceptions import ConfigurationError
 from eventkit.filters import Filter
+from eventkit.filters.doubts import doubt
+from eventkit.filters.rules import doubts
 
 NEVER = [
     ("event", "edx.froum.*", "did you mean 'edx.forum.*'?"),
@@ -221,7 +221,7 @@ def test_a_rule_that_may_match_the_unknown_is_a_rule_like_others():
 
 def test_events_of_plug_ins_are_known(monkeypatch: pytest.MonkeyPatch):
     """A package that is installed adds names, and a rule about them needs no more words."""
-    from eventkit._filtering import doubts as module
+    from eventkit.filters import doubts as module
 
     with pytest.raises(ConfigurationError):
         Filter(deny=[{"event": "lab.experiment.*"}])

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from eventkit._delivery.rule_index import RuleIndex
-from eventkit._filtering import index as _rule_index
-from eventkit._filtering.index import Index
-from eventkit._filtering.patterns import Glob
-from eventkit._filtering.rules import Facts, Rule, Rules
 from eventkit.consumers import Consumer
 from eventkit.filters import Filter
+from eventkit.filters import index as _rule_index
+from eventkit.filters.index import Index
+from eventkit.filters.patterns import Glob
+from eventkit.filters.rules import Facts, Rule, Rules
 
 BLOCK = "block-v1:edX+DemoX+2024+type@problem+block@abc"
 

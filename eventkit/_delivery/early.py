@@ -14,7 +14,7 @@ from eventkit.base.forking import renew_after_fork
 from eventkit.base.throttle import Throttle, describe
 from eventkit.consumers import Consumer, ConsumerSource, load_consumers
 from eventkit.exceptions import ConfigurationError
-from eventkit.filters import Filter
+from eventkit.filters.filter import Filter
 from eventkit.typing import Event
 
 _throttle = Throttle(logging.getLogger(__name__))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eventkit._filtering.index import Index
-from eventkit._filtering.rules import Facts, Rules
 from eventkit.consumers import Consumer
-from eventkit.filters import Filter
+from eventkit.filters.filter import Filter
+from eventkit.filters.index import Index
+from eventkit.filters.rules import Facts, Rules
 from eventkit.typing import Event
 
 _NOBODY: tuple[int, ...] = ()

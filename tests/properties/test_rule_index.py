@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventkit._delivery.rule_index import RuleIndex
-from eventkit._filtering import index as _rule_index
-from eventkit._filtering.fields import KNOWN
-from eventkit._filtering.index import Index
-from eventkit._filtering.patterns import Patterns
-from eventkit._filtering.rules import Facts, Rule, Rules
 from eventkit.consumers import Consumer
 from eventkit.filters import Filter
+from eventkit.filters import index as _rule_index
+from eventkit.filters.fields import KNOWN
+from eventkit.filters.index import Index
+from eventkit.filters.patterns import Patterns
+from eventkit.filters.rules import Facts, Rule, Rules
 
 BLOCK = "block-v1:Lakeside+BIO201+2025_T1+type@problem+block@p1"
 

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Generic, NamedTuple, TypeVar
 
-from eventkit._filtering.fields import Reader, names_of
-from eventkit._filtering.patterns import Pattern, Patterns
-from eventkit._filtering.rules import Facts, Rule, Rules, Test
+from eventkit.filters.fields import Reader, names_of
+from eventkit.filters.patterns import Pattern, Patterns
+from eventkit.filters.rules import Facts, Rule, Rules, Test
 from eventkit.reading.source import Source
 
 _ROOM = 4_000_000

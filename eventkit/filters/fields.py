@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from eventkit._filtering.mentions import COURSES, ENTERPRISES, HOSTS, Mentions
 from eventkit.events.catalogue import catalogue
 from eventkit.events.shapes.urls import tidy
+from eventkit.filters.mentions import COURSES, ENTERPRISES, HOSTS, Mentions
 from eventkit.reading.keys import course_key
 from eventkit.reading.source import PERSON_FIELDS, Source, plain, user_id, username
 

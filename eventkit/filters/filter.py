@@ -6,13 +6,13 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from eventkit._filtering import fields as _fields
-from eventkit._filtering.index import Index
-from eventkit._filtering.rules import Facts, Rule, Rules, Test, parse_rules
 from eventkit.base.blame import INTERRUPTED, is_interrupt
 from eventkit.base.counting import Tally
 from eventkit.base.throttle import Throttle, describe
 from eventkit.exceptions import DropEvent
+from eventkit.filters import fields as _fields
+from eventkit.filters.index import Index
+from eventkit.filters.rules import Facts, Rule, Rules, Test, parse_rules
 from eventkit.typing import Event
 
 _log = Throttle(logging.getLogger(__name__))
@@ -94,7 +94,7 @@ class Filter:
             ConfigurationError: an expression is invalid, or has no equal that runs in linear time.
         """
         # It reads parse trees of the standard library, which nobody else need depend on.
-        from eventkit._filtering import match_params as _match_params  # noqa: PLC0415
+        from eventkit.filters import match_params as _match_params  # noqa: PLC0415
 
         tests = [
             Test(_fields.peer, path, patterns)

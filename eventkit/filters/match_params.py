@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from eventkit._filtering.patterns import MAX_LENGTH, Patterns, compile_linear, encoded
 from eventkit.base.throttle import SafeLogger
 from eventkit.exceptions import ConfigurationError
+from eventkit.filters.patterns import MAX_LENGTH, Patterns, compile_linear, encoded
 
 # The parse tree of an expression, in the standard library's own words.
 _parser: Any = importlib.import_module("re._parser")

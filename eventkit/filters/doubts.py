@@ -16,8 +16,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from eventkit._filtering.patterns import REGEX_PREFIX, Regex, parse_patterns
 from eventkit.events.catalogue import FAMILIES, Catalogue, catalogue
+from eventkit.filters.patterns import REGEX_PREFIX, Regex, parse_patterns
 
 
 class Doubt(NamedTuple):

@@ -1,7 +1,7 @@
 """
 Access rules: what operators write, read once, and how an event is judged by them.
 
-How it is judged here, rule by rule, says what rules mean. `eventkit._filtering.index` gives the
+How it is judged here, rule by rule, says what rules mean. `eventkit.filters.index` gives the
 same answers without asking every rule.
 """
 
@@ -12,12 +12,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
-from eventkit._filtering import fields as _fields
-from eventkit._filtering.doubts import doubt
-from eventkit._filtering.fields import Reader, names_of
-from eventkit._filtering.patterns import Patterns, parse_patterns
 from eventkit.events.catalogue import catalogue
 from eventkit.exceptions import ConfigurationError
+from eventkit.filters import fields as _fields
+from eventkit.filters.doubts import doubt
+from eventkit.filters.fields import Reader, names_of
+from eventkit.filters.patterns import Patterns, parse_patterns
 from eventkit.reading.source import Source, name_of
 from eventkit.typing import Event
 
@@ -104,7 +104,7 @@ def parse_rules(
 
     Raises:
         ConfigurationError: one is wrong, or *denies* and can never match (see
-            `eventkit._filtering.doubts`) without saying so by the option ``unknown``.
+            `eventkit.filters.doubts`) without saying so by the option ``unknown``.
     """
     if isinstance(rules, (str, bytes, Mapping)) or not isinstance(rules, Iterable):
         raise ConfigurationError(
