@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 
 from eventkit._delivery.routing import merged
-from eventkit.consumers import Consumer
+from eventkit.consumers.consumer import Consumer
 from eventkit.dead_letters import DeadLetter
 from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.exceptions import ConfigurationError, DeliveryError

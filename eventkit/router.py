@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast, get_args
 
-from eventkit._delivery.book import ConsumerBook
 from eventkit._delivery.early import early_filter
 from eventkit._delivery.fleet import Fleet
 from eventkit._delivery.keeper import Keeper
@@ -31,7 +30,10 @@ from eventkit.base.counting import Tally
 from eventkit.base.forking import renew_after_fork
 from eventkit.base.json import dumps
 from eventkit.base.throttle import SafeLogger, Throttle, describe
-from eventkit.consumers import Consumer, ConsumerSource, queue_name
+from eventkit.consumers.book import ConsumerBook
+from eventkit.consumers.consumer import Consumer
+from eventkit.consumers.loading import ConsumerSource
+from eventkit.consumers.owners import queue_name
 from eventkit.dead_letters import DeadLetter, DeadLetterBox, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.reading.jsonable import to_json

@@ -28,7 +28,7 @@ from eventkit._sqlite.queue import Budget, Writer
 from eventkit._sqlite.schema import is_empty, write_check
 from eventkit.base.sealing import Key, make_sealer
 from eventkit.base.throttle import SafeLogger, Throttle
-from eventkit.consumers import split_queue
+from eventkit.consumers.owners import split_queue
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.reading.jsonable import to_json
 from eventkit.store import INBOX, DeadLetters, Entry, Parcel, Settled

@@ -541,7 +541,7 @@ def test_schema_is_a_schema_and_accepts_files():
 
     import eventkit.consumers
 
-    path = Path(eventkit.consumers.__file__).parent / "schemas" / "consumers.json"
+    path = Path(eventkit.consumers.consumer.__file__).parent / "consumers.json"
     schema = json.loads(path.read_text())
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)

@@ -8,7 +8,8 @@ from fault_routes import balance, consumer, numbers, translation, until
 from fault_server import PATIENCE, respond, serving
 
 from eventkit.cli import main
-from eventkit.consumers import load_consumers, owner_of
+from eventkit.consumers import load_consumers
+from eventkit.consumers.owners import owner_of
 from eventkit.dead_letters import MemoryDeadLetters
 from eventkit.exceptions import ConfigurationError
 from eventkit.replaying import replay

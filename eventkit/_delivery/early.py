@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from eventkit._delivery.book import ConsumerBook
 from eventkit.base.forking import renew_after_fork
 from eventkit.base.throttle import Throttle, describe
-from eventkit.consumers import Consumer, ConsumerSource, load_consumers
+from eventkit.consumers.book import ConsumerBook
+from eventkit.consumers.consumer import Consumer
+from eventkit.consumers.loading import ConsumerSource, load_consumers
 from eventkit.exceptions import ConfigurationError
 from eventkit.filters.filter import Filter
 from eventkit.typing import Event

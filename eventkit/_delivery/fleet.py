@@ -18,7 +18,8 @@ from eventkit._delivery.routing import Plan
 from eventkit._delivery.sender import Pace, Sender
 from eventkit.base.clock import Clock
 from eventkit.base.throttle import SafeLogger, Throttle, describe
-from eventkit.consumers import Consumer, queue_name, split_queue
+from eventkit.consumers.consumer import Consumer
+from eventkit.consumers.owners import queue_name, split_queue
 from eventkit.store import Store
 from eventkit.transports import CONFLICT, Transport, make_transport
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast, get_args
 
 from eventkit._delivery.rule_index import RuleIndex
-from eventkit.consumers import Consumer
+from eventkit.consumers.consumer import Consumer
 from eventkit.typing import Event, Json, ProtocolName
 
 

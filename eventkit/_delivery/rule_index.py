@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eventkit.consumers import Consumer
+from eventkit.consumers.consumer import Consumer
 from eventkit.filters.filter import Filter
 from eventkit.filters.index import Index
 from eventkit.filters.rules import Facts, Rules

@@ -15,7 +15,7 @@ import attrs
 
 from eventkit._sqlite.file import Damage
 from eventkit.base.sealing import Sealer
-from eventkit.consumers import split_queue
+from eventkit.consumers.owners import split_queue
 from eventkit.exceptions import StoreFull
 from eventkit.store import DAMAGED, INBOX, Entry, Parcel, Settled
 

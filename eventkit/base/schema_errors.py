@@ -22,7 +22,7 @@ def validator(schema: str, definition: str) -> Draft202012Validator:
     # Most of the time that `import eventkit` would take.
     from jsonschema import Draft202012Validator  # noqa: PLC0415
 
-    text = (files("eventkit") / "schemas" / schema).read_text(encoding="utf-8")
+    text = (files("eventkit") / schema).read_text(encoding="utf-8")
     return Draft202012Validator(
         {"$ref": f"#/$defs/{definition}", "$defs": json.loads(text)["$defs"]}
     )

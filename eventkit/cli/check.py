@@ -17,7 +17,9 @@ from eventkit.cli import DONE, REJECTED, complain
 from eventkit.cli._environment import check_django, check_variables, check_writable
 from eventkit.cli._keys import add_key_options
 from eventkit.cli._output import say
-from eventkit.consumers import Consumer, load_consumers, queue_name, split_queue
+from eventkit.consumers.consumer import Consumer
+from eventkit.consumers.loading import load_consumers
+from eventkit.consumers.owners import queue_name, split_queue
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.probe import TRIAL_ACTOR, TRIAL_VERB, CheckResult, check_consumer, try_consumer
 from eventkit.store import INBOX

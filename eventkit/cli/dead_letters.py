@@ -27,7 +27,7 @@ from eventkit.cli._letters import (
 )
 from eventkit.cli._options import add_translator_options, translator_options
 from eventkit.cli._output import is_sure, say
-from eventkit.consumers import load_consumers
+from eventkit.consumers.loading import load_consumers
 from eventkit.dead_letters import DeadLetter, FileDeadLetters
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.store import DeadLetters

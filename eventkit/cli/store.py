@@ -12,7 +12,7 @@ from eventkit.base.printable import printable
 from eventkit.cli import DONE, REJECTED, complain
 from eventkit.cli._keys import add_key_options
 from eventkit.cli._output import is_sure
-from eventkit.consumers import queue_name, split_queue
+from eventkit.consumers.owners import queue_name, split_queue
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.sqlite_store import SQLiteStore
 

@@ -17,7 +17,7 @@ from typing import Protocol, cast
 
 import attrs
 
-from eventkit.consumers import Consumer
+from eventkit.consumers.consumer import Consumer
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Event

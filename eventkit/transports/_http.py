@@ -31,7 +31,7 @@ from urllib3.exceptions import InvalidHeader, LocationParseError
 from urllib3.util import Retry
 
 from eventkit.base.json import loads
-from eventkit.consumers import Consumer
+from eventkit.consumers.consumer import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.transports import MAX_RESPONSE, Answer, Verdict
 from eventkit.transports._names import look_up

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from eventkit.consumers import Consumer
+from eventkit.consumers.consumer import Consumer
 from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.exceptions import ConfigurationError
 from eventkit.transports import (

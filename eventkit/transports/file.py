@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from eventkit.base.appending import append, is_regular
-from eventkit.consumers import Consumer
+from eventkit.consumers.consumer import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.transports import DELIVERED, Answer, CheckResult, Document, Verdict
 

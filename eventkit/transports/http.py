@@ -11,7 +11,7 @@ from uuid import UUID
 
 import attrs
 
-from eventkit.consumers import Consumer
+from eventkit.consumers.consumer import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.reading.source import utc
 from eventkit.transports import (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
 from eventkit.base.printable import printable_json
-from eventkit.consumers import Consumer
+from eventkit.consumers.consumer import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.transports import DELIVERED, Answer, CheckResult, Document, Verdict
 

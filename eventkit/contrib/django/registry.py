@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
-from eventkit.consumers import Consumer
+from eventkit.consumers.consumer import Consumer
 from eventkit.exceptions import ConfigurationError
 
 

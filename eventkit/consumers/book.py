@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from eventkit.consumers import Consumer, ConsumerSource, Registry, load_consumers
+from eventkit.consumers.consumer import Consumer
+from eventkit.consumers.loading import ConsumerSource, Registry, load_consumers
 
 
 class ConsumerBook:

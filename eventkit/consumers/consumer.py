@@ -1,7 +1,7 @@
 """
 Who receives events: the configuration of consumers.
 
-A `Consumer` is checked when it is made, against the JSON Schema ``schemas/consumers.json`` and by
+A `Consumer` is checked when it is made, against the JSON Schema ``consumers.json`` and by
 what a schema cannot say, so that a wrong setting stops the boot and not the ten-thousandth event.
 Its secrets stay where they are configured: they are read when a request needs them, and never show.
 """
@@ -13,25 +13,24 @@ import hashlib
 import ipaddress
 import json
 import math
-import os
 import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from pathlib import Path
-from typing import Any, Literal, NoReturn, Protocol, Self, runtime_checkable
+from typing import Any, Literal, NoReturn, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
-from eventkit.base.schema_errors import complaints, near_miss
+from eventkit.base.schema_errors import complaints
 from eventkit.base.secrets import Secret, read_secret
-from eventkit.base.settings_file import MAX_DEPTH, read_settings
+from eventkit.base.settings_file import MAX_DEPTH
+from eventkit.consumers.owners import owner_of, queue_name
 from eventkit.exceptions import ConfigurationError
 from eventkit.filters.filter import Filter
 from eventkit.filters.rules import doubts
 from eventkit.typing import Event, Json, ProtocolName
 
-_SCHEMA = "consumers.json"
+_SCHEMA = "consumers/consumers.json"
 _PRIVATE = ("auth", "headers", "url")
 _MAX_COMPLAINTS = 5
 _MAX_BITS = 63
@@ -303,28 +302,6 @@ def _refuse_null(settings: Mapping[str, Any], key: str) -> NoReturn:
     raise ConfigurationError(f"{_who(settings)}: {key}: nothing stands behind it (null); {remedy}")
 
 
-def owner_of(protocol: str, url: str) -> str:
-    """
-    Say who is behind *url*, in one line such as ``xapi lrs.example.org/xapi``.
-
-    Host, port and path count, for one host may serve several tenants; of a query only a digest is
-    shown, as a token may stand there.
-    """
-    parts = urlsplit(url)
-    scheme = parts.scheme.lower()
-    if scheme not in _PORTS:
-        return f"{protocol} {scheme}:{parts.netloc}{parts.path}"
-    host = (parts.hostname or "").rstrip(".")
-    if ":" in host:
-        host = f"[{host}]"
-    port = "" if parts.port in (None, _PORTS[scheme]) else f":{parts.port}"
-    query = f"?{hashlib.sha256(parts.query.encode()).hexdigest()[:8]}" if parts.query else ""
-    return f"{protocol} {host}{port}{parts.path.rstrip('/')}{query}"
-
-
-_PORTS = {"http": 80, "https": 443}
-
-
 def _owners(consumer: Consumer) -> frozenset[str]:
     """Give the owner and those it inherits from."""
     found = {consumer.owner}
@@ -338,18 +315,6 @@ def _owners(consumer: Consumer) -> frozenset[str]:
                 "inherits: expected former URLs of this consumer, as they stood in url"
             ) from None
     return frozenset(found)
-
-
-def queue_name(consumer: str, owner: str) -> str:
-    """Name the queue of a consumer; without *owner* all queues of its id."""
-    # Ids are printable: no tab is part of one.
-    return f"{consumer}\t{owner}" if owner else consumer
-
-
-def split_queue(name: str) -> tuple[str, str]:
-    """Give the consumer's id and the owner of a queue; ``""``: not known."""
-    consumer, _, owner = name.partition("\t")
-    return consumer, owner
 
 
 def check_header_value(value: str, key: str) -> None:
@@ -560,70 +525,3 @@ def _check_sensor(sensor: str | None) -> None:
         raise ConfigurationError(
             f"sensor: {sensor!r} is no IRI; expected one such as https://lms.example.org"
         )
-
-
-@runtime_checkable
-class Registry(Protocol):
-    """Anything that knows the consumers, such as a table in a database."""
-
-    def consumers(self) -> Iterable[Consumer | Mapping[str, Any]]:
-        """Give all consumers as they are now."""
-
-
-ConsumerSource = (
-    str | os.PathLike[str] | Registry | Mapping[str, Any] | Iterable[Consumer | Mapping[str, Any]]
-)
-"""Consumers or their settings, the path of a file with them, or a registry."""
-
-
-def load_consumers(source: ConsumerSource) -> tuple[Consumer, ...]:
-    """
-    Give the consumers in *source*: a list, a JSON or YAML file, or a registry.
-
-    A file holds a list of consumers, or an object whose key ``consumers`` holds it.
-
-    Raises:
-        ConfigurationError: the file cannot be read, a consumer is wrong, or two have the same id.
-    """
-    if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        try:
-            return _consumers(_listed(read_settings(path, "a consumers file")))
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{path}: {error}") from None
-    if isinstance(source, Registry):
-        return _consumers(_listed(source.consumers()))
-    return _consumers(_listed(source))
-
-
-def _listed(content: object) -> Iterable[Any]:
-    if isinstance(content, Mapping):
-        unknown = [str(key) for key in content if key != "consumers"]
-        if unknown:
-            hint = near_miss(unknown[0], ("consumers",))
-            raise ConfigurationError(f"unknown key {unknown[0]!r} beside the consumers; {hint}")
-        content = content.get("consumers")
-    if isinstance(content, Iterable) and not isinstance(content, (str, bytes, Mapping)):
-        return content
-    raise ConfigurationError(
-        "expected a list of consumers, or an object whose key 'consumers' holds one, "
-        f"got {type(content).__name__}"
-    )
-
-
-def _consumers(items: Iterable[Consumer | Mapping[str, Any]]) -> tuple[Consumer, ...]:
-    found: dict[str, Consumer] = {}
-    for number, item in enumerate(items, start=1):
-        if isinstance(item, Consumer):
-            consumer = item
-        else:
-            try:
-                consumer = Consumer.from_dict(item)
-            except ConfigurationError as error:
-                raise ConfigurationError(f"#{number}: {error}") from None
-        if consumer.id in found:
-            raise ConfigurationError(
-                f"consumer {consumer.id!r}: id is used twice; give each consumer its own"
-            )
-        found[consumer.id] = consumer
-    return tuple(found.values())
