@@ -86,7 +86,7 @@ class CaliperTranslator(Translator):
         )
         if validate:
             # Costs time and memory that only validation needs.
-            from eventkit.caliper_validation import event_errors  # noqa: PLC0415
+            from eventkit.validation.caliper import event_errors  # noqa: PLC0415
 
             self._check = event_errors
         self._begin()

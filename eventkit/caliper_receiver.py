@@ -23,9 +23,9 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from eventkit._serving import LoopbackServer, Refused, Reply, Request, parse
-from eventkit.caliper_validation import envelope_errors, event_errors
 from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.typing import Json
+from eventkit.validation.caliper import envelope_errors, event_errors
 
 _PATH = "/caliper"
 _KILOBYTE = 1000

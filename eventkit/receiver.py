@@ -23,7 +23,7 @@ from eventkit._serving import LoopbackServer, Refused, Reply, Request, parse
 from eventkit._statement_store import Conflict, Query, StatementStore, joined
 from eventkit.reading.source import utc
 from eventkit.typing import Json
-from eventkit.validation import InvalidStatement, validate_statement
+from eventkit.validation.xapi import InvalidStatement, validate_statement
 
 VERSION = "1.0.3"
 

@@ -32,14 +32,14 @@ from typing import Any
 from eventkit._store_checks import check_store
 from eventkit._translator import Translator
 from eventkit.caliper import CaliperTranslator
-from eventkit.caliper_validation import event_errors
 from eventkit.events.catalogue import catalogue
 from eventkit.events.rows import Event
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.identity import HMACIdentity
 from eventkit.reading.source import Source, username
 from eventkit.typing import Json
-from eventkit.validation import statement_errors
+from eventkit.validation.caliper import event_errors
+from eventkit.validation.xapi import statement_errors
 from eventkit.xapi import XAPITranslator
 
 __all__ = [

@@ -110,7 +110,7 @@ class XAPITranslator(Translator):
         self._actor_form = actor
         if validate:
             # Costs time and memory that only validation needs.
-            from eventkit.validation import statement_errors  # noqa: PLC0415
+            from eventkit.validation.xapi import statement_errors  # noqa: PLC0415
 
             self._check = statement_errors
         self._begin()

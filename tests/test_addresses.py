@@ -18,13 +18,12 @@ from eventkit import (
     UnsupportedEvent,
     XAPITranslator,
 )
-from eventkit.caliper_validation import event_errors
 from eventkit.events import View
 from eventkit.events.shapes.site import Site, encode_iri
 from eventkit.events.shapes.urls import KEPT_KEYS
 from eventkit.reading import Source
 from eventkit.testing import golden_cases
-from eventkit.validation import statement_errors
+from eventkit.validation import event_errors, statement_errors
 
 LMS = "https://lms.example.org"
 COURSE = "course-v1:edX+D+1"

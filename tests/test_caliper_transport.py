@@ -15,12 +15,12 @@ from fault_server import PATIENCE, FastClock, caliper, respond, serving, unused_
 
 from eventkit import Router
 from eventkit.base.json import dumps as encode
-from eventkit.caliper_validation import envelope_errors
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.probe import check_consumer
 from eventkit.transports import Document, Verdict, make_transport
 from eventkit.transports import caliper as module
+from eventkit.validation import envelope_errors
 
 LMS = "https://lms.example.org"
 TOKEN = "tok-en-1234567"

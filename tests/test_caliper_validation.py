@@ -28,14 +28,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from eventkit import caliper_validation
-from eventkit.caliper_validation import (
-    InvalidCaliperEvent,
-    envelope_errors,
-    event_errors,
-    validate_event,
-)
 from eventkit.exceptions import EventkitError
+from eventkit.validation import InvalidCaliperEvent, envelope_errors, event_errors, validate_event
+from eventkit.validation import caliper as caliper_validation
 
 Json = dict[str, Any]
 

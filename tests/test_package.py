@@ -127,7 +127,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile, root:
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
 
     assert held == expected
-    assert {"eventkit/py.typed", "eventkit/schemas/xapi-1.0.3.json"} <= held
+    assert {"eventkit/py.typed", "eventkit/validation/xapi-1.0.3.json"} <= held
     assert any(name.startswith("eventkit/demo/") and ".log" in name for name in held)
 
 

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from eventkit import validation
 from eventkit.exceptions import EventkitError
 from eventkit.validation import InvalidStatement, statement_errors, validate_statement
+from eventkit.validation import xapi as validation
 
 UUID = "f3e25970-2c71-57a6-9ba9-8ba714e68f76"
 AGENT = {

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 
-from eventkit.caliper_validation import envelope_errors, event_errors
 from eventkit.demo._cast import BIOLOGY, COACHED, LMS_ROOT, PROGRAMMING, TENDAI
 from eventkit.events.catalogue import CATALOGUE
 from eventkit.exceptions import DropEvent
 from eventkit.reading.source import Source
 from eventkit.typing import Event, Json, ProtocolName, Translation
-from eventkit.validation import statement_errors
+from eventkit.validation.caliper import envelope_errors, event_errors
+from eventkit.validation.xapi import statement_errors
 
 MAX_WAIT = 0.05
 """Seconds that a document waits for company on its way to a receiver."""

@@ -9,11 +9,11 @@ import requests
 from eventkit import CaliperTranslator
 from eventkit.batch import read_log, translate_lines
 from eventkit.caliper_receiver import CaliperReceiver
-from eventkit.caliper_validation import envelope_errors, event_errors
 from eventkit.demo import sample_log
 from eventkit.events import CATALOGUE
 from eventkit.identity import HMACIdentity
 from eventkit.receiver import Receiver
+from eventkit.validation import envelope_errors, event_errors
 
 LMS = "https://lms.example.org"
 SECRET = "a secret that is long enough for the tests"

@@ -6,14 +6,13 @@ import pytest
 from fault_server import caliper, hang, respond, serving, unused_port
 
 from eventkit.caliper_receiver import CaliperReceiver
-from eventkit.caliper_validation import event_errors
 from eventkit.consumers import Consumer
 from eventkit.dead_letters import DeadLetter
 from eventkit.probe import TRIAL_ACTIVITY, TRIAL_ACTOR, TRIAL_VERB, trial_document
 from eventkit.receiver import Receiver
 from eventkit.sqlite_store import SQLiteStore
 from eventkit.store import INBOX, Parcel
-from eventkit.validation import statement_errors
+from eventkit.validation import event_errors, statement_errors
 
 
 @pytest.fixture

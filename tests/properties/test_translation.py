@@ -16,8 +16,7 @@ from eventkit import (
     UnsupportedEvent,
     XAPITranslator,
 )
-from eventkit.caliper_validation import event_errors
-from eventkit.validation import statement_errors
+from eventkit.validation import event_errors, statement_errors
 
 PERSONAL = ("zz_secret", "203.0.113.77", "ZzSecretAgent", "mail.example.org")
 ROOT_FIELDS = ("username", "session", "ip", "agent", "host", "referer", "event_source", "page")

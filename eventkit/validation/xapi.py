@@ -1,7 +1,7 @@
 """
 Checking statements against xAPI 1.0.3.
 
-The rules are those of ``schemas/xapi-1.0.3.json``, plus the few that JSON Schema cannot express.
+The rules are those of ``xapi-1.0.3.json``, plus the few that JSON Schema cannot express.
 With the extra ``fast`` a valid statement is accepted many times as fast; what is wrong with any
 other is said in the same words.
 """
@@ -14,7 +14,9 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from eventkit._validating import (
+from eventkit.exceptions import EventkitError
+from eventkit.typing import Json
+from eventkit.validation.documents import (
     MAX_DEPTH,
     fast_check,
     is_date,
@@ -22,8 +24,6 @@ from eventkit._validating import (
     schema_errors,
     shorten,
 )
-from eventkit.exceptions import EventkitError
-from eventkit.typing import Json
 
 __all__ = ["MAX_DEPTH", "InvalidStatement", "schema", "statement_errors", "validate_statement"]
 

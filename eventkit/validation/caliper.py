@@ -1,7 +1,7 @@
 """
 Checking events and envelopes against Caliper 1.2.
 
-The rules are those of ``schemas/caliper-1.2.json``, plus the few that JSON Schema cannot express.
+The rules are those of ``caliper-1.2.json``, plus the few that JSON Schema cannot express.
 Where an entity is given by its IRI alone, nobody can tell its type, and any rule about it holds.
 """
 
@@ -13,10 +13,17 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from eventkit._validating import fast_check, is_date, load_schema, schema_errors, shorten, step
 from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.exceptions import EventkitError
 from eventkit.typing import Json
+from eventkit.validation.documents import (
+    fast_check,
+    is_date,
+    load_schema,
+    schema_errors,
+    shorten,
+    step,
+)
 
 _NAMESPACE = "http://purl.imsglobal.org/caliper/"
 _FREE = ("extensions", "messageParameters")

@@ -56,7 +56,7 @@ def shorten(errors: list[str]) -> str:
 
 def load_schema(name: str) -> Json:
     """Read the shipped JSON Schema *name*."""
-    file = resources.files("eventkit") / "schemas" / name
+    file = resources.files("eventkit.validation") / name
     loaded: Json = json.loads(file.read_text(encoding="utf-8"))
     return loaded
 
