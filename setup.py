@@ -14,13 +14,13 @@ from setuptools import setup
 
 HOT = (
     "eventkit/base/json.py",
-    "eventkit/erb/*.py",
     "eventkit/events/*.py",
     "eventkit/events/families/*.py",
     "eventkit/events/shapes/*.py",
-    "eventkit/ids.py",
     "eventkit/reading/source.py",
-    "eventkit/standard/*.py",
+    "eventkit/translators/erb/*.py",
+    "eventkit/translators/ids.py",
+    "eventkit/translators/standard/*.py",
 )
 """What every event passes through."""
 

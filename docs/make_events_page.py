@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from eventkit.erb._xapi_shapes import NAMES as IN_XAPI
-from eventkit.erb.caliper import NAMES as IN_CALIPER
 from eventkit.events import FAMILIES, Event
 from eventkit.reading import Source
 from eventkit.testing import LMS_ROOT
+from eventkit.translators.erb.caliper import NAMES as IN_CALIPER
+from eventkit.translators.erb.xapi_shapes import NAMES as IN_XAPI
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "events.md"

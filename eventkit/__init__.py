@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from eventkit._opening import open_dead_letters
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
-from eventkit.caliper import CaliperTranslator
 from eventkit.consumers import Consumer
 from eventkit.dead_letters import (
     DeadLetter,
@@ -24,13 +23,19 @@ from eventkit.exceptions import (
     UnsupportedEvent,
 )
 from eventkit.filters import Filter
-from eventkit.identity import CachedCourses, CachedIdentity, HMACIdentity, MappingIdentity
 from eventkit.reading import parse_events, parse_line
 from eventkit.relay import Relay
 from eventkit.replaying import replay
 from eventkit.router import Router
 from eventkit.sqlite_store import SQLiteStore
-from eventkit.xapi import XAPITranslator
+from eventkit.translators import (
+    CachedCourses,
+    CachedIdentity,
+    CaliperTranslator,
+    HMACIdentity,
+    MappingIdentity,
+    XAPITranslator,
+)
 
 __all__ = [
     "CachedCourses",

@@ -30,17 +30,17 @@ from pathlib import Path
 from typing import Any
 
 from eventkit._store_checks import check_store
-from eventkit._translator import Translator
-from eventkit.caliper import CaliperTranslator
 from eventkit.events.catalogue import catalogue
 from eventkit.events.rows import Event
 from eventkit.exceptions import TranslationError, UnsupportedEvent
-from eventkit.identity import HMACIdentity
 from eventkit.reading.source import Source, username
+from eventkit.translators.caliper import CaliperTranslator
+from eventkit.translators.identity import HMACIdentity
+from eventkit.translators.translator import Translator
+from eventkit.translators.xapi import XAPITranslator
 from eventkit.typing import Json
 from eventkit.validation.caliper import event_errors
 from eventkit.validation.xapi import statement_errors
-from eventkit.xapi import XAPITranslator
 
 __all__ = [
     "COURSES",

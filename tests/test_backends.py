@@ -45,7 +45,7 @@ from eventkit.exceptions import (
 from eventkit.filters import Filter
 from eventkit.sqlite_store import SQLiteStore
 from eventkit.store import INBOX, Settled
-from eventkit.xapi import XAPITranslator
+from eventkit.translators import XAPITranslator
 
 WAIT = 20.0
 """Seconds that are never needed, unless something is broken."""

@@ -15,9 +15,9 @@ from eventkit import (
     TranslationError,
     UnsupportedEvent,
 )
-from eventkit.erb.caliper import ROWS
 from eventkit.events import CATALOGUE
 from eventkit.testing import golden_cases
+from eventkit.translators.erb.caliper import ROWS
 from eventkit.validation import event_errors
 
 LEARNER = "32e08e30-f8ae-4ce2-94a8-c2bfe38a70cb"

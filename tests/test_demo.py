@@ -206,7 +206,9 @@ class TestDemo:
 
         monkeypatch.setattr(run, "HMACIdentity", open_book)
         # The translator would send nothing of it.
-        monkeypatch.setattr("eventkit._translator.anonymous_id", lambda answer, _: answer)
+        monkeypatch.setattr(
+            "eventkit.translators.translator.anonymous_id", lambda answer, _: answer
+        )
         out = io.StringIO()
 
         assert run.run(keep=None, rate=5000, out=out) == 1

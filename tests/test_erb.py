@@ -15,9 +15,9 @@ from eventkit import (
     UnsupportedEvent,
     XAPITranslator,
 )
-from eventkit.erb._xapi_shapes import NAMES
 from eventkit.events import CATALOGUE, Event
 from eventkit.testing import golden_cases
+from eventkit.translators.erb.xapi_shapes import NAMES
 from eventkit.validation import statement_errors
 
 CASES = golden_cases(Path(__file__).parent / "golden")

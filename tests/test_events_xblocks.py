@@ -8,7 +8,7 @@ import pytest
 from people import id_of, readable
 
 from eventkit import TranslationError, UnsupportedEvent, XAPITranslator
-from eventkit.caliper import CaliperTranslator
+from eventkit.translators import CaliperTranslator
 
 GOLDEN = Path(__file__).parent / "golden"
 LMS = "https://lms.lakeside.example.org"

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from eventkit.caliper import CaliperTranslator
 from eventkit.dead_letters import DeadLetter, DeadLetterBox
 from eventkit.exceptions import (
     ConfigurationError,
@@ -21,8 +20,7 @@ from eventkit.exceptions import (
     TranslationError,
     UnsupportedEvent,
 )
-from eventkit.identity import HMACIdentity
-from eventkit.xapi import XAPITranslator
+from eventkit.translators import CaliperTranslator, HMACIdentity, XAPITranslator
 
 ROOT = "https://lms.example.org"
 PERSON = "maya_quispe"

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventkit.exceptions import ConfigurationError
-from eventkit.identity import CachedCourses, CachedIdentity, HMACIdentity, MappingIdentity
+from eventkit.translators import CachedCourses, CachedIdentity, HMACIdentity, MappingIdentity
 
 SECRET = "a secret that only tests use"
 ONE = "11111111-1111-4111-8111-111111111111"
@@ -142,7 +142,7 @@ class TestHMACIdentity:
 
     def test_another_process_gives_the_same_id(self, root: Path) -> None:
         script = (
-            "import os; from eventkit.identity import HMACIdentity;"
+            "import os; from eventkit.translators import HMACIdentity;"
             "print(HMACIdentity({'env': 'S'})('ann', 'caliper'))"
         )
         done = subprocess.run(

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from eventkit import XAPITranslator, ids
-from eventkit.erb.xapi import statement_id
+from eventkit import XAPITranslator
 from eventkit.events.shapes.iris import EVALUATED, INITIALIZED
-from eventkit.ids import NAMESPACE, document_id
+from eventkit.translators import ids
+from eventkit.translators.erb.xapi import statement_id
+from eventkit.translators.ids import NAMESPACE, document_id
 
 LMS = "http://localhost:18000"
 LEARNER = "32e08e30-f8ae-4ce2-94a8-c2bfe38a70cb"

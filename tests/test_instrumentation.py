@@ -22,7 +22,6 @@ from eventkit.backends import EventRoutingBackend, RealTimeBackend
 from eventkit.base.throttle import Throttle
 from eventkit.exceptions import ConfigurationError, DropEvent, StoreError, StoreFull
 from eventkit.filters import Filter
-from eventkit.identity import HMACIdentity
 from eventkit.instrumentation import Details, add_hook, is_on, reset, tell
 from eventkit.instrumentation import hooks as instrumentation
 from eventkit.instrumentation.health import Reading, read
@@ -31,7 +30,7 @@ from eventkit.instrumentation.opentelemetry import OpenTelemetryHook
 from eventkit.instrumentation.prometheus import PrometheusHook
 from eventkit.receiver import Receiver
 from eventkit.router import Router
-from eventkit.xapi import XAPITranslator
+from eventkit.translators import HMACIdentity, XAPITranslator
 
 WAIT = 20.0
 """Seconds that are never needed, unless something is broken."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from eventkit import HMACIdentity, XAPITranslator
-from eventkit._options import MAPPING_VERSION
 from eventkit.testing import golden_cases
+from eventkit.translators.options import MAPPING_VERSION
 
 HERE = Path(__file__).parent
 PINNED = HERE / "mapping.json"

@@ -21,7 +21,7 @@ from eventkit import (
     TranslationError,
     XAPITranslator,
 )
-from eventkit.identity import anonymous_id
+from eventkit.translators.identity import anonymous_id
 
 LMS = "https://lms.example.org"
 COURSE = "course-v1:Lakeside+BIO201+2025_T1"

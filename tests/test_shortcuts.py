@@ -17,7 +17,6 @@ from eventkit import (
     HMACIdentity,
     MappingIdentity,
     XAPITranslator,
-    _translator,
 )
 from eventkit.events import View
 from eventkit.events.families import completion
@@ -28,6 +27,7 @@ from eventkit.events.shapes.iris import PROGRESS
 from eventkit.events.shapes.scores import score
 from eventkit.events.shapes.site import Site, encode_iri
 from eventkit.reading import source
+from eventkit.translators import translator as _translator
 
 LMS = "https://lms.example.org"
 texts = st.text(st.characters(), max_size=30)

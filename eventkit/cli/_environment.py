@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from eventkit.identity import MIN_SECRET
+from eventkit.translators.identity import MIN_SECRET
 
 _TRACKING_APP = "eventtracking.django"
 _SETTINGS = "DJANGO_SETTINGS_MODULE"

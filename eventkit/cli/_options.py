@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from eventkit._translator import Translator
 from eventkit.exceptions import ConfigurationError
+from eventkit.translators.translator import Translator
 from eventkit.typing import Identity
 
 LMS_ROOT_ENV = "EVENTKIT_LMS_ROOT"
@@ -64,15 +64,15 @@ class TranslatorOptions:
     def _class(self) -> Callable[..., Translator]:
         # One protocol's modules are not needed for the other.
         if self.protocol == "caliper":
-            from eventkit.caliper import CaliperTranslator  # noqa: PLC0415
+            from eventkit.translators.caliper import CaliperTranslator  # noqa: PLC0415
 
             return CaliperTranslator
-        from eventkit.xapi import XAPITranslator  # noqa: PLC0415
+        from eventkit.translators.xapi import XAPITranslator  # noqa: PLC0415
 
         return XAPITranslator
 
     def _identity(self) -> Identity:
-        from eventkit.identity import HMACIdentity, MappingIdentity  # noqa: PLC0415
+        from eventkit.translators.identity import HMACIdentity, MappingIdentity  # noqa: PLC0415
 
         if self.identity_secret_env:
             return _named(

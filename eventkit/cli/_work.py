@@ -22,7 +22,6 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import IO, NamedTuple
 
-from eventkit._translator import Translator
 from eventkit.batch import (
     Block,
     Line,
@@ -38,6 +37,7 @@ from eventkit.cli._output import reject_record
 from eventkit.cli._summary import Summary
 from eventkit.exceptions import ConfigurationError, EventParseError
 from eventkit.reading.parsing import parse_line
+from eventkit.translators.translator import Translator
 from eventkit.typing import Event
 
 _CHUNK_LINES = 500

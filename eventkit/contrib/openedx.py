@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from eventkit.exceptions import ConfigurationError
-from eventkit.identity import Pseudonyms, long_secret
+from eventkit.translators.identity import Pseudonyms, long_secret
 from eventkit.typing import ProtocolName
 
 Answer = TypeVar("Answer")

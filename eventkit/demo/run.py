@@ -21,20 +21,20 @@ from eventtracking.tracker import Tracker
 
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
 from eventkit.batch import read_log
-from eventkit.caliper import CaliperTranslator
 from eventkit.caliper_receiver import CaliperReceiver
 from eventkit.demo import sample_log
 from eventkit.demo._cast import BIOLOGY, COACHED, COURSES, LMS_ROOT, PROGRAMMING, TENDAI
 from eventkit.demo._checks import MAX_WAIT, PROTOCOLS, Run, checks
 from eventkit.demo._report import show
 from eventkit.exceptions import EventParseError
-from eventkit.identity import HMACIdentity
 from eventkit.reading.parsing import parse_line
 from eventkit.reading.source import Source
 from eventkit.receiver import Receiver
 from eventkit.router import Router, early_filter
+from eventkit.translators.caliper import CaliperTranslator
+from eventkit.translators.identity import HMACIdentity
+from eventkit.translators.xapi import XAPITranslator
 from eventkit.typing import Event, Json
-from eventkit.xapi import XAPITranslator
 
 _PATIENCE = 30.0
 

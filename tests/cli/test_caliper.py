@@ -11,8 +11,8 @@ from eventkit.batch import read_log, translate_lines
 from eventkit.caliper_receiver import CaliperReceiver
 from eventkit.demo import sample_log
 from eventkit.events import CATALOGUE
-from eventkit.identity import HMACIdentity
 from eventkit.receiver import Receiver
+from eventkit.translators import HMACIdentity
 from eventkit.validation import envelope_errors, event_errors
 
 LMS = "https://lms.example.org"

@@ -16,7 +16,7 @@ import pytest
 from eventkit import XAPITranslator
 from eventkit.batch import read_log, translate_lines
 from eventkit.demo import sample_log
-from eventkit.identity import HMACIdentity
+from eventkit.translators import HMACIdentity
 
 LMS = "https://lms.example.org"
 SECRET = "a secret that is long enough for the tests"

@@ -22,8 +22,7 @@ from hypothesis import strategies as st
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
 from eventkit.exceptions import DeliveryError
 from eventkit.filters import Filter
-from eventkit.identity import HMACIdentity
-from eventkit.xapi import XAPITranslator
+from eventkit.translators import HMACIdentity, XAPITranslator
 
 USERNAME = "ann_the_learner"
 

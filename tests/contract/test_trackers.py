@@ -14,9 +14,8 @@ from eventtracking.tracker import Tracker
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
 from eventkit.exceptions import ConfigurationError
 from eventkit.filters import Filter
-from eventkit.identity import HMACIdentity, MappingIdentity
 from eventkit.router import Router
-from eventkit.xapi import XAPITranslator
+from eventkit.translators import HMACIdentity, MappingIdentity, XAPITranslator
 
 WAIT = 20.0
 SECRET = "a secret that only tests use"

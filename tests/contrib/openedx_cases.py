@@ -37,7 +37,7 @@ from eventkit.contrib.openedx import (  # noqa: E402
     UserEmails,
     user_email,
 )
-from eventkit.identity import CachedIdentity  # noqa: E402
+from eventkit.translators import CachedIdentity  # noqa: E402
 
 COURSE = "course-v1:edX+DemoX+2024"
 

@@ -14,10 +14,9 @@ import requests
 from eventkit.demo import sample_log
 from eventkit.events.shapes.iris import TRANSFORMER_VERSION
 from eventkit.exceptions import DropEvent, EventParseError
-from eventkit.identity import HMACIdentity
 from eventkit.reading import parse_line
 from eventkit.router import Router
-from eventkit.xapi import XAPITranslator
+from eventkit.translators import HMACIdentity, XAPITranslator
 
 pytestmark = pytest.mark.lrs
 

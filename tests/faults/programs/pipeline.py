@@ -6,11 +6,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from eventkit.backends import EventRoutingBackend
-from eventkit.caliper import CaliperTranslator
-from eventkit.identity import HMACIdentity
 from eventkit.router import Router
 from eventkit.sqlite_store import SQLiteStore
-from eventkit.xapi import XAPITranslator
+from eventkit.translators import CaliperTranslator, HMACIdentity, XAPITranslator
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 COURSE = "course-v1:edX+DemoX+2026"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from eventkit._translator import Translator
 from eventkit.events.rows import Event as Row
 from eventkit.events.shapes.view import View
 from eventkit.exceptions import TranslationError, UnsupportedEvent
-from eventkit.ids import stamped_id
-from eventkit.standard.caliper import Events
+from eventkit.translators.ids import stamped_id
+from eventkit.translators.standard.caliper import Events
+from eventkit.translators.translator import Translator
 from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity, Json
 
 
@@ -97,7 +97,7 @@ class CaliperTranslator(Translator):
         self._erb = None
         if self._dialect == "erb":
             # The dialect goes when this import does.
-            from eventkit.erb.caliper import NAMES, ERBEvents  # noqa: PLC0415
+            from eventkit.translators.erb.caliper import NAMES, ERBEvents  # noqa: PLC0415
 
             self._in_erb = NAMES
             self._erb = ERBEvents(self._root, self._version, self._site, self._course_name)

@@ -10,8 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from eventkit._lookups import Unanswered, ask, says_no_such
-from eventkit._options import (
+from eventkit.base.blame import INTERRUPTED, is_interrupt
+from eventkit.base.counting import Tally
+from eventkit.base.json import NOT_JSON, dumps
+from eventkit.base.memory import Memory
+from eventkit.base.throttle import SafeLogger
+from eventkit.events.rows import Event as Row
+from eventkit.events.shapes.site import Site
+from eventkit.events.shapes.view import View
+from eventkit.exceptions import DropEvent, TranslationError, UnsupportedEvent
+from eventkit.instrumentation.hooks import Details, What, is_on, tell
+from eventkit.reading.source import Source, name_of
+from eventkit.translators.identity import anonymous_id, id_text, shows, unkeyed
+from eventkit.translators.lookups import Unanswered, ask, says_no_such
+from eventkit.translators.options import (
     TRANSFORMER_VERSION,
     check_dialect,
     check_fallback,
@@ -22,18 +34,6 @@ from eventkit._options import (
     extend_catalogue,
     kept_keys,
 )
-from eventkit.base.blame import INTERRUPTED, is_interrupt
-from eventkit.base.counting import Tally
-from eventkit.base.json import NOT_JSON, dumps
-from eventkit.base.memory import Memory
-from eventkit.base.throttle import SafeLogger
-from eventkit.events.rows import Event as Row
-from eventkit.events.shapes.site import Site
-from eventkit.events.shapes.view import View
-from eventkit.exceptions import DropEvent, TranslationError, UnsupportedEvent
-from eventkit.identity import anonymous_id, id_text, shows, unkeyed
-from eventkit.instrumentation.hooks import Details, What, is_on, tell
-from eventkit.reading.source import Source, name_of
 from eventkit.typing import (
     Courses,
     Dialect,

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from eventkit.erb._reading import Lost, Peer, activity, key_in_course, submitted_key
 from eventkit.events.shapes import iris as iri
 from eventkit.events.shapes.answers import INTERACTION_TYPES
 from eventkit.events.shapes.iris import Verb
+from eventkit.translators.erb.reading import Lost, Peer, activity, key_in_course, submitted_key
 from eventkit.typing import Json
 
 

@@ -11,7 +11,7 @@ from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.events.shapes.iris import TRANSFORMER_VERSION
 from eventkit.events.shapes.site import Course
 from eventkit.events.shapes.view import View, add_filled
-from eventkit.ids import stamped_id
+from eventkit.translators.ids import stamped_id
 from eventkit.typing import Json
 
 _START = b'{"@context":%b,"id":"urn:uuid:' % dumps(CONTEXT)

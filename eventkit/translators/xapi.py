@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from eventkit._lookups import ask
-from eventkit._translator import Translator
 from eventkit.events.families.implicit_pages import IMPLICIT
 from eventkit.events.rows import Event as Row
 from eventkit.events.shapes.view import View
 from eventkit.exceptions import ConfigurationError
-from eventkit.standard.xapi import Statements, sha1_of
+from eventkit.translators.lookups import ask
+from eventkit.translators.standard.xapi import Statements, sha1_of
+from eventkit.translators.translator import Translator
 from eventkit.typing import Courses, Dialect, EmailResolver, ErrorHook, Fallback, Identity, Json
 
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,255}")
@@ -122,8 +122,8 @@ class XAPITranslator(Translator):
         self._erb = None
         if self._dialect == "erb":
             # The dialect goes when this import does.
-            from eventkit.erb._xapi_shapes import NAMES  # noqa: PLC0415
-            from eventkit.erb.xapi import ERBStatements  # noqa: PLC0415
+            from eventkit.translators.erb.xapi import ERBStatements  # noqa: PLC0415
+            from eventkit.translators.erb.xapi_shapes import NAMES  # noqa: PLC0415
 
             self._in_erb = NAMES
             self._erb = ERBStatements(self._root, self._version, self._course_name, self._erb_actor)

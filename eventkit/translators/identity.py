@@ -29,7 +29,7 @@ from pathlib import Path
 from eventkit.base.caching import Cache
 from eventkit.base.secrets import Secret, read_secret
 from eventkit.exceptions import ConfigurationError
-from eventkit.ids import uuid5_of
+from eventkit.translators.ids import uuid5_of
 from eventkit.typing import Identity, ProtocolName
 
 MIN_SECRET = 16

@@ -12,11 +12,11 @@ from typing import Any
 
 from isodate import duration_isoformat
 
-from eventkit.erb._reading import Lost, Peer, key_in_course, submitted_key, user_of
 from eventkit.events.shapes.caliper import CONTEXT, duration
 from eventkit.events.shapes.site import Site
 from eventkit.events.shapes.view import View
 from eventkit.exceptions import TranslationError, UnsupportedEvent
+from eventkit.translators.erb.reading import Lost, Peer, key_in_course, submitted_key, user_of
 from eventkit.typing import Json
 
 _Shape = Callable[[Peer, str], Json]

@@ -18,8 +18,12 @@ from json.encoder import encode_basestring_ascii
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from eventkit.erb._reading import Lost, Peer, user_of
-from eventkit.erb._xapi_shapes import (
+from eventkit.events.shapes import iris as iri
+from eventkit.events.shapes.iris import Verb
+from eventkit.events.shapes.view import View, copied
+from eventkit.exceptions import TranslationError, UnsupportedEvent
+from eventkit.translators.erb.reading import Lost, Peer, user_of
+from eventkit.translators.erb.xapi_shapes import (
     NAMES,
     ROWS,
     WITHOUT_PARENT,
@@ -29,11 +33,7 @@ from eventkit.erb._xapi_shapes import (
     question,
     questions,
 )
-from eventkit.events.shapes import iris as iri
-from eventkit.events.shapes.iris import Verb
-from eventkit.events.shapes.view import View, copied
-from eventkit.exceptions import TranslationError, UnsupportedEvent
-from eventkit.ids import uuid5_in
+from eventkit.translators.ids import uuid5_in
 from eventkit.typing import Json
 
 

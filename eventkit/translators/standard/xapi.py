@@ -19,8 +19,8 @@ from eventkit.events.shapes.iris import (
 from eventkit.events.shapes.site import Course
 from eventkit.events.shapes.view import View, activity, add_filled, copied, filled
 from eventkit.exceptions import TranslationError
-from eventkit.ids import stamped_id
 from eventkit.reading.source import as_object, text_of
+from eventkit.translators.ids import stamped_id
 from eventkit.typing import EmailResolver, Json
 
 VERSION = "1.0.3"

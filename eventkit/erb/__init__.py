@@ -1,1 +1,0 @@
-"""Dialect ``erb``: equal to event-routing-backends, so that a site can switch over."""

@@ -1,1 +1,0 @@
-"""Dialect ``standard``: what rows say, made into the documents of each protocol."""
