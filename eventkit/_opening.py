@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eventkit.base.sealing import Key
-from eventkit.dead_letters import FileDeadLetters
+from eventkit.dead_letters.file import FileDeadLetters
 from eventkit.exceptions import ConfigurationError
 from eventkit.store import DeadLetters
 

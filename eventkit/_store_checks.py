@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from eventkit.dead_letters import DeadLetter
+from eventkit.dead_letters.letter import DeadLetter
 from eventkit.store import INBOX, Parcel, Settled, Store
 
 _WAIT = 20.0

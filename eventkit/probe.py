@@ -11,7 +11,7 @@ import uuid
 
 from eventkit._delivery.routing import merged
 from eventkit.consumers.consumer import Consumer
-from eventkit.dead_letters import DeadLetter
+from eventkit.dead_letters.letter import DeadLetter
 from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.router import Router

@@ -25,7 +25,8 @@ from eventkit.base.blame import blame
 from eventkit.base.counting import Tally
 from eventkit.base.forking import renew_after_fork
 from eventkit.base.throttle import Throttle, describe, name_of
-from eventkit.dead_letters import DeadLetter, DeadLetterBox, Sink
+from eventkit.dead_letters.box import DeadLetterBox
+from eventkit.dead_letters.letter import DeadLetter, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError, LookupFailed
 from eventkit.reading.jsonable import from_json
 from eventkit.store import INBOX, Entry, Settled, Store

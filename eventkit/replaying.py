@@ -11,10 +11,10 @@ from typing import Self, cast
 
 import attrs
 
-from eventkit._letters.letter import is_raw
 from eventkit.consumers.consumer import Consumer
 from eventkit.consumers.loading import ConsumerSource, load_consumers
-from eventkit.dead_letters import DeadLetter, translation_letter
+from eventkit.dead_letters.letter import DeadLetter, is_raw
+from eventkit.dead_letters.translation import translation_letter
 from eventkit.exceptions import DeliveryError, DropEvent, UnsupportedEvent
 from eventkit.router import Router
 from eventkit.store import DeadLetters

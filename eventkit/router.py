@@ -34,7 +34,8 @@ from eventkit.consumers.book import ConsumerBook
 from eventkit.consumers.consumer import Consumer
 from eventkit.consumers.loading import ConsumerSource
 from eventkit.consumers.owners import queue_name
-from eventkit.dead_letters import DeadLetter, DeadLetterBox, Sink
+from eventkit.dead_letters.box import DeadLetterBox
+from eventkit.dead_letters.letter import DeadLetter, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.reading.jsonable import to_json
 from eventkit.store import DeadLetters, Parcel, Store

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import attrs
 
-from eventkit.dead_letters import DeadLetter
+from eventkit.dead_letters.letter import DeadLetter
 
 INBOX = ""
 """The queue of events that no translator has seen yet; consumers have longer ids."""

@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet
 from own_rows import BROKEN
 from people import id_of
 
-from eventkit import XAPITranslator, dead_letters
+from eventkit import XAPITranslator
 from eventkit._opening import open_dead_letters
 from eventkit.base.sealing import make_sealer
 from eventkit.base.throttle import Throttle
@@ -29,6 +29,7 @@ from eventkit.dead_letters import (
     MemoryDeadLetters,
     TranslationLetters,
 )
+from eventkit.dead_letters import box as dead_letters
 from eventkit.exceptions import ConfigurationError, TranslationError
 
 
@@ -349,7 +350,7 @@ class TestRetention:
 
         assert len(sink) == 2
         now = time.monotonic()
-        monkeypatch.setattr("eventkit._letters.file.time.monotonic", lambda: now + 251)
+        monkeypatch.setattr("eventkit.dead_letters.file.time.monotonic", lambda: now + 251)
         sink(letter(2))
         assert ["0", "2"] == numbers(sink)
 
@@ -397,7 +398,7 @@ class TestRetention:
         def fail(*_, **__):
             raise PermissionError("the folder is read-only")
 
-        monkeypatch.setattr("eventkit._letters.file.rewriting", fail)
+        monkeypatch.setattr("eventkit.dead_letters.file.rewriting", fail)
         sink(letter(1))
 
         assert ["1"] == numbers(sink)

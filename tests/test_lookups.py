@@ -31,7 +31,8 @@ from eventkit.batch import translate_lines
 from eventkit.cli._checkpoint import Checkpoint
 from eventkit.cli._sending import Dispatch
 from eventkit.cli._summary import Summary
-from eventkit.dead_letters import MemoryDeadLetters, translation_letter
+from eventkit.dead_letters import MemoryDeadLetters
+from eventkit.dead_letters.translation import translation_letter
 from eventkit.relay import Relay
 from eventkit.sqlite_store import SQLiteStore
 from eventkit.store import INBOX

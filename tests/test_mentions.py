@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventkit import CaliperTranslator, Filter, XAPITranslator
-from eventkit._letters.mentions import mentions
 from eventkit.dead_letters import DeadLetter
+from eventkit.dead_letters.mentions import mentions
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.reading import Source
 from eventkit.testing import golden_cases

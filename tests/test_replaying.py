@@ -512,7 +512,7 @@ replay(FileDeadLetters(sys.argv[1]), [consumer], lambda letter: True)
         def full(*_, **__):
             raise OSError("disk full")
 
-        monkeypatch.setattr("eventkit._letters.file.append", full)
+        monkeypatch.setattr("eventkit.dead_letters.file.append", full)
         with serving(rule=rule) as server:
             with pytest.raises(OSError, match="disk full"):
                 replay(letters, [settings(server, batch={"max_size": 10})], everything)

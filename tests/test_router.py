@@ -11,8 +11,9 @@ import fault_server
 import pytest
 from fault_server import respond, serving, unused_port
 
-from eventkit import EventRoutingBackend, dead_letters
+from eventkit import EventRoutingBackend
 from eventkit.base.throttle import Throttle
+from eventkit.dead_letters import box as dead_letters
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.router import Router
 

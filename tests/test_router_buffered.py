@@ -14,9 +14,9 @@ import fault_server
 import pytest
 from fault_server import PATIENCE, FastClock, respond, serving, unused_port
 
-from eventkit import dead_letters
 from eventkit.base.throttle import Throttle
 from eventkit.dead_letters import DeadLetter
+from eventkit.dead_letters import box as dead_letters
 from eventkit.router import Router
 
 TOKEN = "tok-en-1234567"

@@ -14,7 +14,7 @@ import attrs
 from eventkit.base.clock import Clock
 from eventkit.base.throttle import SafeLogger, describe
 from eventkit.consumers.consumer import Consumer
-from eventkit.dead_letters import DeadLetter
+from eventkit.dead_letters.letter import DeadLetter
 from eventkit.instrumentation.hooks import Details, What, is_on, tell
 from eventkit.reading.jsonable import from_json, to_json
 from eventkit.transports import (

@@ -11,11 +11,10 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 from zlib import crc32
 
-from eventkit._letters.letter import RAW
 from eventkit._sqlite.queue import Writer, storable
 from eventkit.base.sealing import Sealer
 from eventkit.consumers.owners import split_queue
-from eventkit.dead_letters import DeadLetter
+from eventkit.dead_letters.letter import RAW, DeadLetter
 from eventkit.exceptions import ConfigurationError
 from eventkit.store import DAMAGED
 

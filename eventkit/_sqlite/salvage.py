@@ -26,7 +26,7 @@ from eventkit._sqlite.queue import (
 )
 from eventkit._sqlite.schema import start_positions
 from eventkit.base.sealing import Sealer
-from eventkit.dead_letters import DeadLetter
+from eventkit.dead_letters.letter import DeadLetter
 from eventkit.exceptions import ConfigurationError
 from eventkit.reading.jsonable import from_json
 from eventkit.store import DAMAGED, INBOX

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from eventkit._letters.mentions import mentions
 from eventkit.base.printable import printable
-from eventkit.dead_letters import DeadLetter
+from eventkit.dead_letters.letter import DeadLetter
+from eventkit.dead_letters.mentions import mentions
 from eventkit.exceptions import ConfigurationError
 
 _AGE = re.compile(r"(\d{1,9})([smhdw])")

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from eventkit._letters.mentions import is_in_bytes
 from eventkit._opening import open_dead_letters
 from eventkit._sqlite.file import delete_set_aside, set_aside_files
 from eventkit.cli import DONE, REJECTED, complain
@@ -28,7 +27,9 @@ from eventkit.cli._letters import (
 from eventkit.cli._options import add_translator_options, translator_options
 from eventkit.cli._output import is_sure, say
 from eventkit.consumers.loading import load_consumers
-from eventkit.dead_letters import DeadLetter, FileDeadLetters
+from eventkit.dead_letters.file import FileDeadLetters
+from eventkit.dead_letters.letter import DeadLetter
+from eventkit.dead_letters.mentions import is_in_bytes
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.store import DeadLetters
 

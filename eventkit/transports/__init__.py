@@ -18,7 +18,7 @@ from typing import Protocol, cast
 import attrs
 
 from eventkit.consumers.consumer import Consumer
-from eventkit.dead_letters import DeadLetter
+from eventkit.dead_letters.letter import DeadLetter
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Event
 

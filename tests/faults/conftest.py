@@ -6,8 +6,8 @@ import pytest
 from fault_routes import balance_after_restart
 from fault_server import FastClock, serving
 
-from eventkit import dead_letters
 from eventkit.base.throttle import Throttle
+from eventkit.dead_letters import box as dead_letters
 from eventkit.router import Router
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from eventkit._letters.letter import DeadLetter
 from eventkit.base.appending import append, reading, rewriting
 from eventkit.base.sealing import Key, make_sealer
 from eventkit.base.throttle import Throttle, describe
+from eventkit.dead_letters.letter import DeadLetter
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from eventkit._letters.letter import DeadLetter, is_raw
+from eventkit.dead_letters.letter import DeadLetter, is_raw
 from eventkit.filters import fields as _fields
 from eventkit.reading.source import Source
 from eventkit.typing import Event

@@ -1,1 +1,0 @@
-"""The parts of `eventkit.dead_letters`."""
