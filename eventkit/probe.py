@@ -15,7 +15,8 @@ from eventkit.dead_letters.letter import DeadLetter
 from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.router import Router
-from eventkit.transports import CheckResult, make_transport
+from eventkit.transports.making import make_transport
+from eventkit.transports.transport import CheckResult
 from eventkit.typing import Json
 
 __all__ = [

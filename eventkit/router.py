@@ -39,7 +39,7 @@ from eventkit.dead_letters.letter import DeadLetter, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.reading.jsonable import to_json
 from eventkit.store import DeadLetters, Parcel, Store
-from eventkit.transports import Answer, Document, Verdict
+from eventkit.transports.transport import Answer, Document, Verdict
 from eventkit.typing import Delivery, Event, Json, ProtocolName, Translation
 
 __all__ = ["EXIT_GRACE", "Mode", "Router", "early_filter"]

@@ -12,7 +12,7 @@ from fault_server import PATIENCE, respond, serving
 from eventkit.events.shapes.iris import TRANSFORMER_VERSION
 from eventkit.receiver import Receiver
 from eventkit.router import Router
-from eventkit.transports._statements import differences
+from eventkit.transports.same_statement import differences
 
 NEVER = 3600
 

@@ -29,7 +29,7 @@ from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
 from eventkit.probe import check_consumer
 from eventkit.transports import Document, Verdict, make_transport
-from eventkit.transports._http import retry_after
+from eventkit.transports.http import retry_after
 
 PASSWORD = 'pass"word/1'
 TOKEN = "tok-en-1234567"

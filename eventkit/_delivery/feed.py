@@ -11,7 +11,7 @@ from eventkit._delivery.lane import Lane
 from eventkit.base.clock import Clock
 from eventkit.base.throttle import Throttle, describe
 from eventkit.store import Entry, Settled, Store
-from eventkit.transports import Document
+from eventkit.transports.transport import Document
 
 _log = logging.getLogger(__name__)
 _throttle = Throttle(_log)

@@ -21,7 +21,8 @@ from eventkit.base.throttle import SafeLogger, Throttle, describe
 from eventkit.consumers.consumer import Consumer
 from eventkit.consumers.owners import queue_name, split_queue
 from eventkit.store import Store
-from eventkit.transports import CONFLICT, Transport, make_transport
+from eventkit.transports.making import make_transport
+from eventkit.transports.transport import CONFLICT, Transport
 
 _log = SafeLogger(__name__)
 _throttle = Throttle(_log)

@@ -17,7 +17,7 @@ from eventkit.consumers.consumer import Consumer
 from eventkit.dead_letters.letter import DeadLetter
 from eventkit.instrumentation.hooks import Details, What, is_on, tell
 from eventkit.reading.jsonable import from_json, to_json
-from eventkit.transports import (
+from eventkit.transports.transport import (
     CANNOT_ASK,
     CONFLICT,
     Answer,

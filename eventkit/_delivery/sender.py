@@ -18,7 +18,7 @@ from eventkit._delivery.lane import Lane, total_size
 from eventkit._delivery.suspicion import Suspect, Ward
 from eventkit.base.clock import Clock
 from eventkit.base.throttle import SafeLogger, describe
-from eventkit.transports import Answer, Document, Verdict
+from eventkit.transports.transport import Answer, Document, Verdict
 
 _log = SafeLogger(__name__)
 

@@ -9,7 +9,7 @@ from itertools import islice
 
 import attrs
 
-from eventkit.transports import Answer, Document
+from eventkit.transports.transport import Answer, Document
 
 _WITNESSES = 1
 """Requests that must arrive between two failures of a suspect, or the latter does not count."""

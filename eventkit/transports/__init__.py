@@ -2,229 +2,40 @@
 Ways to a consumer.
 
 A transport sends documents in one request and says what came of it, as an `Answer`. It neither
-retries nor splits nor waits; that is the same for all of them and lies with the router. Adding one
-is a module here and a line in `TRANSPORTS`.
+retries nor splits nor waits; that is the same for all of them and lies with the router. Begin with
+`transport`; adding one is a module here and a line in the table of `making`. What the status of an
+answer means is said in `http`, and where a protocol means something else by it in `xapi` and
+`caliper`.
 """
 
 from __future__ import annotations
 
-import enum
-import importlib
-import json
-import operator
-from collections.abc import Sequence
-from typing import Protocol, cast
+from eventkit.transports.making import TRANSPORTS, TransportFactory, make_transport
+from eventkit.transports.transport import (
+    CANNOT_ASK,
+    CONFLICT,
+    DELIVERED,
+    MAX_RESPONSE,
+    Answer,
+    CheckResult,
+    Document,
+    Inquiry,
+    Transport,
+    Verdict,
+)
 
-import attrs
-
-from eventkit.consumers.consumer import Consumer
-from eventkit.dead_letters.letter import DeadLetter
-from eventkit.exceptions import ConfigurationError
-from eventkit.typing import Event
-
-TRANSPORTS = {
-    ("xapi", "https"): "eventkit.transports.http:XAPITransport",
-    ("xapi", "http"): "eventkit.transports.http:XAPITransport",
-    ("caliper", "https"): "eventkit.transports.caliper:CaliperTransport",
-    ("caliper", "http"): "eventkit.transports.caliper:CaliperTransport",
-    ("xapi", "file"): "eventkit.transports.file:FileTransport",
-    ("caliper", "file"): "eventkit.transports.file:FileTransport",
-    ("xapi", "log"): "eventkit.transports.log:LogTransport",
-    ("caliper", "log"): "eventkit.transports.log:LogTransport",
-}
-"""Where the transport of a protocol and a URL scheme is; imported when a consumer needs it."""
-
-MAX_RESPONSE = 1_000
-"""Characters of a receiver's answer that are kept."""
-
-
-@attrs.define(eq=False)
-class Document:
-    """One document on its way; it keeps its identity through batches and splits."""
-
-    name: str
-    """The name of the event that it comes from."""
-    body: bytes
-    """It, as JSON in UTF-8, in exactly these bytes every time it is sent."""
-    event: Event | bytes | None = attrs.field(default=None, repr=False)
-    """The original event, as it is or as JSON; None: not known. It is never sent."""
-    rules: str = ""
-    """The digest of the access rules by which the consumer may have it; ``""``: not looked at."""
-    position: int = 0
-    """Its entry in the store, if there is one."""
-    order: int = 0
-    """Its place among all that came to the same queue."""
-    attempts: int = 0
-    """The requests that it was part of."""
-    learner: str | None = attrs.field(default=None, repr=False)
-    """Whose it is, once somebody has looked."""
-    since: float = 0.0
-    """When it was accepted, by the router's clock."""
-    outcome: str = ""
-    """
-    ``""`` while nobody has taken it over, then what `Router.stats` counts it under: ``delivered``,
-    ``dead:<reason>``, ``dropped:<reason>`` or ``returned``.
-    """
-    letter: DeadLetter | None = attrs.field(default=None, repr=False)
-    """The dead letter that is to be kept in the store together with the outcome."""
-    size: int = attrs.field(init=False, repr=False)
-    """The bytes that it takes in a request: itself and what separates it."""
-    weight: int = attrs.field(init=False, repr=False)
-    """The bytes that it takes in memory, its event with it."""
-
-    def __attrs_post_init__(self) -> None:
-        # They are asked for many times over.
-        self.size = self.weight = len(self.body) + 1
-        if isinstance(self.event, bytes):
-            self.weight += len(self.event)
-
-    @property
-    def id(self) -> str:
-        """Its own id; ``""`` when it has none."""
-        found = json.loads(self.body).get("id")
-        return found if isinstance(found, str) else ""
-
-
-class Verdict(enum.Enum):
-    """What is to be done with the documents of a request."""
-
-    DELIVERED = "delivered"
-    """They have arrived."""
-    REFUSED = "refused"
-    """At least one of them is not wanted as it is: find it, and let the others through."""
-    RETRY = "retry"
-    """Not now; the same request may succeed later."""
-    PAUSE = "pause"
-    """Nothing will succeed until somebody corrects a setting, here or at the receiver."""
-
-
-@attrs.frozen
-class Answer:
-    """What came of one request."""
-
-    verdict: Verdict
-    reason: str = ""
-    """A slug for counting, such as ``http_503`` or ``timeout``."""
-    detail: str = ""
-    """One line for people: what happened and, for `Verdict.PAUSE`, what to do."""
-    status: int | None = None
-    """The HTTP status, if there was one."""
-    response: str = ""
-    """The beginning of what the receiver said, without secrets."""
-    retry_after: float | None = None
-    """Seconds that the receiver asked to wait."""
-    accepted: frozenset[str] = frozenset()
-    """Of a refused batch: the ids that the receiver has taken all the same."""
-    ask: Inquiry | None = attrs.field(default=None, eq=False, repr=False)
-    """Of a batch that is refused because something is there already: finds out what."""
-
-
-class Inquiry(Protocol):
-    """Finds out which documents of a refused request a receiver has, without sending any."""
-
-    def knows(self, document: Document) -> bool:
-        """Tell whether the receiver need not be asked any more."""
-
-    def __call__(self, document: Document) -> Answer | None:
-        """
-        Find out about one document; None: it is not there.
-
-        `Verdict.DELIVERED`: it is. `Verdict.REFUSED`: another one is there under its id or, with
-        `CANNOT_ASK` as the reason, the receiver does not tell. Any other answer: not now.
-        """
-
-
-CANNOT_ASK = "cannot_ask"
-CONFLICT = "conflict"
-"""The reason when a receiver has another document under the same id."""
-
-
-DELIVERED = Answer(Verdict.DELIVERED)
-
-_start_of = operator.itemgetter(slice(128))
-"""Gives the start of a body, which its id is in: by that most differ."""
-
-
-def distinct(documents: Sequence[Document]) -> list[bytes]:
-    """Give the bodies of *documents*, each once, in order."""
-    bodies = [document.body for document in documents]
-    if len(set(map(_start_of, bodies))) == len(bodies):
-        return bodies
-    return list(dict.fromkeys(bodies))
-
-
-def enclosed(start: bytes, bodies: list[bytes], end: bytes) -> bytes:
-    """Write a list of *bodies* between *start* and *end*, and copy all of it but once."""
-    parts = [b","] * (2 * len(bodies) + 1)
-    parts[1::2] = bodies
-    parts[0] = start
-    parts[-1] = end
-    return b"".join(parts)
-
-
-@attrs.frozen
-class CheckResult:
-    """Whether a consumer can be reached as configured, and in one line why (not)."""
-
-    ok: bool
-    detail: str
-
-
-class Transport(Protocol):
-    """A way to one consumer. Several threads may use it at once."""
-
-    @property
-    def overhead(self) -> int:
-        """Bytes of a request beyond its documents and one separator for each of them."""
-
-    @property
-    def max_bytes(self) -> int | None:
-        """Bytes that the receiver takes in one request; None: it has not said."""
-
-    def prepare(self, documents: Sequence[Document]) -> Answer | None:
-        """
-        Do what must come before a request with *documents*, if anything must.
-
-        Afterwards *overhead* and *max_bytes* are those that count for it. An answer stands in the
-        way of the request.
-        """
-
-    def send(self, documents: Sequence[Document]) -> Answer:
-        """Send *documents* in one request."""
-
-    def check(self) -> CheckResult:
-        """Tell, without sending anything, whether sending would work."""
-
-    def close(self) -> None:
-        """Let go of connections; the next `send` opens new ones."""
-
-
-class TransportFactory(Protocol):
-    """What makes a transport."""
-
-    def __call__(self, consumer: Consumer, *, trust_env: bool) -> Transport:
-        """Make the transport of *consumer*; *trust_env*: proxies come from the environment."""
-
-
-def make_transport(consumer: Consumer, *, trust_env: bool = False) -> Transport:
-    """
-    Make the transport that *consumer* needs.
-
-    Raises:
-        ConfigurationError: there is none for its protocol and URL.
-    """
-    place = TRANSPORTS.get((consumer.protocol, consumer.scheme))
-    if place is None:
-        known = ", ".join(
-            f"{scheme}:" for protocol, scheme in TRANSPORTS if protocol == consumer.protocol
-        )
-        raise ConfigurationError(
-            f"consumer {consumer.id!r}: url: {consumer.protocol} cannot be sent to "
-            f"{consumer.scheme}: addresses; use one of {known}"
-        )
-    module, _, name = place.partition(":")
-    factory = cast(TransportFactory, getattr(importlib.import_module(module), name))
-    try:
-        return factory(consumer, trust_env=trust_env)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"consumer {consumer.id!r}: {error}") from None
+__all__ = [
+    "CANNOT_ASK",
+    "CONFLICT",
+    "DELIVERED",
+    "MAX_RESPONSE",
+    "TRANSPORTS",
+    "Answer",
+    "CheckResult",
+    "Document",
+    "Inquiry",
+    "Transport",
+    "TransportFactory",
+    "Verdict",
+    "make_transport",
+]

@@ -15,7 +15,8 @@ import attrs
 from eventkit.consumers.consumer import Consumer
 from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.exceptions import ConfigurationError
-from eventkit.transports import (
+from eventkit.transports.http import REMEDIES, Client, NoReply, Reply, judge
+from eventkit.transports.transport import (
     DELIVERED,
     Answer,
     CheckResult,
@@ -24,7 +25,6 @@ from eventkit.transports import (
     distinct,
     enclosed,
 )
-from eventkit.transports._http import REMEDIES, Client, NoReply, Reply, judge
 
 _HEADERS = {"Content-Type": "application/json"}
 _REMEDIES = REMEDIES | {

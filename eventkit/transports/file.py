@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from eventkit.base.appending import append, is_regular
 from eventkit.consumers.consumer import Consumer
 from eventkit.exceptions import ConfigurationError
-from eventkit.transports import DELIVERED, Answer, CheckResult, Document, Verdict
+from eventkit.transports.transport import DELIVERED, Answer, CheckResult, Document, Verdict
 
 _TEMPORARY = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EINTR}

@@ -1,271 +1,565 @@
-"""``https:`` and ``http:`` for xAPI: statements to the Statement Resource of an LRS."""
+"""
+HTTP as delivery needs it: no redirects, no environment, an end in time and size whatever happens.
+
+A timeout of `requests` bounds each wait for data, so a receiver that sends a byte now and then
+holds its caller for ever, and looking up a name has no bound at all. Here everything, from the name
+to the last byte of the answer, knows when the request as a whole must end.
+"""
 
 from __future__ import annotations
 
+import base64
+import http.client
+import io
 import json
-from collections import Counter
-from collections.abc import Sequence
-from datetime import timedelta
-from urllib.parse import urlencode
-from uuid import UUID
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 import attrs
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import InvalidHeader, LocationParseError
+from urllib3.util import Retry
 
+from eventkit.base.json import loads
 from eventkit.consumers.consumer import Consumer
 from eventkit.exceptions import ConfigurationError
-from eventkit.reading.source import utc
-from eventkit.transports import (
-    CANNOT_ASK,
-    CONFLICT,
-    DELIVERED,
-    MAX_RESPONSE,
-    Answer,
-    CheckResult,
-    Document,
-    Verdict,
-    distinct,
-    enclosed,
+from eventkit.transports.host_names import look_up
+from eventkit.transports.transport import MAX_RESPONSE, Answer, Verdict
+
+_MAX_BODY = 4_000_000
+"""Bytes of an answer that are read; the ids of 10,000 statements are a tenth of it."""
+_MAX_HEAD = 1_000_000
+"""Bytes beyond these for everything before the body, answers that only announce another one too."""
+_MAX_INTERIM = 10
+"""Answers that only announce another one."""
+_CHUNK = 65_536
+_MIN_HEADER_SECRET = 4
+"""Shorter header values (``"1"``) are no secrets; blotting them out would spoil the answer."""
+
+_IMPOSSIBLE = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidHeader,
+    urllib3.exceptions.LocationValueError,
 )
-from eventkit.transports._http import Client, NoReply, Reply, judge
-from eventkit.transports._statements import differences
-from eventkit.typing import Json
+_NOTHING = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    # What the parsers of headers and chunks make of nonsense.
+    ValueError,
+)
+_RETRYABLE = frozenset({408, 425, 429})
+REMEDIES = {
+    401: "check auth: the credentials are refused",
+    403: "check auth: the credentials may not write here",
+    404: "check url: there is nothing at this address",
+    405: "check url: nothing can be sent to this address",
+}
+"""What to do about answers that any document would get, whatever it is."""
 
-_VERSION = {"X-Experience-API-Version": "1.0.3"}
-_JSON = {"Content-Type": "application/json"}
-_CONFLICT = 409
-_NOT_IMPLEMENTED = 501
-_MOST_LISTED = 500
-"""Statements that are asked for at once."""
 
+@attrs.frozen
+class Reply:
+    """What a receiver answered, without secrets."""
 
-class XAPITransport:
-    """
-    Send statements to an LRS, a list in each request.
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    text: str = attrs.field(repr=False)
 
-    Only what an LRS says counts as delivered: 204, or 200 with exactly the ids of the statements
-    (xAPI 1.0.3, part 3, 2.1.2), in any order. With only some of these ids, they have arrived. With
-    anything else in the list nothing has, whatever it may mean. A web page with status 200 is some
-    other server.
-    """
-
-    overhead = 1
-    """The brackets of the list, less the comma that its last statement lacks."""
-    max_bytes = None
-
-    def __init__(self, consumer: Consumer, *, trust_env: bool = False) -> None:
-        self._endpoint = consumer.url.rstrip("/")
-        self._url = f"{self._endpoint}/statements"
-        self._client = Client(consumer, trust_env=trust_env)
-
-    def prepare(self, documents: Sequence[Document]) -> None:
-        """Do nothing: an LRS publishes no limits."""
-
-    def send(self, documents: Sequence[Document]) -> Answer:
-        """Post *documents*; one that stands there twice is sent once, as an LRS demands."""
-        bodies = distinct(documents)
+    def json(self) -> object:
+        """Read the answer as JSON; None when it is none."""
         try:
-            reply = self._client.request(
-                "POST",
-                self._url,
-                headers=_VERSION | _JSON,
-                body=enclosed(b"[", bodies, b"]"),
-            )
-        except NoReply as error:
-            return Answer(Verdict.RETRY, error.reason, error.detail)
-        except ConfigurationError as error:
-            return Answer(Verdict.PAUSE, "configuration", str(error))
-        if 200 <= reply.status < 300:
-            return _success(reply, self._url, bodies)
-        answer = judge(reply, self._url)
-        if reply.status == _CONFLICT:
-            return attrs.evolve(answer, ask=_Inquiry(self, documents))
-        if answer.status in (401, 403):
-            self._client.forget()
-        return answer
-
-    def statement(self, statement_id: str) -> Json | Answer | None:
-        """Ask for one statement; None: it is not there, an answer: the LRS does not tell."""
-        reply = self._ask({"statementId": statement_id})
-        if isinstance(reply, Answer):
-            return reply
-        if reply.status == 404:
+            return loads(self.text)
+        except (ValueError, RecursionError):
             return None
-        content = reply.json() if reply.status == 200 else None
-        if isinstance(content, dict):
-            # Some answer with a list, as to any other question.
-            listed = content.get("statements", [content])
-            if listed == []:
-                return None
-            for found in listed if isinstance(listed, list) else []:
-                if isinstance(found, dict) and _normal(found.get("id")) == _normal(statement_id):
-                    return found
-        answer = judge(reply, self._url)
-        if answer.verdict is Verdict.RETRY and reply.status != _NOT_IMPLEMENTED:
-            return answer
-        return attrs.evolve(answer, verdict=Verdict.REFUSED, reason=CANNOT_ASK)
 
-    def stored_since(self, stored: str, number: int) -> dict[str, Json]:
-        """Ask for *number* statements from that moment on, by their ids; none if that fails."""
-        moment = utc(stored)
-        if moment is None:
-            return {}
-        since = (moment - timedelta(milliseconds=1)).isoformat().replace("+00:00", "Z")
-        reply = self._ask(
-            {"since": since, "ascending": "true", "limit": str(min(number, _MOST_LISTED))}
-        )
-        found = reply.json() if isinstance(reply, Reply) and reply.status == 200 else None
-        listed = found.get("statements") if isinstance(found, dict) else None
-        if not isinstance(listed, list):
-            return {}
-        return {_normal(each.get("id")): each for each in listed if isinstance(each, dict)}
 
-    def _ask(self, query: dict[str, str]) -> Reply | Answer:
+class NoReply(Exception):
+    """There is no answer, or not a whole one; *reason* is a slug for counting."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Client:
+    """
+    Requests to one consumer over connections that stay open.
+
+    Credentials are read when the first request is made, and again after `forget`, so that a
+    corrected secret takes effect without a restart.
+    """
+
+    def __init__(self, consumer: Consumer, *, trust_env: bool) -> None:
+        self._consumer = consumer
+        self._trust_env = trust_env
+        self._opened: tuple[requests.Session, dict[str, str], tuple[str, ...]] | None = None
+        self._opening = threading.Lock()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        whole: bool = True,
+    ) -> Reply:
+        """
+        Make one request; *whole*: a success without the end of its answer is none.
+
+        Raises:
+            NoReply: no connection, no answer in time, or no end of it.
+            ConfigurationError: a secret cannot be read.
+        """
+        with self._opening:
+            if self._opened is None:
+                self._opened = self._open()
+            session, own, secrets = self._opened
+        limits = self._consumer.timeout
+        _current.deadline = time.monotonic() + limits.total
         try:
-            return self._get(f"statements?{urlencode(query)}")
-        except NoReply as error:
-            return Answer(Verdict.RETRY, error.reason, error.detail)
-        except ConfigurationError as error:
-            return Answer(Verdict.PAUSE, "configuration", str(error))
-
-    def check(self) -> CheckResult:
-        """Ask the LRS what it is, and for one statement, with the credentials."""
-        try:
-            about = self._get("about")
-            reply = self._get("statements?limit=1")
-        except NoReply as error:
-            return CheckResult(ok=False, detail=error.detail)
-        except ConfigurationError as error:
-            return CheckResult(ok=False, detail=str(error))
-        status = reply.status
-        if status == 403:
-            # Credentials that may only write are good enough for delivery, but so may be none.
-            detail = (
-                f"HTTP 403 from {self._url}: the credentials may not read statements; "
-                "whether they may write shows when the first one is sent"
+            response = session.request(
+                method,
+                url,
+                data=body,
+                # Those of the consumer win: an LRS may want another version of xAPI.
+                headers={**headers, **own},
+                timeout=(min(limits.connect, limits.total), min(limits.read, limits.total)),
+                allow_redirects=False,
+                stream=True,
             )
-            return CheckResult(ok=False, detail=detail)
-        if status != 200:
-            return CheckResult(ok=False, detail=judge(reply, self._url).detail)
-        if not isinstance(reply.json(), dict):
-            return CheckResult(ok=False, detail=f"{self._url} answers, but not as an LRS does")
-        return CheckResult(ok=True, detail=f"{self._endpoint} answers{_versions(about)}")
+            try:
+                text = _read(response, whole=whole)
+            finally:
+                response.close()
+        except _IMPOSSIBLE as error:
+            if _has_cause(error, http.client.HTTPException, InvalidHeader):
+                raise NoReply(*_explain(error, url)) from None
+            raise ConfigurationError("url: no request can be made to it; correct it") from None
+        except _NOTHING as error:
+            raise NoReply(*_explain(error, url)) from None
+        finally:
+            _current.deadline = None
+        return Reply(response.status_code, response.headers, _redact(text, secrets))
+
+    def forget(self) -> None:
+        """Read the credentials again before the next request."""
+        # Not closed: another thread may be using it, and it ends with its last user.
+        self._opened = None
 
     def close(self) -> None:
-        """Close the connections to the LRS."""
-        self._client.close()
+        """Close the connections."""
+        opened, self._opened = self._opened, None
+        if opened:
+            opened[0].close()
 
-    def _get(self, resource: str) -> Reply:
-        return self._client.request("GET", f"{self._endpoint}/{resource}", headers=_VERSION)
-
-
-class _Inquiry:
-    """
-    Which statements of one request an LRS has, one question for each at most.
-
-    What arrived together once is stored together, so those that follow the first one that is there
-    are asked for at once; where that finds nothing, one by one.
-    """
-
-    def __init__(self, lrs: XAPITransport, documents: Sequence[Document]) -> None:
-        self._lrs = lrs
-        self._ids = {_normal(document.id) for document in documents}
-        self._known: dict[str, Json | None] = {}
-        self._lists = len(self._ids) > 1
-
-    def knows(self, document: Document) -> bool:
-        """Tell whether the LRS need not be asked any more."""
-        return _normal(document.id) in self._known
-
-    def __call__(self, document: Document) -> Answer | None:
-        """Find out about one statement, as `eventkit.transports.Inquiry` says."""
-        statement = json.loads(document.body)
-        own = _normal(statement.get("id"))
-        if not own:
-            return None
-        if own not in self._known:
-            found = self._lrs.statement(own)
-            if isinstance(found, Answer):
-                return found
-            self._known[own] = found
-            if found is not None and self._lists:
-                self._look_around(found)
-        stored = self._known[own]
-        if stored is None:
-            return None
-        different = differences(statement, stored)
-        if not different:
-            return DELIVERED
-        detail = (
-            "the LRS has another statement under this id, with another "
-            f"{', '.join(name for name in different if name.isidentifier())[:80]}"
-        )
-        return Answer(Verdict.REFUSED, CONFLICT, detail, _CONFLICT)
-
-    def _look_around(self, found: Json) -> None:
-        unknown = self._ids - self._known.keys()
-        if not unknown:
-            return
-        near = self._lrs.stored_since(str(found.get("stored")), 2 * len(unknown))
-        self._known |= {each: near[each] for each in unknown & near.keys()}
-        self._lists = not unknown.isdisjoint(near)
+    def _open(self) -> tuple[requests.Session, dict[str, str], tuple[str, ...]]:
+        auth = {key: secret.reveal() for key, secret in self._consumer.auth.values().items()}
+        further = {name: secret.reveal() for name, secret in self._consumer.header_values().items()}
+        session = _Session()
+        session.trust_env = self._trust_env
+        adapter = _Adapter(max_retries=Retry(0, read=False))
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        session.headers.clear()
+        # Not the session's, which would copy them for each request.
+        headers = CaseInsensitiveDict({"User-Agent": "openedx-eventkit"})
+        # A compressed answer could unpack to more than anybody wants to read.
+        headers["Accept-Encoding"] = "identity"
+        secrets = [value for key, value in auth.items() if key != "username"]
+        if "password" in auth:
+            pair = f"{auth['username']}:{auth['password']}".encode()
+            encoded = base64.b64encode(pair).decode("ascii")
+            headers["Authorization"] = f"Basic {encoded}"
+            secrets.append(encoded)
+        elif "token" in auth:
+            headers["Authorization"] = f"Bearer {auth['token']}"
+        if "Authorization" in headers:
+            # Else requests would look into a netrc file when the environment is trusted.
+            session.auth = _keep_headers
+        headers.update(further)
+        secrets += [value for value in further.values() if len(value) >= _MIN_HEADER_SECRET]
+        return session, dict(headers), _all_forms(secrets)
 
 
-def _success(reply: Reply, url: str, bodies: list[bytes]) -> Answer:
-    if reply.status == 204:
-        return DELIVERED
+def judge(reply: Reply, url: str, remedies: Mapping[int, str] = REMEDIES) -> Answer:
+    """Say what any status but success means; those of *remedies* stop everything."""
+    status = reply.status
+    what = f"HTTP {status} from {url}"
+    reason = f"http_{status}"
     response = reply.text[:MAX_RESPONSE]
-    ids = reply.json()
-    if not isinstance(ids, list):
-        detail = f"HTTP {reply.status} from {url}, but no list of ids; check url: this is no LRS"
-        return Answer(Verdict.PAUSE, "no_lrs", detail, reply.status, response)
-    if _are_in_order(bodies, ids):
-        return DELIVERED
-    sent = [json.loads(body).get("id") for body in bodies]
-    ours = {_normal(each): each for each in sent if isinstance(each, str)}
-    named = Counter(map(_normal, ids))
-    others = sum((named - Counter(ours.keys())).values())
-    # What has no id gets one from the LRS.
-    nameless = len(sent) - sum(isinstance(each, str) for each in sent)
-    if len(ids) == len(sent) and others == nameless and "" not in named:
-        return DELIVERED
-    is_part = not others and len(ids) < len(sent)
-    what = f"{len(ids)} ids" if is_part else "a list that is not that of the ids"
-    return Answer(
-        Verdict.REFUSED,
-        "not_acknowledged",
-        f"HTTP {reply.status} from {url} with {what} for {len(bodies)} statements",
-        reply.status,
-        response,
-        accepted=frozenset(ours[each] for each in named) if is_part else frozenset(),
-    )
+    if status in _RETRYABLE or status >= 500 or status < 200:
+        return Answer(
+            Verdict.RETRY,
+            reason,
+            what,
+            status,
+            response,
+            retry_after=retry_after(reply.headers.get("Retry-After")),
+        )
+    if 300 <= status < 400:
+        target = _shown(reply.headers.get("Location", ""))
+        moved = f" to {target}" if target else ""
+        hint = f"redirects are not followed; if the receiver has moved{moved}, correct url"
+        return Answer(Verdict.PAUSE, "redirect", f"{what}: {hint}", status, response)
+    if status in remedies:
+        return Answer(Verdict.PAUSE, reason, f"{what}: {remedies[status]}", status, response)
+    return Answer(Verdict.REFUSED, reason, what, status, response)
 
 
-def _are_in_order(bodies: list[bytes], ids: list[object]) -> bool:
-    """Tell at a glance whether *ids* are those of *bodies*; False: look closer."""
-    return len(ids) == len(bodies) and all(
-        isinstance(each, str)
-        and each.isascii()
-        and not {'"', "\\"}.intersection(each)
-        and body.startswith(b'{"id":"%b"' % each.encode())
-        for body, each in zip(bodies, ids, strict=True)
-    )
-
-
-def _normal(statement_id: object) -> str:
-    """Write an id as all do that mean the same; ``""`` for what is none."""
-    if not isinstance(statement_id, str):
-        return ""
+def retry_after(value: str | None) -> float | None:
+    """Read a Retry-After header, seconds or a date, in seconds; None when it says nothing."""
+    if not value:
+        return None
     try:
-        return str(UUID(statement_id))
+        # The second is for numbers of thousands of digits.
+        return max(0.0, Retry(0).parse_retry_after(value))
+    except (InvalidHeader, ValueError, OverflowError):
+        return None
+
+
+def _read(response: requests.Response, *, whole: bool) -> str:
+    # The status of a failure says enough.
+    whole = whole and response.status_code < 300
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        while chunk := response.raw.read(_CHUNK, decode_content=False):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > _MAX_BODY:
+                raise _endless()
+        if size < _length(response.headers):
+            # Not every release of urllib3 looks.
+            raise ConnectionError("the answer broke off")
+        body = _unpacked(b"".join(chunks), response.headers.get("Content-Encoding", ""))
+    except NoReply:
+        if whole:
+            raise
+        body = b""
+    except _NOTHING:
+        if whole:
+            raise
+        body = b"".join(chunks)
+    return body.decode("utf-8", "replace")
+
+
+def _length(headers: Mapping[str, str]) -> int:
+    """Give the size that an answer says its body has, 0 when it does not say."""
+    length = headers.get("Content-Length", "").partition(",")[0].strip()
+    is_said = length.isascii() and length.isdigit() and "Transfer-Encoding" not in headers
+    return int(length[:15]) if is_said else 0
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """
+    Unpack an answer that is compressed although nobody asked for it.
+
+    Once, and never beyond the bound: what is packed again and again, or in another way, is not
+    read.
+    """
+    names = [name for each in encoding.split(",") if (name := each.strip().lower())]
+    names = [name for name in names if name != "identity"]
+    if not names or not body:
+        return body
+    if len(names) > 1 or names[0] not in ("gzip", "x-gzip", "deflate"):
+        shown = encoding[:40] if encoding.isprintable() else "in some way"
+        raise NoReply(
+            "encoded_answer", f"an answer packed as {shown!r}, although plain text was asked for"
+        )
+    try:
+        # 32: the header says whether it is gzip or zlib.
+        unpacking = zlib.decompressobj(32 + zlib.MAX_WBITS)
+        found = unpacking.decompress(body, _MAX_BODY + 1)
+        if len(found) > _MAX_BODY:
+            raise _endless()
+        if not unpacking.eof:
+            raise NoReply("encoded_answer", "a compressed answer that ends before its end")
+    except zlib.error:
+        raise NoReply("encoded_answer", "a compressed answer that cannot be unpacked") from None
+    return found
+
+
+def _endless() -> NoReply:
+    return NoReply("endless_answer", f"an answer of more than {_MAX_BODY} bytes")
+
+
+def _explain(error: Exception, url: str) -> tuple[str, str]:
+    """Give reason and detail of a request without answer; messages of libraries are not quoted."""
+    place = _shown(url)
+    causes = list(_causes(error))
+
+    def is_any(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(each, kinds) for each in causes)
+
+    # While a request is being sent it comes wrapped, as a connection that broke.
+    if is_any(requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
+        return "timeout", f"no answer in time from {place}"
+    if is_any(requests.exceptions.SSLError, urllib3.exceptions.SSLError):
+        return "tls", f"no secure connection to {place}"
+    if is_any(requests.exceptions.ProxyError):
+        return "proxy", f"the proxy does not connect to {place}"
+    if is_any(socket.gaierror):
+        return "dns", f"the name of the host is not known: {place}"
+    if is_any(_TooMuch):
+        return "endless_answer", f"an answer without end from {place}"
+    # A connection that breaks off comes as a line, or a chunk, that is not there.
+    broken = (http.client.RemoteDisconnected, http.client.IncompleteRead)
+    if is_any(http.client.HTTPException, InvalidHeader, ValueError) and not is_any(*broken):
+        return "bad_answer", f"an answer from {place} that is no HTTP{_why(causes)}"
+    return "connection", f"no connection to {place}, or it broke"
+
+
+def _why(causes: list[BaseException]) -> str:
+    return next((f": {each}" for each in causes if isinstance(each, _Malformed)), "")
+
+
+def _has_cause(error: BaseException, *kinds: type[BaseException]) -> bool:
+    return any(isinstance(each, kinds) for each in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Give *error* and what it was made of, wherever the libraries keep it."""
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop(0)
+        if not isinstance(each, BaseException) or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
+
+
+def _shown(url: str) -> str:
+    """Show a URL without what may be secret in it."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
     except ValueError:
-        return statement_id.lower()
-
-
-def _versions(about: Reply) -> str:
-    """Say which versions of xAPI the LRS speaks, when it says so."""
-    parsed = about.json() if about.status == 200 else None
-    versions = parsed.get("version") if isinstance(parsed, dict) else None
-    if not isinstance(versions, list) or not versions:
         return ""
-    named = [version for version in versions if isinstance(version, str) and version.isprintable()]
-    return f", xAPI {', '.join(named)[:80]}"
+    text = f"{parts.scheme}://{host}{port}{parts.path}" if host else parts.path
+    return text[:200] if text.isprintable() else ""
+
+
+def _all_forms(secrets: list[str]) -> tuple[str, ...]:
+    """Give every spelling in which an answer may quote a secret, the longest first."""
+    forms = {
+        form
+        for secret in secrets
+        for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1])
+        if form
+    }
+    return tuple(sorted(forms, key=len, reverse=True))
+
+
+def _redact(text: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+class _Session(requests.Session):
+    """A session that reads no answer of its own accord, as it would that of a redirect."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        del resp
+
+
+class _Current(threading.local):
+    """The request that this thread is making."""
+
+    deadline: float | None = None
+
+
+_current = _Current()
+
+
+def _remaining() -> float | None:
+    """Give the seconds that the request has left; None: it is none of ours."""
+    if _current.deadline is None:
+        return None
+    remaining = _current.deadline - time.monotonic()
+    if remaining <= 0:
+        raise TimeoutError("the request has taken too long")
+    return remaining
+
+
+def _limit(sock: socket.socket) -> None:
+    """Have the next operation on *sock* end when the request must."""
+    remaining = _remaining()
+    limit = sock.gettimeout()
+    if remaining is not None and (limit is None or limit > remaining):
+        sock.settimeout(remaining)
+
+
+class _TooMuch(OSError):
+    """The receiver has sent more than anybody reads."""
+
+
+class _Malformed(http.client.HTTPException):
+    """An answer that HTTP does not allow; the message says what is wrong with it."""
+
+
+class _Bounded(io.RawIOBase):
+    """What a socket receives, until the deadline, and no more than an answer may hold."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._left = _MAX_HEAD + _MAX_BODY
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._left <= 0:
+            raise _TooMuch("an answer without end")
+        _limit(self._sock)
+        number = self._raw.readinto(buffer)
+        self._left -= number or 0
+        return number
+
+    def close(self) -> None:
+        try:
+            self._raw.close()
+        finally:
+            super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    """A response all of whose reads, beginning with the status line, end at the deadline."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        if _current.deadline is not None:
+            raw = self.fp.detach()
+            self.fp = io.BufferedReader(_Bounded(raw, sock))
+
+    def begin(self) -> None:
+        """Read up to the body, and refuse what leaves in doubt where that ends."""
+        super().begin()
+        lengths = {
+            length.strip()
+            for value in self.headers.get_all("Content-Length", [])
+            for length in value.split(",")
+        }
+        if len(lengths) > 1:
+            raise _Malformed("it has two lengths")
+        if not all(length.isascii() and length.isdigit() for length in lengths):
+            raise _Malformed("its length is no number")
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """
+        Pass over answers that only announce another one.
+
+        What the standard library takes for the whole answer (103, say) would leave the other one
+        in the connection, for the next request to find.
+        """
+        for _ in range(_MAX_INTERIM):
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not 100 <= found[1] < 200:
+                return found
+            if found[1] == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                raise _Malformed("it speaks another protocol from here on")
+            http.client.parse_headers(self.fp)
+        raise _Malformed("it announces an answer again and again")
+
+
+class _Connection(HTTPConnection):
+    """A connection that is made, written to and read from until the deadline."""
+
+    response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        return _connected(self)
+
+    def send(self, data: Any) -> None:
+        if self.sock is not None:
+            _limit(self.sock)
+        super().send(data)
+
+
+class _SecureConnection(_Connection, HTTPSConnection):
+    """The same over TLS."""
+
+
+def _connected(connection: HTTPConnection) -> socket.socket:
+    """
+    Connect to the first address that can be had, looking up the name included in the time.
+
+    Raises:
+        OSError: none can be had, or the name is not known.
+        LocationParseError: what should be a name can be none.
+    """
+    # Not `host`: a name that ends in a dot is meant as it is.
+    name = connection._dns_host.strip("[]")  # noqa: SLF001 - the library's own code reads it here
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        raise LocationParseError(name) from None
+    failure: OSError = OSError("the name has no address")
+    for family, kind, protocol, _, address in look_up(name, connection.port, _remaining()):
+        sock = None
+        try:
+            sock = socket.socket(family, kind, protocol)
+            for option in connection.socket_options or ():
+                sock.setsockopt(*option)
+            if isinstance(connection.timeout, (int, float)):
+                sock.settimeout(connection.timeout)
+            if connection.source_address:
+                sock.bind(connection.source_address)
+            _limit(sock)
+            sock.connect(address)
+        except OSError as error:
+            failure = error
+            if sock is not None:
+                sock.close()
+        else:
+            return sock
+    raise failure
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter whose connections keep to the deadline, through a proxy as well."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+_POOLS = {"http": _Pool, "https": _SecurePool}

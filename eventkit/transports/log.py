@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from eventkit.base.printable import printable_json
 from eventkit.consumers.consumer import Consumer
 from eventkit.exceptions import ConfigurationError
-from eventkit.transports import DELIVERED, Answer, CheckResult, Document, Verdict
+from eventkit.transports.transport import DELIVERED, Answer, CheckResult, Document, Verdict
 
 
 class LogTransport:
