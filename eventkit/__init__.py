@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from eventkit._opening import open_dead_letters
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
 from eventkit.consumers import Consumer
 from eventkit.dead_letters import (
@@ -27,7 +26,7 @@ from eventkit.reading import parse_events, parse_line
 from eventkit.relay import Relay
 from eventkit.replaying import replay
 from eventkit.router import Router
-from eventkit.sqlite_store import SQLiteStore
+from eventkit.stores import SQLiteStore, open_dead_letters
 from eventkit.translators import (
     CachedCourses,
     CachedIdentity,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from eventkit.dead_letters.letter import DeadLetter
-from eventkit.store import INBOX, Parcel, Settled, Store
+from eventkit.stores.store import INBOX, Parcel, Settled, Store
 
 _WAIT = 20.0
 """Seconds that nothing here takes, unless something is broken."""
@@ -18,7 +18,7 @@ _LEASE = 0.2
 
 def check_store(make_store: Callable[[], Store]) -> None:
     """
-    Check that a store keeps the promises of `eventkit.store.Store`.
+    Check that a store keeps the promises of `eventkit.stores.Store`.
 
     Args:
         make_store: opens the store under test, the same one each time, as several processes would.

@@ -29,7 +29,7 @@ from eventkit.dead_letters.box import DeadLetterBox
 from eventkit.dead_letters.letter import DeadLetter, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError, LookupFailed
 from eventkit.reading.jsonable import from_json
-from eventkit.store import INBOX, Entry, Settled, Store
+from eventkit.stores.store import INBOX, Entry, Settled, Store
 from eventkit.typing import Backend, Event, Json
 
 RELAY_FAILED = "relay_failed"
@@ -101,8 +101,8 @@ class Relay:
         for method in ("take", "settle", "lease", "release"):
             if not callable(getattr(store, method, None)):
                 raise ConfigurationError(
-                    f"store: expected an eventkit.store.Store, such as eventkit.SQLiteStore(path); "
-                    f"{name_of(store)} has no method {method}"
+                    f"store: expected an eventkit.stores.Store, such as "
+                    f"eventkit.SQLiteStore(path); {name_of(store)} has no method {method}"
                 )
         if not callable(getattr(backend, "send", None)) and not callable(
             getattr(backend, "send_many", None)

@@ -17,7 +17,7 @@ from eventkit.dead_letters.letter import DeadLetter, is_raw
 from eventkit.dead_letters.translation import translation_letter
 from eventkit.exceptions import DeliveryError, DropEvent, UnsupportedEvent
 from eventkit.router import Router
-from eventkit.store import DeadLetters
+from eventkit.stores.store import DeadLetters
 from eventkit.typing import Delivery, Event, Json, Translation
 
 Translators = Mapping[str, Callable[[Event], Translation]]

@@ -38,7 +38,7 @@ from eventkit.dead_letters.box import DeadLetterBox
 from eventkit.dead_letters.letter import DeadLetter, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.reading.jsonable import to_json
-from eventkit.store import DeadLetters, Parcel, Store
+from eventkit.stores.store import DeadLetters, Parcel, Store
 from eventkit.transports.transport import Answer, Document, Verdict
 from eventkit.typing import Delivery, Event, Json, ProtocolName, Translation
 
@@ -84,7 +84,7 @@ class Router:
         consumers: `eventkit.Consumer` objects or their settings, the path of a JSON or YAML file,
             or an object with a method ``consumers()``.
 
-        store: an `eventkit.store.Store`, or the path of an `eventkit.SQLiteStore`.
+        store: an `eventkit.stores.Store`, or the path of an `eventkit.SQLiteStore`.
 
         mode: ``"direct"`` or ``"buffered"``; None: direct, or durable with a store.
 
@@ -681,7 +681,7 @@ def _mode(mode: object, *, has_store: bool) -> Mode:
 def _open_store(store: Store | str | os.PathLike[str] | None) -> Store | None:
     if isinstance(store, (str, os.PathLike)):
         # Not at the top: most processes of a site have no store.
-        from eventkit.sqlite_store import SQLiteStore  # noqa: PLC0415
+        from eventkit.stores.sqlite.store import SQLiteStore  # noqa: PLC0415
 
         return SQLiteStore(store)
     if store is not None and not all(

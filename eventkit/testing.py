@@ -19,7 +19,7 @@ and read it: it is the documentation of the translation. In a package with event
     def test_every_event_has_a_case():
         assert events_without_case(EVENTS, CASES) == []
 
-`check_store` tells whether a `eventkit.store.Store` keeps its promises.
+`check_store` tells whether a `eventkit.stores.Store` keeps its promises.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from unittest import mock
 from fault_server import PATIENCE, FaultServer
 
 from eventkit.base.json import dumps as encode
-from eventkit.sqlite_store import SQLiteStore
+from eventkit.stores import SQLiteStore
 
 
 def consumer(name, url, **more):

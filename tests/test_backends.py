@@ -43,8 +43,7 @@ from eventkit.exceptions import (
     UnsupportedEvent,
 )
 from eventkit.filters import Filter
-from eventkit.sqlite_store import SQLiteStore
-from eventkit.store import INBOX, Settled
+from eventkit.stores import INBOX, Settled, SQLiteStore
 from eventkit.translators import XAPITranslator
 
 WAIT = 20.0

@@ -10,7 +10,7 @@ import pytest
 
 from eventkit.base.blame import blame, is_interrupt, may_wait
 from eventkit.exceptions import ConfigurationError, DeliveryError, StoreError
-from eventkit.sqlite_store import SQLiteStore
+from eventkit.stores import SQLiteStore
 
 
 def of_package(name: str, kind: str, base: type[BaseException] = Exception) -> BaseException:

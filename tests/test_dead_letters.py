@@ -19,7 +19,6 @@ from own_rows import BROKEN
 from people import id_of
 
 from eventkit import XAPITranslator
-from eventkit._opening import open_dead_letters
 from eventkit.base.sealing import make_sealer
 from eventkit.base.throttle import Throttle
 from eventkit.dead_letters import (
@@ -31,6 +30,7 @@ from eventkit.dead_letters import (
 )
 from eventkit.dead_letters import box as dead_letters
 from eventkit.exceptions import ConfigurationError, TranslationError
+from eventkit.stores import open_dead_letters
 
 
 @pytest.fixture(autouse=True)
@@ -492,7 +492,7 @@ class TestOpening:
 
     def test_a_store(self, tmp_path):
         """The letters in a store of the router are opened by the same call."""
-        sqlite_store = pytest.importorskip("eventkit.sqlite_store")
+        sqlite_store = pytest.importorskip("eventkit.stores.sqlite.store")
         path = tmp_path / "store.db"
         store = sqlite_store.SQLiteStore(path, key=KEY)
         store.dead_letters(letter(1))

@@ -34,8 +34,7 @@ from eventkit.cli._summary import Summary
 from eventkit.dead_letters import MemoryDeadLetters
 from eventkit.dead_letters.translation import translation_letter
 from eventkit.relay import Relay
-from eventkit.sqlite_store import SQLiteStore
-from eventkit.store import INBOX
+from eventkit.stores import INBOX, SQLiteStore
 
 LMS = "https://lms.example.org"
 COURSE = "course-v1:Lakeside+BIO201+2025_T1"

@@ -14,8 +14,7 @@ from eventkit.dead_letters import MemoryDeadLetters
 from eventkit.exceptions import ConfigurationError
 from eventkit.replaying import replay
 from eventkit.router import Router
-from eventkit.sqlite_store import SQLiteStore
-from eventkit.store import Parcel
+from eventkit.stores import Parcel, SQLiteStore
 
 
 @pytest.fixture

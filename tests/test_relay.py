@@ -20,8 +20,7 @@ from kombu.exceptions import OperationalError
 from eventkit import RealTimeBackend
 from eventkit.exceptions import ConfigurationError, DeliveryError, StoreError
 from eventkit.relay import RELAY_FAILED, Relay
-from eventkit.sqlite_store import SQLiteStore
-from eventkit.store import INBOX, Parcel
+from eventkit.stores import INBOX, Parcel, SQLiteStore
 
 WAIT = 60.0
 """Seconds that are never needed, unless something is broken."""
@@ -373,7 +372,7 @@ def test_other_queues_are_none_of_its_business(store):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"store": "store.db"}, "store: expected an eventkit.store.Store, such as"),
+        ({"store": "store.db"}, "store: expected an eventkit.stores.Store, such as"),
         ({"backend": object()}, "backend: object has no send"),
         ({"batch": 0}, "batch: expected a whole number from 1, got 0"),
         ({"poll": 0}, "poll: expected seconds above 0, got 0"),
@@ -391,7 +390,7 @@ import os, sys, threading, time
 sys.path.insert(0, os.environ["PYTHONPATH"])
 from eventkit import RealTimeBackend
 from eventkit.relay import Relay
-from eventkit.sqlite_store import SQLiteStore
+from eventkit.stores import SQLiteStore
 store = SQLiteStore(sys.argv[1])
 """
 

@@ -14,7 +14,6 @@ from fault_server import PATIENCE, behave, caliper, reset, respond, serving, unu
 from people import id_of
 
 from eventkit import CaliperTranslator, Router, XAPITranslator
-from eventkit._opening import open_dead_letters
 from eventkit.dead_letters import (
     DeadLetter,
     FileDeadLetters,
@@ -23,6 +22,7 @@ from eventkit.dead_letters import (
 )
 from eventkit.exceptions import ConfigurationError
 from eventkit.replaying import replay
+from eventkit.stores import open_dead_letters
 
 EVENT = {"name": "play_video", "context": {"user_id": 7, "org_id": "edX"}}
 
@@ -58,7 +58,7 @@ def letters(request, tmp_path):
     if request.param == "memory":
         yield MemoryDeadLetters()
     elif request.param == "store":
-        sqlite_store = pytest.importorskip("eventkit.sqlite_store")
+        sqlite_store = pytest.importorskip("eventkit.stores.sqlite.store")
         store = sqlite_store.SQLiteStore(tmp_path / "store.db")
         yield store.dead_letters
         store.close()

@@ -13,7 +13,7 @@ from fault_server import PATIENCE, FastClock, respond, serving, unused_port
 from eventkit import EventRoutingBackend
 from eventkit.exceptions import ConfigurationError, DeliveryError, StoreError
 from eventkit.router import Router
-from eventkit.sqlite_store import SQLiteStore
+from eventkit.stores import SQLiteStore
 
 
 @pytest.fixture

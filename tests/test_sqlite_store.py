@@ -21,14 +21,14 @@ from typing import Any
 
 import pytest
 
-from eventkit._sqlite import access as _sqlite_access
-from eventkit._sqlite import file as _sqlite_file
-from eventkit._sqlite import schema as _sqlite_schema
 from eventkit._store_checks import _balanced as check_balance
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError, StoreError, StoreFull
-from eventkit.sqlite_store import LEAST_BYTES, SQLiteStore
-from eventkit.store import INBOX, Parcel, Settled
+from eventkit.stores import INBOX, Parcel, Settled, SQLiteStore
+from eventkit.stores.sqlite import access as _sqlite_access
+from eventkit.stores.sqlite import file as _sqlite_file
+from eventkit.stores.sqlite import schema as _sqlite_schema
+from eventkit.stores.sqlite.store import LEAST_BYTES
 from eventkit.testing import check_store
 
 WAIT = 60.0
@@ -112,8 +112,8 @@ class Process:
 
 PRELUDE = """
 import json, os, signal, sys, threading, time
-from eventkit.sqlite_store import SQLiteStore
-from eventkit.store import INBOX, Parcel, Settled
+from eventkit.stores import SQLiteStore
+from eventkit.stores import INBOX, Parcel, Settled
 from eventkit.exceptions import StoreError, StoreFull
 path = sys.argv[1]
 def parcel(number=0, consumers=("lrs",), size=0):
@@ -578,7 +578,7 @@ class TestProcesses:
         """Some servers tell Python afterwards only; the child closes what it has inherited."""
         output = run(
             """
-            from eventkit._sqlite.access import _Forks
+            from eventkit.stores.sqlite.access import _Forks
             _Forks._before = lambda self: self._lock.acquire()
             store = SQLiteStore(path)
             store.put([parcel(1)])
@@ -608,7 +608,7 @@ class TestProcesses:
             """
             import subprocess
             from eventkit import RealTimeBackend
-            from eventkit._sqlite import access, file
+            from eventkit.stores.sqlite import access, file
             file.PATIENCE = access.PATIENCE = 600.0
             store = SQLiteStore(path)
             store.put([parcel(0)])
@@ -838,9 +838,9 @@ class TestBeingFull:
         assert numbers(store) == left
 
     def test_the_file_shrinks_when_most_of_it_is_free(self, path, monkeypatch):
-        monkeypatch.setattr("eventkit.sqlite_store._UPKEEP", 0.0)
-        monkeypatch.setattr("eventkit.sqlite_store._SOON", 0.0)
-        monkeypatch.setattr("eventkit.sqlite_store._SHRINK_AT_ONCE", 50)
+        monkeypatch.setattr("eventkit.stores.sqlite.store._UPKEEP", 0.0)
+        monkeypatch.setattr("eventkit.stores.sqlite.store._SOON", 0.0)
+        monkeypatch.setattr("eventkit.stores.sqlite.store._SHRINK_AT_ONCE", 50)
         store = SQLiteStore(path)
         for _ in range(10):
             store.put([parcel(size=8_000) for _ in range(100)])
@@ -1085,7 +1085,7 @@ class TestDamage:
         for moment in ("salvage", "set_aside", "sync_file"):
             killed = Process(
                 f"""
-                from eventkit._sqlite import access as _sqlite_access
+                from eventkit.stores.sqlite import access as _sqlite_access
                 real = _sqlite_access.{moment}
                 def die(*arguments):
                     result = real(*arguments)
@@ -1225,7 +1225,7 @@ class TestKey:
 
 class TestLetters:
     def test_old_letters_are_forgotten_and_counted(self, path, monkeypatch):
-        monkeypatch.setattr("eventkit.sqlite_store._UPKEEP", 0.0)
+        monkeypatch.setattr("eventkit.stores.sqlite.store._UPKEEP", 0.0)
         now = [time.time()]
         store = SQLiteStore(path, letters_for=3_600, clock=lambda: now[0])
         store.dead_letters(DeadLetter(consumer="a", reason="x", documents=[{"id": "1"}]))

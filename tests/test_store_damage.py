@@ -18,8 +18,7 @@ from eventkit.dead_letters import DeadLetter, FileDeadLetters
 from eventkit.exceptions import StoreError
 from eventkit.relay import Relay
 from eventkit.router import Router
-from eventkit.sqlite_store import SQLiteStore
-from eventkit.store import INBOX
+from eventkit.stores import INBOX, SQLiteStore
 
 PATIENCE = 20.0
 DOCUMENTS, EVENTS = 60, 20

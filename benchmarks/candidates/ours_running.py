@@ -303,8 +303,7 @@ def consumers(others: int, number: int) -> dict[str, Any]:
 
 def backlog(path: str, sizes: list[int], probe: int) -> list[dict[str, Any]]:
     """Fill a store, and at each of *sizes* say what putting and taking cost."""
-    from eventkit.sqlite_store import SQLiteStore
-    from eventkit.store import Parcel, Settled
+    from eventkit.stores import Parcel, Settled, SQLiteStore
 
     body = _body()
     store = SQLiteStore(path, max_bytes=100_000_000_000)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from eventkit._delivery.lane import Lane
 from eventkit.base.clock import Clock
 from eventkit.base.throttle import Throttle, describe
-from eventkit.store import Entry, Settled, Store
+from eventkit.stores.store import Entry, Settled, Store
 from eventkit.transports.transport import Document
 
 _log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from eventkit.base.clock import Clock
 from eventkit.base.throttle import SafeLogger, Throttle, describe
 from eventkit.consumers.consumer import Consumer
 from eventkit.consumers.owners import queue_name, split_queue
-from eventkit.store import Store
+from eventkit.stores.store import Store
 from eventkit.transports.making import make_transport
 from eventkit.transports.transport import CONFLICT, Transport
 

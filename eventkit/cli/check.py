@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from eventkit._opening import open_store
 from eventkit.cli import DONE, REJECTED, complain
 from eventkit.cli._environment import check_django, check_variables, check_writable
 from eventkit.cli._keys import add_key_options
@@ -22,10 +21,11 @@ from eventkit.consumers.loading import load_consumers
 from eventkit.consumers.owners import queue_name, split_queue
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.probe import TRIAL_ACTOR, TRIAL_VERB, CheckResult, check_consumer, try_consumer
-from eventkit.store import INBOX
+from eventkit.stores.opening import open_store
+from eventkit.stores.store import INBOX
 
 if TYPE_CHECKING:
-    from eventkit.sqlite_store import SQLiteStore
+    from eventkit.stores.sqlite.store import SQLiteStore
 
 _AT_ONCE = 16
 

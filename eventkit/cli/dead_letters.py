@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from eventkit._opening import open_dead_letters
-from eventkit._sqlite.file import delete_set_aside, set_aside_files
 from eventkit.cli import DONE, REJECTED, complain
 from eventkit.cli._keys import add_key_options
 from eventkit.cli._letters import (
@@ -31,7 +29,9 @@ from eventkit.dead_letters.file import FileDeadLetters
 from eventkit.dead_letters.letter import DeadLetter
 from eventkit.dead_letters.mentions import is_in_bytes
 from eventkit.exceptions import ConfigurationError, StoreError
-from eventkit.store import DeadLetters
+from eventkit.stores.opening import open_dead_letters
+from eventkit.stores.sqlite.file import delete_set_aside, set_aside_files
+from eventkit.stores.store import DeadLetters
 
 _EPILOG = """\
 PATH is the file that the router has as dead_letters, or its store. What is encrypted needs the key,

@@ -7,14 +7,14 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from eventkit._opening import open_store
 from eventkit.base.printable import printable
 from eventkit.cli import DONE, REJECTED, complain
 from eventkit.cli._keys import add_key_options
 from eventkit.cli._output import is_sure
 from eventkit.consumers.owners import queue_name, split_queue
 from eventkit.exceptions import ConfigurationError, StoreError
-from eventkit.sqlite_store import SQLiteStore
+from eventkit.stores.opening import open_store
+from eventkit.stores.sqlite.store import SQLiteStore
 
 _EPILOG = """\
 PATH is the store of the router. An encrypted one needs its key, with --key-env or --key-file.

@@ -10,8 +10,7 @@ from eventkit.consumers import Consumer
 from eventkit.dead_letters import DeadLetter
 from eventkit.probe import TRIAL_ACTIVITY, TRIAL_ACTOR, TRIAL_VERB, trial_document
 from eventkit.receiver import Receiver
-from eventkit.sqlite_store import SQLiteStore
-from eventkit.store import INBOX, Parcel
+from eventkit.stores import INBOX, Parcel, SQLiteStore
 from eventkit.validation import event_errors, statement_errors
 
 

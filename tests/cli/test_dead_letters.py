@@ -221,7 +221,7 @@ class TestList:
 
     def test_it_may_be_a_store(self, run, tmp_path):
         """The letters in a store are looked at by the same command."""
-        sqlite_store = pytest.importorskip("eventkit.sqlite_store")
+        sqlite_store = pytest.importorskip("eventkit.stores.sqlite.store")
         store = sqlite_store.SQLiteStore(tmp_path / "store.db")
         for each in LETTERS:
             store.dead_letters(each)

@@ -24,7 +24,7 @@ from fault_server import PATIENCE, hang, respond, serving
 from eventkit.consumers import load_consumers
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.router import Router
-from eventkit.sqlite_store import SQLiteStore
+from eventkit.stores import SQLiteStore
 
 TOKEN = "tok-en-1234567"
 NEVER = 3600

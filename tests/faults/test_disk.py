@@ -14,12 +14,11 @@ from fault_processes import PROGRAMS, environment, needs_disks, remotes
 from fault_routes import balance, consumer, numbers, translation, until
 from fault_server import PATIENCE, respond, unused_port
 
-from eventkit._sqlite import file as _sqlite_file
 from eventkit.backends import RealTimeBackend
 from eventkit.exceptions import StoreError, StoreFull
 from eventkit.router import Router
-from eventkit.sqlite_store import SQLiteStore
-from eventkit.store import INBOX
+from eventkit.stores import INBOX, SQLiteStore
+from eventkit.stores.sqlite import file as _sqlite_file
 
 
 @pytest.fixture

@@ -21,8 +21,7 @@ from fault_routes import balance, consumer, numbers, until
 from fault_server import PATIENCE
 
 from eventkit.router import Router
-from eventkit.sqlite_store import SQLiteStore
-from eventkit.store import INBOX
+from eventkit.stores import INBOX, SQLiteStore
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from fault_server import PATIENCE, FastClock, respond, serving
 from eventkit.cli import main
 from eventkit.replaying import replay
 from eventkit.router import Router
-from eventkit.sqlite_store import SQLiteStore
+from eventkit.stores import SQLiteStore
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from fault_server import PATIENCE, behave, respond, serving
 
 from eventkit.base.clock import Clock
 from eventkit.router import Router
-from eventkit.sqlite_store import SQLiteStore
+from eventkit.stores import SQLiteStore
 
 HOURS = 3 * 3600.0
 YEARS = 10 * 365 * 86400.0

@@ -20,8 +20,8 @@ from hypothesis.stateful import (
 
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import StoreFull
-from eventkit.sqlite_store import LEAST_BYTES, SQLiteStore
-from eventkit.store import INBOX, Parcel, Settled
+from eventkit.stores import INBOX, Parcel, Settled, SQLiteStore
+from eventkit.stores.sqlite.store import LEAST_BYTES
 
 CONSUMERS = ["a", "b", INBOX]
 OWNERS = ["one", "two"]

@@ -17,15 +17,14 @@ import pytest
 from fault_routes import until
 from fault_server import PATIENCE, unused_port
 
-from eventkit.sqlite_store import SQLiteStore
-from eventkit.store import INBOX
+from eventkit.stores import INBOX, SQLiteStore
 
 ROOT = Path(__file__).resolve().parents[2]
 
 LOCKED = """
 import sqlite3, sys, threading, time
 from eventkit import RealTimeBackend, SQLiteStore
-from eventkit._sqlite import access, file
+from eventkit.stores.sqlite import access, file
 
 # Whoever waits for the lock would wait for ever.
 file.PATIENCE = access.PATIENCE = 600.0

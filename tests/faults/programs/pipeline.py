@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from eventkit.backends import EventRoutingBackend
 from eventkit.router import Router
-from eventkit.sqlite_store import SQLiteStore
+from eventkit.stores import SQLiteStore
 from eventkit.translators import CaliperTranslator, HMACIdentity, XAPITranslator
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)

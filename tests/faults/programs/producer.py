@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline import event
 
 from eventkit.backends import RealTimeBackend
-from eventkit.sqlite_store import SQLiteStore
+from eventkit.stores import SQLiteStore
 
 GROUP = 500
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from fault_routes import translation
 
-from eventkit._sqlite import queue as _sqlite_queue
 from eventkit.exceptions import EventkitError
 from eventkit.router import Router
+from eventkit.stores.sqlite import queue as _sqlite_queue
 
 
 def die(*_):

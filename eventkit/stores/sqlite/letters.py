@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 from zlib import crc32
 
-from eventkit._sqlite.queue import Writer, storable
 from eventkit.base.sealing import Sealer
 from eventkit.consumers.owners import split_queue
 from eventkit.dead_letters.letter import RAW, DeadLetter
 from eventkit.exceptions import ConfigurationError
-from eventkit.store import DAMAGED
+from eventkit.stores.sqlite.queue import Writer, storable
+from eventkit.stores.store import DAMAGED
 
 MOST_KEPT = 1_000_000
 """Bytes that are kept of a column of a damaged row."""
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Access(Protocol):
-    """What is needed of `eventkit._sqlite.access.Access`, which needs this module itself."""
+    """What is needed of `eventkit.stores.sqlite.access.Access`, which needs this module itself."""
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run *query* on the connection for reading."""
@@ -172,7 +172,7 @@ def buried_letter(queue: str, row: tuple[Any, ...], sealer: Sealer | None) -> De
     Args:
         queue: the name of its queue; ``""``: the inbox, or not known.
 
-        row: as `eventkit._sqlite.queue.take` reads it.
+        row: as `eventkit.stores.sqlite.queue.take` reads it.
 
         sealer: opens what of it can be opened.
     """

@@ -12,9 +12,13 @@ from zlib import crc32
 
 import attrs
 
-from eventkit._sqlite.file import lenient_text
-from eventkit._sqlite.letters import buried_letter, keep, letter_row
-from eventkit._sqlite.queue import (
+from eventkit.base.sealing import Sealer
+from eventkit.dead_letters.letter import DeadLetter
+from eventkit.exceptions import ConfigurationError
+from eventkit.reading.jsonable import from_json
+from eventkit.stores.sqlite.file import lenient_text
+from eventkit.stores.sqlite.letters import buried_letter, keep, letter_row
+from eventkit.stores.sqlite.queue import (
     COUNTED,
     POSITIONS,
     Writer,
@@ -24,12 +28,8 @@ from eventkit._sqlite.queue import (
     last_position,
     place_sum,
 )
-from eventkit._sqlite.schema import start_positions
-from eventkit.base.sealing import Sealer
-from eventkit.dead_letters.letter import DeadLetter
-from eventkit.exceptions import ConfigurationError
-from eventkit.reading.jsonable import from_json
-from eventkit.store import DAMAGED, INBOX
+from eventkit.stores.sqlite.schema import start_positions
+from eventkit.stores.store import DAMAGED, INBOX
 
 _HIGHEST = 2**63 - 1
 

@@ -13,25 +13,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from eventkit._sqlite import queue
-from eventkit._sqlite.access import Access
-from eventkit._sqlite.carving import carve, insert
-from eventkit._sqlite.file import Sync, delete_set_aside, set_aside_files
-from eventkit._sqlite.letters import (
+from eventkit.base.sealing import Key, make_sealer
+from eventkit.base.throttle import SafeLogger, Throttle
+from eventkit.consumers.owners import split_queue
+from eventkit.exceptions import ConfigurationError, StoreError
+from eventkit.reading.jsonable import to_json
+from eventkit.stores.sqlite import queue
+from eventkit.stores.sqlite.access import Access
+from eventkit.stores.sqlite.carving import carve, insert
+from eventkit.stores.sqlite.file import Sync, delete_set_aside, set_aside_files
+from eventkit.stores.sqlite.letters import (
     SQLiteDeadLetters,
     buried_letter,
     forget_before,
     keep,
     letter_row,
 )
-from eventkit._sqlite.queue import Budget, Writer
-from eventkit._sqlite.schema import is_empty, write_check
-from eventkit.base.sealing import Key, make_sealer
-from eventkit.base.throttle import SafeLogger, Throttle
-from eventkit.consumers.owners import split_queue
-from eventkit.exceptions import ConfigurationError, StoreError
-from eventkit.reading.jsonable import to_json
-from eventkit.store import INBOX, DeadLetters, Entry, Parcel, Settled
+from eventkit.stores.sqlite.queue import Budget, Writer
+from eventkit.stores.sqlite.schema import is_empty, write_check
+from eventkit.stores.store import INBOX, DeadLetters, Entry, Parcel, Settled
 
 WhenFull = Literal["refuse", "drop_oldest"]
 
@@ -56,7 +56,7 @@ class SQLiteStore:
     """
     Keep queues in a file, for several threads and processes at once.
 
-    It is an `eventkit.store.Store`. Give it to a `Router`, or to a `RealTimeBackend` as *enqueue*.
+    It is an `eventkit.stores.Store`. Give it to a `Router`, or to a `RealTimeBackend` as *enqueue*.
 
     Args:
         path: the file, on a local disk (never on a network file system), in a folder that exists.

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from eventkit._sqlite.letters import keep, letter_row
-from eventkit._sqlite.queue import POSITIONS, Writer, content_sum, fits, place_sum
 from eventkit.base.sealing import Sealer
 from eventkit.consumers.owners import split_queue
 from eventkit.dead_letters.letter import DeadLetter
 from eventkit.exceptions import ConfigurationError
 from eventkit.reading.jsonable import from_json
-from eventkit.store import DAMAGED, INBOX
+from eventkit.stores.sqlite.letters import keep, letter_row
+from eventkit.stores.sqlite.queue import POSITIONS, Writer, content_sum, fits, place_sum
+from eventkit.stores.store import DAMAGED, INBOX
 
 Record = tuple[Any, ...]
 

@@ -14,9 +14,14 @@ from typing import TypeVar
 
 import attrs
 
-from eventkit._sqlite.carving import carve, insert
-from eventkit._sqlite.commits import GroupCommit, Job
-from eventkit._sqlite.file import (
+from eventkit.base.counting import Tally
+from eventkit.base.forking import renew_after_fork
+from eventkit.base.sealing import Sealer
+from eventkit.base.throttle import SafeLogger, describe
+from eventkit.exceptions import ConfigurationError, StoreError, StoreFull
+from eventkit.stores.sqlite.carving import carve, insert
+from eventkit.stores.sqlite.commits import GroupCommit, Job
+from eventkit.stores.sqlite.file import (
     PATIENCE,
     SIDES,
     Identity,
@@ -34,14 +39,9 @@ from eventkit._sqlite.file import (
     sync_file,
     trouble,
 )
-from eventkit._sqlite.queue import Writer, balance_all, find_trouble, is_balanced
-from eventkit._sqlite.salvage import UNREADABLE, Report, open_damaged, salvage
-from eventkit._sqlite.schema import STEPS, check_key, set_up, version, write_check
-from eventkit.base.counting import Tally
-from eventkit.base.forking import renew_after_fork
-from eventkit.base.sealing import Sealer
-from eventkit.base.throttle import SafeLogger, describe
-from eventkit.exceptions import ConfigurationError, StoreError, StoreFull
+from eventkit.stores.sqlite.queue import Writer, balance_all, find_trouble, is_balanced
+from eventkit.stores.sqlite.salvage import UNREADABLE, Report, open_damaged, salvage
+from eventkit.stores.sqlite.schema import STEPS, check_key, set_up, version, write_check
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ FORK_PATIENCE = 0.5
 _PAUSE = 0.005
 """Seconds until a file that another program has locked is tried again."""
 
-_log = SafeLogger("eventkit.sqlite_store")
+_log = SafeLogger("eventkit.stores.sqlite.store")
 
 
 @attrs.define(eq=False)

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from zlib import crc32
 
-from eventkit._sqlite.file import Damage
-from eventkit._sqlite.queue import content_sum, fits
 from eventkit.base.sealing import Sealer
 from eventkit.exceptions import ConfigurationError
+from eventkit.stores.sqlite.file import Damage
+from eventkit.stores.sqlite.queue import content_sum, fits
 
 APPLICATION = 0x45764B74
 """Written into the file's header, so that no other program's database is taken for a store."""

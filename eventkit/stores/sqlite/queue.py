@@ -13,11 +13,11 @@ from zlib import crc32
 
 import attrs
 
-from eventkit._sqlite.file import Damage
 from eventkit.base.sealing import Sealer
 from eventkit.consumers.owners import split_queue
 from eventkit.exceptions import StoreFull
-from eventkit.store import DAMAGED, INBOX, Entry, Parcel, Settled
+from eventkit.stores.sqlite.file import Damage
+from eventkit.stores.store import DAMAGED, INBOX, Entry, Parcel, Settled
 
 STORE_FULL = "store_full"
 """The reason under which entries count that made room for others."""

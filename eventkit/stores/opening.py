@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from eventkit.base.sealing import Key
 from eventkit.dead_letters.file import FileDeadLetters
 from eventkit.exceptions import ConfigurationError
-from eventkit.store import DeadLetters
+from eventkit.stores.store import DeadLetters
 
 if TYPE_CHECKING:
-    from eventkit.sqlite_store import SQLiteStore
+    from eventkit.stores.sqlite.store import SQLiteStore
 
 _SQLITE = b"SQLite format 3\0"
 
@@ -67,6 +67,6 @@ def _is_store(file: Path) -> bool:
 
 def _store(file: Path, key: Key | None) -> SQLiteStore:
     # Whoever has a file of letters only need not have the store.
-    from eventkit.sqlite_store import SQLiteStore  # noqa: PLC0415
+    from eventkit.stores.sqlite.store import SQLiteStore  # noqa: PLC0415
 
     return SQLiteStore(file, key=key)

@@ -1,1 +1,0 @@
-"""The parts of `eventkit.sqlite_store`."""
