@@ -24,8 +24,7 @@ from eventkit.exceptions import (
 from eventkit.filters import Filter
 from eventkit.reading import parse_events, parse_line
 from eventkit.relay import Relay
-from eventkit.replaying import replay
-from eventkit.router import Router
+from eventkit.router import Router, replay
 from eventkit.stores import SQLiteStore, open_dead_letters
 from eventkit.translators import (
     CachedCourses,

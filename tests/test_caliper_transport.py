@@ -17,7 +17,7 @@ from eventkit import Router
 from eventkit.base.json import dumps as encode
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError, DeliveryError
-from eventkit.probe import check_consumer
+from eventkit.router import check_consumer
 from eventkit.transports import Document, Verdict, make_transport
 from eventkit.transports import caliper as module
 from eventkit.validation import envelope_errors

@@ -11,10 +11,9 @@ from typing import Any
 import attrs
 import pytest
 
-from eventkit._delivery.early import early_filter
 from eventkit.consumers import Auth, Batch, Consumer, Timeout, load_consumers
 from eventkit.exceptions import ConfigurationError
-from eventkit.router import Router
+from eventkit.router import Router, early_filter
 
 SECRET = "hunter2-hunter2"
 MINIMAL = {"id": "lrs", "protocol": "xapi", "url": "https://lrs.example.org/xapi"}

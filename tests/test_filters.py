@@ -19,12 +19,12 @@ from eventtracking.django.django_tracker import DjangoTracker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventkit._delivery.early import early_filter
 from eventkit.events import CATALOGUE
 from eventkit.exceptions import ConfigurationError, DropEvent
 from eventkit.filters import Filter
 from eventkit.filters import rules as _rules
 from eventkit.filters.patterns import Glob, encoded
+from eventkit.router import early_filter
 
 COURSE = "course-v1:edX+DemoX+2024"
 BLOCK = "block-v1:edX+DemoX+2024+type@problem+block@abc"

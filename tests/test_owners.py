@@ -12,8 +12,7 @@ from eventkit.consumers import load_consumers
 from eventkit.consumers.owners import owner_of
 from eventkit.dead_letters import MemoryDeadLetters
 from eventkit.exceptions import ConfigurationError
-from eventkit.replaying import replay
-from eventkit.router import Router
+from eventkit.router import Router, replay
 from eventkit.stores import Parcel, SQLiteStore
 
 

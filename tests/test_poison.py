@@ -9,7 +9,8 @@ import pytest
 from fault_routes import balance, consumer, numbers, statement, until
 from fault_server import PATIENCE, FastClock, reset, respond, serving
 
-from eventkit.router import MAX_AGE, Router
+from eventkit.router import Router
+from eventkit.router.router import MAX_AGE
 
 
 @pytest.fixture(params=["buffered", "durable"])

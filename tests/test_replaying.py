@@ -21,7 +21,7 @@ from eventkit.dead_letters import (
     TranslationLetters,
 )
 from eventkit.exceptions import ConfigurationError
-from eventkit.replaying import replay
+from eventkit.router import replay
 from eventkit.stores import open_dead_letters
 
 EVENT = {"name": "play_video", "context": {"user_id": 7, "org_id": "edX"}}
@@ -189,7 +189,7 @@ class TestOutcomes:
 
     def test_a_long_run_takes_letters_away_as_it_goes(self, letters, monkeypatch):
         """So that a kill after an hour costs seconds, not the hour."""
-        monkeypatch.setattr("eventkit.replaying._SETTLE_EVERY", 0.0)
+        monkeypatch.setattr("eventkit.router.replaying._SETTLE_EVERY", 0.0)
         fill(letters, *map(letter, range(30)))
         left = []
 
@@ -464,7 +464,7 @@ class TestInterruption:
     SCRIPT = """
 import sys
 from eventkit.dead_letters import FileDeadLetters
-from eventkit.replaying import replay
+from eventkit.router import replay
 
 consumer = {"id": "lrs", "protocol": "xapi", "url": sys.argv[2], "batch": {"max_size": 10}}
 replay(FileDeadLetters(sys.argv[1]), [consumer], lambda letter: True)

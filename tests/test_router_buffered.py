@@ -573,7 +573,7 @@ class TestRobustness:
 
     def test_idle_thread_ends_and_another_begins(self, make, server, monkeypatch):
         """A thread without work goes home; the next document calls another."""
-        monkeypatch.setattr("eventkit._delivery.sender._IDLE", 0.01)
+        monkeypatch.setattr("eventkit.router.sender._IDLE", 0.01)
         router = make(settings("idle", server.url))
         for number in (1, 2):
             router.send(translation(number))

@@ -322,7 +322,7 @@ class TestStoreInTrouble:
 
     def test_fails_for_a_moment(self, make, server, caplog, monkeypatch):
         """A store that cannot be read or written for a moment is asked again."""
-        from eventkit._delivery import feed as _feed
+        from eventkit.router import feed as _feed
 
         monkeypatch.setattr(_feed, "RETRY", 0.01)
         router = make(consumer("lrs", server.url))

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from eventkit._delivery.rule_index import RuleIndex
 from eventkit.consumers import Consumer
 from eventkit.filters import Filter
 from eventkit.filters import index as _rule_index
 from eventkit.filters.index import Index
 from eventkit.filters.patterns import Glob
 from eventkit.filters.rules import Facts, Rule, Rules
+from eventkit.router.rule_index import RuleIndex
 
 BLOCK = "block-v1:edX+DemoX+2024+type@problem+block@abc"
 

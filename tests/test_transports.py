@@ -27,7 +27,7 @@ from eventkit.base import appending as _appending
 from eventkit.base.json import dumps as encode
 from eventkit.consumers import Consumer
 from eventkit.exceptions import ConfigurationError
-from eventkit.probe import check_consumer
+from eventkit.router import check_consumer
 from eventkit.transports import Document, Verdict, make_transport
 from eventkit.transports.http import retry_after
 

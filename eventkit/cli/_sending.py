@@ -26,7 +26,7 @@ from eventkit.cli._output import reject_record
 from eventkit.cli._summary import Progress, Summary
 from eventkit.cli._work import chunked
 from eventkit.exceptions import DeliveryError
-from eventkit.router import Router
+from eventkit.router.router import Router
 from eventkit.typing import Delivery, ProtocolName
 
 _FIRST_WAIT = 0.5

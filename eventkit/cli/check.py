@@ -20,7 +20,7 @@ from eventkit.consumers.consumer import Consumer
 from eventkit.consumers.loading import load_consumers
 from eventkit.consumers.owners import queue_name, split_queue
 from eventkit.exceptions import ConfigurationError, StoreError
-from eventkit.probe import TRIAL_ACTOR, TRIAL_VERB, CheckResult, check_consumer, try_consumer
+from eventkit.router.probe import TRIAL_ACTOR, TRIAL_VERB, CheckResult, check_consumer, try_consumer
 from eventkit.stores.opening import open_store
 from eventkit.stores.store import INBOX
 

@@ -159,7 +159,7 @@ def _show(options: argparse.Namespace, letters: DeadLetters) -> int:
 
 def _replay(options: argparse.Namespace, letters: DeadLetters) -> int:
     # Whoever only looks at letters needs no transport.
-    from eventkit.replaying import replay  # noqa: PLC0415
+    from eventkit.router.replaying import replay  # noqa: PLC0415
 
     chosen = _chosen(options)
     # What the router has to say of consumers in trouble is in the report.

@@ -20,7 +20,7 @@ from eventkit.cli._sending import Dispatch
 from eventkit.cli._summary import Progress, Summary
 from eventkit.cli.translate import add_input_options, conclude
 from eventkit.exceptions import ConfigurationError
-from eventkit.router import Router
+from eventkit.router.router import Router
 
 _PATIENCE = 30.0
 

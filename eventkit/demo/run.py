@@ -30,7 +30,8 @@ from eventkit.exceptions import EventParseError
 from eventkit.reading.parsing import parse_line
 from eventkit.reading.source import Source
 from eventkit.receiver import Receiver
-from eventkit.router import Router, early_filter
+from eventkit.router.early import early_filter
+from eventkit.router.router import Router
 from eventkit.translators.caliper import CaliperTranslator
 from eventkit.translators.identity import HMACIdentity
 from eventkit.translators.xapi import XAPITranslator

@@ -20,7 +20,7 @@ from fault_server import behave, caliper, respond, serving
 from eventkit.cli import main
 from eventkit.dead_letters import DeadLetter, FileDeadLetters
 from eventkit.exceptions import StoreError
-from eventkit.replaying import ReplayReport
+from eventkit.router import ReplayReport
 
 KEY, OTHER_KEY = (Fernet.generate_key().decode() for _ in range(2))
 NOW = datetime.now(UTC)
@@ -309,7 +309,7 @@ class TestReplay:
         report = ReplayReport(
             delivered=0, refused=0, kept=dict.fromkeys(reasons, 1), notes=(), unknown=()
         )
-        monkeypatch.setattr("eventkit.replaying.replay", lambda *_, **__: report)
+        monkeypatch.setattr("eventkit.router.replaying.replay", lambda *_, **__: report)
         with serving() as server:
             code, _, errors = run("replay", path, "--consumers", consumers(lrs=server), "--all")
 

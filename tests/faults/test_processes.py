@@ -17,8 +17,7 @@ from fault_routes import balance, consumer, numbers, translation, until
 from fault_server import PATIENCE, FastClock, respond, serving
 
 from eventkit.cli import main
-from eventkit.replaying import replay
-from eventkit.router import Router
+from eventkit.router import Router, replay
 from eventkit.stores import SQLiteStore
 
 

@@ -9,7 +9,6 @@ from event_strategies import COURSES, any_events, known_events, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventkit._delivery.rule_index import RuleIndex
 from eventkit.consumers import Consumer
 from eventkit.filters import Filter
 from eventkit.filters import index as _rule_index
@@ -17,6 +16,7 @@ from eventkit.filters.fields import KNOWN
 from eventkit.filters.index import Index
 from eventkit.filters.patterns import Patterns
 from eventkit.filters.rules import Facts, Rule, Rules
+from eventkit.router.rule_index import RuleIndex
 
 BLOCK = "block-v1:Lakeside+BIO201+2025_T1+type@problem+block@p1"
 

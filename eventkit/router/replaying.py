@@ -16,7 +16,7 @@ from eventkit.consumers.loading import ConsumerSource, load_consumers
 from eventkit.dead_letters.letter import DeadLetter, is_raw
 from eventkit.dead_letters.translation import translation_letter
 from eventkit.exceptions import DeliveryError, DropEvent, UnsupportedEvent
-from eventkit.router import Router
+from eventkit.router.router import Router
 from eventkit.stores.store import DeadLetters
 from eventkit.typing import Delivery, Event, Json, Translation
 

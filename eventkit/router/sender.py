@@ -13,11 +13,11 @@ from typing import Any
 
 import attrs
 
-from eventkit._delivery.feed import RETRY, Feed
-from eventkit._delivery.lane import Lane, total_size
-from eventkit._delivery.suspicion import Suspect, Ward
 from eventkit.base.clock import Clock
 from eventkit.base.throttle import SafeLogger, describe
+from eventkit.router.feed import RETRY, Feed
+from eventkit.router.lane import Lane, total_size
+from eventkit.router.suspicion import Suspect, Ward
 from eventkit.transports.transport import Answer, Document, Verdict
 
 _log = SafeLogger(__name__)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import uuid
 
-from eventkit._delivery.routing import merged
 from eventkit.consumers.consumer import Consumer
 from eventkit.dead_letters.letter import DeadLetter
 from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.exceptions import ConfigurationError, DeliveryError
-from eventkit.router import Router
+from eventkit.router.plan import merged
+from eventkit.router.router import Router
 from eventkit.transports.making import make_transport
 from eventkit.transports.transport import CheckResult
 from eventkit.typing import Json

@@ -19,12 +19,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast, get_args
 
-from eventkit._delivery.early import early_filter
-from eventkit._delivery.fleet import Fleet
-from eventkit._delivery.keeper import Keeper
-from eventkit._delivery.lane import COUNTS, plain
-from eventkit._delivery.routing import Plan, check_delivery, check_translation, own_documents
-from eventkit._delivery.sender import Pace
 from eventkit.base.clock import Clock
 from eventkit.base.counting import Tally
 from eventkit.base.forking import renew_after_fork
@@ -38,11 +32,14 @@ from eventkit.dead_letters.box import DeadLetterBox
 from eventkit.dead_letters.letter import DeadLetter, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.reading.jsonable import to_json
+from eventkit.router.fleet import Fleet
+from eventkit.router.keeper import Keeper
+from eventkit.router.lane import COUNTS, plain
+from eventkit.router.plan import Plan, check_delivery, check_translation, own_documents
+from eventkit.router.sender import Pace
 from eventkit.stores.store import DeadLetters, Parcel, Store
 from eventkit.transports.transport import Answer, Document, Verdict
 from eventkit.typing import Delivery, Event, Json, ProtocolName, Translation
-
-__all__ = ["EXIT_GRACE", "Mode", "Router", "early_filter"]
 
 _log = SafeLogger(__name__)
 _throttle = Throttle(_log.logger)

@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from eventkit._delivery.lane import Lane
 from eventkit.base.clock import Clock
 from eventkit.base.throttle import Throttle, describe
+from eventkit.router.lane import Lane
 from eventkit.stores.store import Entry, Settled, Store
 from eventkit.transports.transport import Document
 

@@ -6,8 +6,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
-from eventkit._delivery.rule_index import RuleIndex
 from eventkit.consumers.consumer import Consumer
+from eventkit.router.rule_index import RuleIndex
 from eventkit.typing import Event, Json, ProtocolName
 
 

@@ -1,1 +1,0 @@
-"""What stands between the router and the transports: queues, threads, retries."""
