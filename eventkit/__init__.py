@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventkit.backends import EventRoutingBackend, RealTimeBackend
+from eventkit.backends import EventRoutingBackend, RealTimeBackend, Relay
 from eventkit.consumers import Consumer
 from eventkit.dead_letters import (
     DeadLetter,
@@ -23,7 +23,6 @@ from eventkit.exceptions import (
 )
 from eventkit.filters import Filter
 from eventkit.reading import parse_events, parse_line
-from eventkit.relay import Relay
 from eventkit.router import Router, replay
 from eventkit.stores import SQLiteStore, open_dead_letters
 from eventkit.translators import (

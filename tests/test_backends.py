@@ -517,9 +517,9 @@ class TestEnqueue:
         self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A setting that is wrong costs no event, and is said."""
-        log = Throttle(logging.getLogger("eventkit._worker"))
-        monkeypatch.setattr("eventkit._worker._process.throttle", log)
-        monkeypatch.setattr("eventkit._enqueueing.TRY_AGAIN", 0.01)
+        log = Throttle(logging.getLogger("eventkit.backends.worker"))
+        monkeypatch.setattr("eventkit.backends.worker._process.throttle", log)
+        monkeypatch.setattr("eventkit.backends.enqueueing.TRY_AGAIN", 0.01)
         backend = RealTimeBackend(enqueue="eventkit_test_missing.tasks.route")
         for number in range(3):
             backend.send(event(f"event {number}"))
@@ -795,7 +795,7 @@ class TestQueueInProcess:
         assert backend.close(WAIT)
 
     def test_the_queue_is_bounded_in_bytes_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("eventkit.backends.MAX_QUEUED_BYTES", 10_000)
+        monkeypatch.setattr("eventkit.backends.real_time.MAX_QUEUED_BYTES", 10_000)
         release = threading.Event()
         backend = RealTimeBackend(backend=Recorder(fail=lambda _: release.wait(WAIT) and None))
 

@@ -17,8 +17,8 @@ import attrs
 import pytest
 from own_rows import BROKEN
 
-from eventkit import backends
 from eventkit.backends import EventRoutingBackend, RealTimeBackend
+from eventkit.backends import real_time as backends
 from eventkit.base.throttle import Throttle
 from eventkit.exceptions import ConfigurationError, DropEvent, StoreError, StoreFull
 from eventkit.filters import Filter

@@ -27,13 +27,13 @@ from eventkit import (
     XAPITranslator,
     replay,
 )
+from eventkit.backends import Relay
 from eventkit.batch import translate_lines
 from eventkit.cli._checkpoint import Checkpoint
 from eventkit.cli._sending import Dispatch
 from eventkit.cli._summary import Summary
 from eventkit.dead_letters import MemoryDeadLetters
 from eventkit.dead_letters.translation import translation_letter
-from eventkit.relay import Relay
 from eventkit.stores import INBOX, SQLiteStore
 
 LMS = "https://lms.example.org"
@@ -380,7 +380,7 @@ class TestRouting:
     def test_what_is_away_for_long_is_asked_no_more(self, monkeypatch):
         """Five hundred time limits in a row would hold everything up."""
         now = [0.0]
-        monkeypatch.setattr("eventkit.backends.time.monotonic", lambda: now[0])
+        monkeypatch.setattr("eventkit.backends.real_time.time.monotonic", lambda: now[0])
         database = Database()
 
         def slow(*_: Any) -> Any:

@@ -18,8 +18,9 @@ from eventtracking.processors.exceptions import EventEmissionExit
 from kombu.exceptions import OperationalError
 
 from eventkit import RealTimeBackend
+from eventkit.backends import Relay
+from eventkit.backends.relay import RELAY_FAILED
 from eventkit.exceptions import ConfigurationError, DeliveryError, StoreError
-from eventkit.relay import RELAY_FAILED, Relay
 from eventkit.stores import INBOX, Parcel, SQLiteStore
 
 WAIT = 60.0
@@ -389,7 +390,7 @@ SCRIPT = """
 import os, sys, threading, time
 sys.path.insert(0, os.environ["PYTHONPATH"])
 from eventkit import RealTimeBackend
-from eventkit.relay import Relay
+from eventkit.backends import Relay
 from eventkit.stores import SQLiteStore
 store = SQLiteStore(sys.argv[1])
 """

@@ -12,11 +12,11 @@ from contextlib import closing, suppress
 
 import pytest
 
+from eventkit.backends import Relay
 from eventkit.cli import main
 from eventkit.consumers import load_consumers
 from eventkit.dead_letters import DeadLetter, FileDeadLetters
 from eventkit.exceptions import StoreError
-from eventkit.relay import Relay
 from eventkit.router import Router
 from eventkit.stores import INBOX, SQLiteStore
 

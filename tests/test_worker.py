@@ -14,8 +14,8 @@ from typing import Any, Never
 
 import pytest
 
-from eventkit import _worker
-from eventkit._worker import Worker
+from eventkit.backends import worker as _worker
+from eventkit.backends.worker import Worker
 from eventkit.base.counting import Tally
 from eventkit.exceptions import DeliveryError, StoreError, StoreFull
 
@@ -173,7 +173,7 @@ def test_a_failure_is_logged_without_what_it_says(
     def consume(_: Any) -> Never:
         raise ValueError("ann@example.com")
 
-    log = _worker.Throttle(logging.getLogger("eventkit._worker"))
+    log = _worker.Throttle(logging.getLogger("eventkit.backends.worker"))
     monkeypatch.setattr(_worker._process, "throttle", log)
     worker, _ = make(consume)
     for _ in range(10):
@@ -263,7 +263,7 @@ def test_a_store_that_cannot_take_items_is_tried_again(
     error: StoreError, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is lost, the order stays, and what has no room meanwhile is refused."""
-    log = _worker.Throttle(logging.getLogger("eventkit._worker"))
+    log = _worker.Throttle(logging.getLogger("eventkit.backends.worker"))
     monkeypatch.setattr(_worker._process, "throttle", log)
     store = Store(error, error, error, held=True)
     worker, tally = make(not_at_all, many=store.find, max_items=3)
@@ -741,7 +741,7 @@ def test_what_is_queued_at_the_end_of_the_process_is_consumed() -> None:
         """
         import time
         from eventkit.base.counting import Tally
-        from eventkit._worker import Worker
+        from eventkit.backends.worker import Worker
         def consume(item):
             time.sleep(0.01)
             print(item, flush=True)
@@ -759,7 +759,7 @@ def test_a_consumer_that_hangs_delays_the_end_of_the_process_for_a_bounded_time(
     done = run(
         """
         import atexit, threading, time
-        from eventkit import _worker
+        from eventkit.backends import worker as _worker
         from eventkit.base.counting import Tally
         tallies = [Tally() for _ in range(3)]
         start = []
@@ -788,7 +788,7 @@ def test_a_store_without_room_delays_the_end_of_the_process_for_a_bounded_time()
     done = run(
         """
         import atexit, time
-        from eventkit import _worker
+        from eventkit.backends import worker as _worker
         from eventkit.base.counting import Tally
         from eventkit.exceptions import StoreFull
         tally, start = Tally(), []
@@ -818,7 +818,7 @@ def test_a_forked_child_leaves_the_queue_of_its_parent_alone() -> None:
         """
         import os, sys, threading
         from eventkit.base.counting import Tally
-        from eventkit._worker import Worker
+        from eventkit.backends.worker import Worker
         release = threading.Event()
         def consume(item):
             release.wait()
@@ -876,7 +876,7 @@ def test_under_uwsgi_without_threads_it_warns_once() -> None:
         import sys, types
         sys.modules["uwsgi"] = types.SimpleNamespace(opt={})
         from eventkit.base.counting import Tally
-        from eventkit._worker import Worker
+        from eventkit.backends.worker import Worker
         for _ in range(3):
             worker = Worker(print, max_items=100, max_weight=1, tally=Tally())
             worker.put(1)

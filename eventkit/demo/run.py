@@ -19,7 +19,8 @@ from typing import Any, TextIO
 
 from eventtracking.tracker import Tracker
 
-from eventkit.backends import EventRoutingBackend, RealTimeBackend
+from eventkit.backends.real_time import RealTimeBackend
+from eventkit.backends.routing import EventRoutingBackend
 from eventkit.batch import read_log
 from eventkit.caliper_receiver import CaliperReceiver
 from eventkit.demo import sample_log

@@ -12,7 +12,7 @@ import threading
 
 from pipeline import open_pipeline
 
-from eventkit.relay import Relay
+from eventkit.backends import Relay
 
 
 def main(path, consumers, lease):

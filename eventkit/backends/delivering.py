@@ -13,7 +13,7 @@ from eventtracking.processors.exceptions import (
     NoTransformerImplemented,
 )
 
-from eventkit._chain import is_own
+from eventkit.backends.chain import is_own
 from eventkit.base.blame import blame, is_interrupt
 from eventkit.base.throttle import SafeLogger, describe, name_of
 from eventkit.exceptions import DeliveryError, LookupFailed, StoreError

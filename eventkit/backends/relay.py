@@ -19,8 +19,8 @@ from contextlib import suppress
 
 from eventtracking.processors.exceptions import EventEmissionExit
 
-from eventkit._delivering import summary
-from eventkit.backends import EventRoutingBackend
+from eventkit.backends.delivering import summary
+from eventkit.backends.routing import EventRoutingBackend
 from eventkit.base.blame import blame
 from eventkit.base.counting import Tally
 from eventkit.base.forking import renew_after_fork
