@@ -13,7 +13,7 @@ import pytest
 import requests
 from caliper_events import CONTEXT, entity, event
 
-from eventkit.caliper_receiver import CaliperReceiver
+from eventkit.receivers import CaliperReceiver
 
 TOKEN = "tok-en-1234567"
 JSON = {"Content-Type": "application/json"}

@@ -10,7 +10,7 @@ import pytest
 from fault_server import PATIENCE, respond, serving
 
 from eventkit.events.shapes.iris import TRANSFORMER_VERSION
-from eventkit.receiver import Receiver
+from eventkit.receivers import Receiver
 from eventkit.router import Router
 from eventkit.transports.same_statement import differences
 

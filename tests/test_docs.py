@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import pytest
 
-from eventkit.receiver import Receiver
+from eventkit.receivers import Receiver
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

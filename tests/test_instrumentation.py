@@ -28,7 +28,7 @@ from eventkit.instrumentation.health import Reading, read
 from eventkit.instrumentation.logs import LoggingHook
 from eventkit.instrumentation.opentelemetry import OpenTelemetryHook
 from eventkit.instrumentation.prometheus import PrometheusHook
-from eventkit.receiver import Receiver
+from eventkit.receivers import Receiver
 from eventkit.router import Router
 from eventkit.translators import HMACIdentity, XAPITranslator
 

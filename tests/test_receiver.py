@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 import requests
 
-from eventkit.receiver import Receiver
+from eventkit.receivers import Receiver
 
 AUTH = ("someone", "pa:ss wörd")
 HEADERS = {"X-Experience-API-Version": "1.0.3"}

@@ -22,7 +22,6 @@ from eventtracking.tracker import Tracker
 from eventkit.backends.real_time import RealTimeBackend
 from eventkit.backends.routing import EventRoutingBackend
 from eventkit.batch import read_log
-from eventkit.caliper_receiver import CaliperReceiver
 from eventkit.demo import sample_log
 from eventkit.demo._cast import BIOLOGY, COACHED, COURSES, LMS_ROOT, PROGRAMMING, TENDAI
 from eventkit.demo._checks import MAX_WAIT, PROTOCOLS, Run, checks
@@ -30,7 +29,8 @@ from eventkit.demo._report import show
 from eventkit.exceptions import EventParseError
 from eventkit.reading.parsing import parse_line
 from eventkit.reading.source import Source
-from eventkit.receiver import Receiver
+from eventkit.receivers.caliper import CaliperReceiver
+from eventkit.receivers.xapi import Receiver
 from eventkit.router.early import early_filter
 from eventkit.router.router import Router
 from eventkit.translators.caliper import CaliperTranslator

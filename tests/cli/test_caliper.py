@@ -8,10 +8,9 @@ import requests
 
 from eventkit import CaliperTranslator
 from eventkit.batch import read_log, translate_lines
-from eventkit.caliper_receiver import CaliperReceiver
 from eventkit.demo import sample_log
 from eventkit.events import CATALOGUE
-from eventkit.receiver import Receiver
+from eventkit.receivers import CaliperReceiver, Receiver
 from eventkit.translators import HMACIdentity
 from eventkit.validation import envelope_errors, event_errors
 

@@ -5,10 +5,9 @@ import json
 import pytest
 from fault_server import caliper, hang, respond, serving, unused_port
 
-from eventkit.caliper_receiver import CaliperReceiver
 from eventkit.consumers import Consumer
 from eventkit.dead_letters import DeadLetter
-from eventkit.receiver import Receiver
+from eventkit.receivers import CaliperReceiver, Receiver
 from eventkit.router.probe import TRIAL_ACTIVITY, TRIAL_ACTOR, TRIAL_VERB, trial_document
 from eventkit.stores import INBOX, Parcel, SQLiteStore
 from eventkit.validation import event_errors, statement_errors

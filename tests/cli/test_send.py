@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from eventkit.demo import sample_log
-from eventkit.receiver import Receiver
+from eventkit.receivers import Receiver
 
 
 def event(number, course="course-v1:NorthlakeU+BIO110+2026", name="showanswer"):

@@ -30,7 +30,7 @@ from eventkit.events.shapes.iris import PLAYED
 from eventkit.exceptions import UnsupportedEvent
 from eventkit.instrumentation import add_hook
 from eventkit.reading.jsonable import from_json, to_json
-from eventkit.receiver import Receiver
+from eventkit.receivers import Receiver
 from eventkit.router import Router
 
 LMS = "https://lms.example.org"

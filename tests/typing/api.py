@@ -43,7 +43,7 @@ from eventkit import (
     replay,
 )
 from eventkit.batch import read_log, translate_lines
-from eventkit.receiver import Receiver
+from eventkit.receivers import Receiver
 from eventkit.router import early_filter
 from eventkit.typing import (
     Backend,

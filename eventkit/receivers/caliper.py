@@ -22,8 +22,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from eventkit._serving import LoopbackServer, Refused, Reply, Request, parse
 from eventkit.events.shapes.caliper import CONTEXT
+from eventkit.receivers.serving import LoopbackServer, Refused, Reply, Request, parse
 from eventkit.typing import Json
 from eventkit.validation.caliper import envelope_errors, event_errors
 

@@ -19,9 +19,9 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID, uuid4
 
-from eventkit._serving import LoopbackServer, Refused, Reply, Request, parse
-from eventkit._statement_store import Conflict, Query, StatementStore, joined
 from eventkit.reading.source import utc
+from eventkit.receivers.serving import LoopbackServer, Refused, Reply, Request, parse
+from eventkit.receivers.statement_store import Conflict, Query, StatementStore, joined
 from eventkit.typing import Json
 from eventkit.validation.xapi import InvalidStatement, validate_statement
 
