@@ -21,7 +21,6 @@ from typing import Any
 
 import pytest
 
-from eventkit._store_checks import _balanced as check_balance
 from eventkit.dead_letters import DeadLetter
 from eventkit.exceptions import ConfigurationError, StoreError, StoreFull
 from eventkit.stores import INBOX, Parcel, Settled, SQLiteStore
@@ -30,6 +29,7 @@ from eventkit.stores.sqlite import file as _sqlite_file
 from eventkit.stores.sqlite import schema as _sqlite_schema
 from eventkit.stores.sqlite.store import LEAST_BYTES
 from eventkit.testing import check_store
+from eventkit.testing.store_checks import _balanced as check_balance
 
 WAIT = 60.0
 """Seconds that are never needed, unless something is broken."""

@@ -1,5 +1,5 @@
 """
-Checks for those who add events (golden cases), and for those who write a store.
+Checks for those who add events: golden cases.
 
 A golden case is a JSON file named after its event: ``<event name>.json``, or
 ``<event name>.<form>.json`` where one event has several forms. It holds an event, and what becomes
@@ -18,8 +18,6 @@ and read it: it is the documentation of the translation. In a package with event
 
     def test_every_event_has_a_case():
         assert events_without_case(EVENTS, CASES) == []
-
-`check_store` tells whether a `eventkit.stores.Store` keeps its promises.
 """
 
 from __future__ import annotations
@@ -29,7 +27,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from eventkit._store_checks import check_store
 from eventkit.events.catalogue import catalogue
 from eventkit.events.rows import Event
 from eventkit.exceptions import TranslationError, UnsupportedEvent
@@ -46,7 +43,6 @@ __all__ = [
     "COURSES",
     "LMS_ROOT",
     "check_case",
-    "check_store",
     "events_without_case",
     "golden_cases",
     "translate_case",
