@@ -14,8 +14,8 @@ from people import id_of
 
 from eventkit import XAPITranslator
 from eventkit.demo import make_sample, run, sample_log
-from eventkit.demo._cast import BIOLOGY, COACHED, ESZTER, KWAME, LEARNERS, PROGRAMMING
-from eventkit.demo._checks import Run, checks, leaks, personal_tokens
+from eventkit.demo.cast import BIOLOGY, COACHED, ESZTER, KWAME, LEARNERS, PROGRAMMING
+from eventkit.demo.checks import Run, checks, leaks, personal_tokens
 from eventkit.events import CATALOGUE
 from eventkit.exceptions import EventParseError
 from eventkit.reading import Source, parse_line

@@ -29,9 +29,9 @@ from eventkit import (
 )
 from eventkit.backends import Relay
 from eventkit.batch import translate_lines
-from eventkit.cli._checkpoint import Checkpoint
-from eventkit.cli._sending import Dispatch
-from eventkit.cli._summary import Summary
+from eventkit.cli.checkpoint import Checkpoint
+from eventkit.cli.sending import Dispatch
+from eventkit.cli.summary import Summary
 from eventkit.dead_letters import MemoryDeadLetters
 from eventkit.dead_letters.translation import translation_letter
 from eventkit.stores import INBOX, SQLiteStore

@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from eventkit.cli import DONE, REJECTED, complain
-from eventkit.cli._environment import check_django, check_variables, check_writable
-from eventkit.cli._keys import add_key_options
-from eventkit.cli._output import say
+from eventkit.cli.environment import check_django, check_variables, check_writable
+from eventkit.cli.exits import DONE, REJECTED, complain
+from eventkit.cli.keys import add_key_options
+from eventkit.cli.output import say
 from eventkit.consumers.consumer import Consumer
 from eventkit.consumers.loading import load_consumers
 from eventkit.consumers.owners import queue_name, split_queue

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from eventkit.cli import DONE, REJECTED, complain
-from eventkit.cli._keys import add_key_options
-from eventkit.cli._letters import (
+from eventkit.cli.exits import DONE, REJECTED, complain
+from eventkit.cli.keys import add_key_options
+from eventkit.cli.letters import (
     Selection,
     add_selection,
     moment,
@@ -22,8 +22,8 @@ from eventkit.cli._letters import (
     print_table,
     read_selection,
 )
-from eventkit.cli._options import add_translator_options, translator_options
-from eventkit.cli._output import is_sure, say
+from eventkit.cli.options import add_translator_options, translator_options
+from eventkit.cli.output import is_sure, say
 from eventkit.consumers.loading import load_consumers
 from eventkit.dead_letters.file import FileDeadLetters
 from eventkit.dead_letters.letter import DeadLetter

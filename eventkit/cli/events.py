@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from eventkit.cli import DONE
+from eventkit.cli.exits import DONE
 from eventkit.events.catalogue import catalogue
 from eventkit.events.one_of import OneOf
 from eventkit.events.rows import Action, Event, Statement

@@ -12,12 +12,12 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from eventkit.batch import expand_inputs
-from eventkit.cli import DONE, REJECTED
-from eventkit.cli._checkpoint import Checkpoint, locked
-from eventkit.cli._options import add_translator_options, translator_options
-from eventkit.cli._output import check_outputs, private, say
-from eventkit.cli._sending import Dispatch
-from eventkit.cli._summary import Progress, Summary
+from eventkit.cli.checkpoint import Checkpoint, locked
+from eventkit.cli.exits import DONE, REJECTED
+from eventkit.cli.options import add_translator_options, translator_options
+from eventkit.cli.output import check_outputs, private, say
+from eventkit.cli.sending import Dispatch
+from eventkit.cli.summary import Progress, Summary
 from eventkit.cli.translate import add_input_options, conclude
 from eventkit.exceptions import ConfigurationError
 from eventkit.router.router import Router

@@ -8,9 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 from eventkit.base.printable import printable
-from eventkit.cli import DONE, REJECTED, complain
-from eventkit.cli._keys import add_key_options
-from eventkit.cli._output import is_sure
+from eventkit.cli.exits import DONE, REJECTED, complain
+from eventkit.cli.keys import add_key_options
+from eventkit.cli.output import is_sure
 from eventkit.consumers.owners import queue_name, split_queue
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.stores.opening import open_store

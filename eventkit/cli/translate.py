@@ -7,11 +7,11 @@ import sys
 from contextlib import ExitStack
 
 from eventkit.batch import expand_inputs
-from eventkit.cli import DONE, REJECTED
-from eventkit.cli._options import add_translator_options, translator_options
-from eventkit.cli._output import STDOUT, check_outputs, output, private
-from eventkit.cli._summary import Progress, Summary
-from eventkit.cli._work import translate_files
+from eventkit.cli.exits import DONE, REJECTED
+from eventkit.cli.options import add_translator_options, translator_options
+from eventkit.cli.output import STDOUT, check_outputs, output, private
+from eventkit.cli.summary import Progress, Summary
+from eventkit.cli.work import translate_files
 from eventkit.exceptions import ConfigurationError
 
 _EPILOG = """\

@@ -1,15 +1,12 @@
-"""A tracking log made for the project, and the demonstration that replays it."""
+"""
+A tracking log made for the project, and the demonstration that replays it.
+
+Begin with `run`. `make_sample` writes the log: `cast` is who is in it, `scenes` what they do,
+`scribe` how the platform logs that. `checks` and `report` say whether all went well.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from eventkit.demo.sample import sample_log
 
-
-def sample_log() -> Path:
-    """
-    Give the path of the tracking log that comes with the package.
-
-    Every person, course and answer in it is invented; ``python -m eventkit.demo.make_sample``
-    writes it.
-    """
-    return Path(__file__).with_name("sample.log")
+__all__ = ["sample_log"]

@@ -15,9 +15,8 @@ from pathlib import Path
 from random import Random
 from urllib.parse import quote
 
-from eventkit.demo import _scenes as scenes
-from eventkit.demo import sample_log
-from eventkit.demo._cast import (
+from eventkit.demo import scenes
+from eventkit.demo.cast import (
     BHAVESH,
     BIOLOGY,
     COACHED,
@@ -35,7 +34,8 @@ from eventkit.demo._cast import (
     Course,
     Person,
 )
-from eventkit.demo._scribe import Scribe
+from eventkit.demo.sample import sample_log
+from eventkit.demo.scribe import Scribe
 from eventkit.typing import Json
 
 _OPENING = datetime(2026, 2, 2, 7, tzinfo=UTC)

@@ -22,10 +22,10 @@ from eventtracking.tracker import Tracker
 from eventkit.backends.real_time import RealTimeBackend
 from eventkit.backends.routing import EventRoutingBackend
 from eventkit.batch import read_log
-from eventkit.demo import sample_log
-from eventkit.demo._cast import BIOLOGY, COACHED, COURSES, LMS_ROOT, PROGRAMMING, TENDAI
-from eventkit.demo._checks import MAX_WAIT, PROTOCOLS, Run, checks
-from eventkit.demo._report import show
+from eventkit.demo.cast import BIOLOGY, COACHED, COURSES, LMS_ROOT, PROGRAMMING, TENDAI
+from eventkit.demo.checks import MAX_WAIT, PROTOCOLS, Run, checks
+from eventkit.demo.report import show
+from eventkit.demo.sample import sample_log
 from eventkit.exceptions import EventParseError
 from eventkit.reading.parsing import parse_line
 from eventkit.reading.source import Source

@@ -1,1 +1,1 @@
-"""What needs Django and nothing of the platform."""
+"""For sites made with Django: consumers in its settings (`registry`)."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from eventkit.demo._cast import LMS_ROOT, Course, Person, _digest
-from eventkit.demo._scribe import Scribe
+from eventkit.demo.cast import LMS_ROOT, Course, Person, _digest
+from eventkit.demo.scribe import Scribe
 from eventkit.typing import Json
 
 _YOUTUBE = "pYq4mXn0dZk"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 
-from eventkit.demo._cast import BIOLOGY, COACHED, LMS_ROOT, PROGRAMMING, TENDAI
+from eventkit.demo.cast import BIOLOGY, COACHED, LMS_ROOT, PROGRAMMING, TENDAI
 from eventkit.events.catalogue import CATALOGUE
 from eventkit.exceptions import DropEvent
 from eventkit.reading.source import Source

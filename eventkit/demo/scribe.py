@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from random import Random
 
-from eventkit.demo._cast import HOST, LMS_ROOT, Course, Person
+from eventkit.demo.cast import HOST, LMS_ROOT, Course, Person
 from eventkit.typing import Json
 
 Payload = Mapping[str, object] | list[str] | str

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from eventkit.demo._cast import BIOLOGY, PROGRAMMING
-from eventkit.demo._checks import MAX_WAIT, PROTOCOLS, Run
+from eventkit.demo.cast import BIOLOGY, PROGRAMMING
+from eventkit.demo.checks import MAX_WAIT, PROTOCOLS, Run
 from eventkit.typing import Json
 
 _PLAYED = ("played", "MediaEvent Resumed")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eventkit.batch import Line, read_log
-from eventkit.cli._output import output
+from eventkit.cli.output import output
 from eventkit.exceptions import ConfigurationError
 
 _VERSION = 2

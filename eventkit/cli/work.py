@@ -32,9 +32,9 @@ from eventkit.batch import (
     size_if_plain,
     verdict,
 )
-from eventkit.cli._options import TranslatorOptions
-from eventkit.cli._output import reject_record
-from eventkit.cli._summary import Summary
+from eventkit.cli.options import TranslatorOptions
+from eventkit.cli.output import reject_record
+from eventkit.cli.summary import Summary
 from eventkit.exceptions import ConfigurationError, EventParseError
 from eventkit.reading.parsing import parse_line
 from eventkit.translators.translator import Translator

@@ -21,10 +21,10 @@ from eventkit.batch import (
     read_log,
     translate_event,
 )
-from eventkit.cli._checkpoint import Checkpoint, Tracker
-from eventkit.cli._output import reject_record
-from eventkit.cli._summary import Progress, Summary
-from eventkit.cli._work import chunked
+from eventkit.cli.checkpoint import Checkpoint, Tracker
+from eventkit.cli.output import reject_record
+from eventkit.cli.summary import Progress, Summary
+from eventkit.cli.work import chunked
 from eventkit.exceptions import DeliveryError
 from eventkit.router.router import Router
 from eventkit.typing import Delivery, ProtocolName
