@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -65,6 +66,7 @@ _PEOPLE_IN_PATHS = re.compile(
     r"|(?:user|uid|userid|student|learner|member|profile|account)[-_.]?\d+(?![^/\\?#&;,\s]))",
     re.IGNORECASE,
 )
+_begins_json = re.compile(r'\s*[{\["]').match
 _MOST_DECODINGS = 10
 
 _SHORTEST = 3
@@ -93,26 +95,31 @@ def without_people(value: Any, names: tuple[str, ...]) -> Any:
         return {
             "~" if key in names else key: without_people(item, names)
             for key, item in value.items()
-            if not _is_person(_letters(key), item)
+            if not (_is_of_person(key[:_LONGEST]) and _is_said(item))
         }
     if isinstance(value, list):
         return [without_people(item, names) for item in value]
     return _text(value, names) if isinstance(value, str) else value
 
 
+# Keys come again and again, where they are not made of what learners do.
+@lru_cache(maxsize=2000)
+def _is_of_person(key: str) -> bool:
+    """Tell whether a member of an object that is called *key* says who."""
+    return _names_person(_letters(key)) is not None
+
+
 def _letters(key: str) -> str:
-    return _NOT_LETTERS.sub("", key[:_LONGEST].lower())
+    return _NOT_LETTERS.sub("", key.lower())
 
 
-def _is_person(letters: str, value: Any) -> bool:
-    """Tell whether a member of an object says who; nothing and truth values do not."""
-    if value is None or isinstance(value, bool) or value in ("", 0, [], {}):
-        return False
-    return _names_person(letters) is not None
+def _is_said(value: Any) -> bool:
+    """Tell whether there is anything: nothing and truth values do not say who."""
+    return not (value is None or isinstance(value, bool) or value in ("", 0, [], {}))
 
 
 def _text(text: str, names: tuple[str, ...]) -> Any:
-    if text.lstrip().startswith(("{", "[", '"')) and (inner := try_loads(text)) is not None:
+    if _begins_json(text) and (inner := try_loads(text)) is not None:
         left = without_people(inner, names)
         return text if left == inner else left
     text = _blotted(text, names)
@@ -138,7 +145,8 @@ def _blotted(text: str, names: tuple[str, ...]) -> str:
         text = _PAIR.sub(_pair, text)
     if "@" in text or "%40" in text:
         text = _EMAIL.sub("~", text)
-    text = _PEOPLE_IN_PATHS.sub(_step, text)
+    if "/" in text or "\\" in text:
+        text = _PEOPLE_IN_PATHS.sub(_step, text)
     small = text.lower()
     for name in names:
         if text == name:
@@ -155,6 +163,6 @@ def _step(match: re.Match[str]) -> str:
 
 
 def _pair(match: re.Match[str]) -> str:
-    letters = _letters(match[1])
-    is_person = _is_person(letters, match[2]) or (match[2] and letters in _IN_FORMS)
-    return f"{match[1]}=~" if is_person else match[0]
+    key, value = match.groups()
+    is_person = value and (_is_of_person(key) or _letters(key) in _IN_FORMS)
+    return f"{key}=~" if is_person else match[0]
