@@ -143,6 +143,8 @@ PROMISES: dict[str, dict[str, tuple[str, ...]]] = {
         "One document cannot hold a queue, and an outage buries nothing.": (
             "test_all_others_arrive",
             "test_poison_in_company",
+            "test_one_that_a_firewall_does_not_let_through",
+            "test_refused_ones_and_failing_ones_by_turns",
             "test_overload_by_one_document",
             "test_outage",
         ),
@@ -160,6 +162,8 @@ PROMISES: dict[str, dict[str, tuple[str, ...]]] = {
             "test_one_column_of_one_row",
             "test_altered_bytes_are_never_sent_under_the_old_id",
             "test_a_header_page_that_is_gone",
+            "test_a_log_that_is_damaged",
+            "test_entries_of_an_older_version",
             "test_a_thread_that_dies_is_started_anew",
             "test_store_trouble_is_told",
         ),

@@ -89,6 +89,48 @@ def test_all_others_arrive(make, order, answer):
         assert {each.documents[0]["n"] for each in router.dead_letters} == bad
 
 
+FIREWALLS = {
+    "403": respond(403),
+    "404": respond(404),
+    "redirect": respond(302, Location="/blocked"),
+    "page": respond(200, b"<html>Your request was blocked.</html>"),
+}
+
+
+@pytest.mark.parametrize("answer", FIREWALLS.values(), ids=FIREWALLS)
+def test_one_that_a_firewall_does_not_let_through(make, answer):
+    """It is answered as if address or credentials were wrong, and does not stop the others."""
+    with serving() as server:
+        poisoned(server, {5}, answer)
+        router = make(server.url)
+        send(router, [statement(n, n % 20) for n in range(300)])
+
+        assert router.flush(PATIENCE)
+        assert sorted(numbers(server)) == [n for n in range(300) if n != 5]
+        assert balance(router)["dead"] == 1
+        assert [each.documents[0]["n"] for each in router.dead_letters] == [5]
+
+
+def test_refused_ones_and_failing_ones_by_turns(make):
+    """Also where a receiver takes none for long, and does not always say why."""
+    with serving() as server:
+        real = server.default
+
+        def action(server, connection, request):
+            # Of two learners, so that each may go before the other.
+            bad = [each["n"] for each in request.statements if each["n"] < 60]
+            answer = real if not bad else respond(500 if bad[0] >= 24 and bad[0] % 2 else 400)
+            return answer(server, connection, request)
+
+        server.default = action
+        router = make(server.url)
+        send(router, [statement(n, n % 2) for n in range(200)])
+        until(lambda: len(server.stored) == 140)
+
+        assert sorted(numbers(server)) == list(range(60, 200))
+        balance(router)
+
+
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_overload_by_one_document(make, status):
     """Also one for which the receiver claims to be overloaded is gone around."""
@@ -139,7 +181,7 @@ def test_receiver_that_fails_now_and_then(make, share):
         assert balance(router)["dead"] == 0
 
 
-@pytest.mark.parametrize("answer", [respond(500), respond(503), reset])
+@pytest.mark.parametrize("answer", [respond(500), respond(503), respond(401), reset])
 def test_outage(make, answer):
     """A receiver that is down for hours costs nothing, and nothing is given up before its time."""
     with serving(default=answer) as server:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import sqlite3
 import stat
 import threading
 from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 
@@ -202,6 +204,88 @@ def test_altered_bytes_are_never_sent_under_the_old_id(path, filled):
         )
         connection.execute("UPDATE entries SET bodies = CAST(bodies AS BLOB)")
     deliver(path, filled)
+
+
+OLD = {
+    "documents": "UPDATE queue SET documents = 2 WHERE seq = ?",
+    "no JSON": "UPDATE entries SET bodies = x'7b226964223a' WHERE seq = ?",
+    "no text": "UPDATE entries SET bodies = x'ff0a0a00' WHERE seq = ?",
+    "nothing": "UPDATE entries SET bodies = x'' WHERE seq = ?",
+    "no object": "UPDATE entries SET bodies = x'3737' WHERE seq = ?",
+}
+
+
+@pytest.mark.parametrize("damage", OLD)
+def test_entries_of_an_older_version(path, filled, damage):
+    """They have no checksum; what shows all the same stops nobody."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        [(first, last)] = connection.execute("SELECT min(seq), max(seq) FROM entries")
+        connection.execute("UPDATE entries SET checksum = NULL")
+        connection.execute("UPDATE queue SET checksum = NULL")
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('checked_from', ?)", (last,))
+        connection.execute(OLD[damage], (first + 3,))
+    letters = deliver(path, filled)
+
+    assert {each.consumer for each in letters if each.reason == "damaged"} == {"a", "b"}
+    assert {each["n"] for each in lines(filled / "a")} == {*range(DOCUMENTS), 5000} - {3}
+
+
+@pytest.fixture
+def killed(filled, tmp_path):
+    """A store as a process left it that was killed: nearly all is in the log."""
+    path = tmp_path / "killed" / "store.db"
+    path.parent.mkdir()
+    (tmp_path / "live").mkdir()
+    for name in "ab":
+        (filled / name).unlink(missing_ok=True)
+    live = SQLiteStore(tmp_path / "live" / "store.db", sync="normal")
+    live.lease("nobody", [each.queue for each in load_consumers(settings(filled))], 9.5)
+    router = Router(settings(filled), store=live)
+    for number in range(DOCUMENTS):
+        router.send(translation(number))
+    for side in ("", "-wal"):
+        shutil.copy(f"{live.path}{side}", f"{path}{side}")
+    router.close(0)
+    live.close()
+    return path
+
+
+@pytest.mark.parametrize("place", ["header", "first frame", "salt", "page", "zeros"])
+def test_a_log_that_is_damaged(killed, filled, caplog, place):
+    """SQLite takes the first frame that is damaged for the end; what lies behind is not lost."""
+    log = Path(f"{killed}-wal")
+    content = bytearray(log.read_bytes())
+    frame = 32 + (len(content) - 32) // (24 + PAGE) // 2 * (24 + PAGE)
+    start, new = {
+        "header": (16, b"\xff"),
+        "first frame": (32 + 24 + 100, b"\xff\xfe\xfd"),
+        "salt": (frame + 8, b"\xff\xfe\xfd\xfc"),
+        "page": (frame + 24 + 4000, b"\xff\xfe\xfd\xfc"),
+        "zeros": (frame, bytes(PAGE)),
+    }[place]
+    content[start : start + len(new)] = new
+    log.write_bytes(content)
+    letters = deliver(killed, filled)
+
+    found = {each.documents[0]["n"] for each in letters if each.documents and each.consumer == "a"}
+    arrived = {each["n"] for each in lines(filled / "a")}
+    assert len(arrived | found) >= DOCUMENTS
+    assert "lost: an unknown number of documents" in caplog.text
+    assert SQLiteStore(killed).stats()["damaged_unknown"] == 1
+
+
+def test_a_log_as_a_kill_leaves_it_is_not_damaged(killed):
+    """Its end may be a part of what was just being written, or nothing but zeros."""
+    with Path(f"{killed}-wal").open("r+b") as log:
+        log.seek(0, os.SEEK_END)
+        log.truncate(log.tell() - 100)
+        log.seek(0, os.SEEK_END)
+        log.write(bytes(3 * PAGE))
+    store = SQLiteStore(killed)
+
+    assert store.stats()["damaged"] == 0
+    # What was being written was not accepted yet.
+    assert store.counts("a")["pending"] == DOCUMENTS - 1
 
 
 def test_damaged_letters_do_not_stop_the_others(path):

@@ -130,6 +130,7 @@ class TestAnswers:
         ("status", "body", "single", "batch"),
         [
             (204, b"", "delivered", "delivered"),
+            (204, b"none", "delivered", "delivered"),
             (200, b'["id-0", "id-1"]', "refused", "delivered"),
             (200, b'["id-0"]', "delivered", "refused"),
             (200, b"[]", "refused", "refused"),

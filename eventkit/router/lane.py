@@ -340,14 +340,16 @@ class Lane:
         """Take a refusal for a wrong setting when everything is refused."""
         if self._refusals < MAX_REFUSALS or len(batch) > 1:
             return answer
-        if self._trouble is not None and self._trouble.reason == _REFUSES_ALL:
-            # One a visit, so that documents which are bad indeed do not block for ever.
+        if self._refusals > MAX_REFUSALS:
+            # One a visit, so that documents which are bad indeed do not block for ever, whatever
+            # those between them are answered.
             self.bury(batch, answer.reason, answer)
+        self._refusals = MAX_REFUSALS + 1
         detail = (
             f"{answer.detail}: it has refused {MAX_REFUSALS} documents in a row and taken none; "
             "check url and the receiver's settings, then replay the dead letters"
         )
-        return attrs.evolve(answer, verdict=Verdict.PAUSE, reason=_REFUSES_ALL, detail=detail)
+        return attrs.evolve(answer, verdict=Verdict.PAUSE, reason=REFUSES_ALL, detail=detail)
 
     def _split(self, batch: list[Document], answer: Answer) -> list[list[Document]]:
         """Give the parts of a refused *batch* to send next, the last one first."""
@@ -527,7 +529,8 @@ class Lane:
 COUNTS = ("enqueued", "delivered", "dead", "dropped", "returned", "requests", "retries")
 """What is always counted; ``dead:<reason>`` and the like come with the first of their kind."""
 
-_REFUSES_ALL = "refuses_everything"
+REFUSES_ALL = "refuses_everything"
+"""The reason of a pause because of `MAX_REFUSALS`."""
 
 
 def plain(event: Event | bytes | None) -> Json | None:

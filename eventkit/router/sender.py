@@ -16,7 +16,7 @@ import attrs
 from eventkit.base.clock import Clock
 from eventkit.base.throttle import SafeLogger, describe
 from eventkit.router.feed import RETRY, Feed
-from eventkit.router.lane import Lane, total_size
+from eventkit.router.lane import REFUSES_ALL, Lane, total_size
 from eventkit.router.suspicion import Suspect, Ward
 from eventkit.transports.transport import Answer, Document, Verdict
 
@@ -480,7 +480,7 @@ class Sender:
             Whether the only document of *batch* is to let others go first.
         """
         taken = [each for each in batch if each.outcome.startswith(("delivered", "dead:"))]
-        failed = answer is not None and answer.verdict is Verdict.RETRY
+        failed = _has_failed(answer)
         # One that is alone in its request, and neither settled nor kept back.
         blamed = batch[0] if failed and len(batch) == 1 and not batch[0].outcome else None
         with self._changed:
@@ -515,7 +515,7 @@ class Sender:
             if gone:
                 self._failures = 0
                 self._most = self._grown()
-            failed = answer is not None and answer.verdict is Verdict.RETRY
+            failed = _has_failed(answer)
             if is_aside and left:
                 self._set_aside(trial, left[0], answer if failed else None)
             if answer is not None and not (is_aside and failed):
@@ -583,6 +583,18 @@ class Sender:
         doubled = self._pace.backoff * 2.0 ** min(failures, _MAX_DOUBLINGS)
         delay = self._clock.random() * min(self._pace.backoff_cap, doubled)
         return max(delay, min(answer.retry_after or 0.0, self._pace.retry_after_cap))
+
+
+def _has_failed(answer: Answer | None) -> bool:
+    """
+    Tell whether it may be the document that makes the consumer fail.
+
+    A firewall that does not like it answers as for wrong credentials or a wrong address.
+    """
+    return answer is not None and (
+        answer.verdict is Verdict.RETRY
+        or (answer.verdict is Verdict.PAUSE and answer.reason != REFUSES_ALL)
+    )
 
 
 def _weight(documents: list[Document]) -> int:

@@ -242,7 +242,8 @@ def _read(response: requests.Response, *, whole: bool) -> str:
             size += len(chunk)
             if size > _MAX_BODY:
                 raise _endless()
-        if size < _length(response.headers):
+        # A 204 has no body, whatever its header says.
+        if response.status_code != http.HTTPStatus.NO_CONTENT and size < _length(response.headers):
             # Not every release of urllib3 looks.
             raise ConnectionError("the answer broke off")
         body = _unpacked(b"".join(chunks), response.headers.get("Content-Encoding", ""))

@@ -24,6 +24,7 @@ from eventkit.stores.sqlite.commits import GroupCommit, Job
 from eventkit.stores.sqlite.file import (
     PATIENCE,
     SIDES,
+    Damage,
     Identity,
     Sync,
     connect,
@@ -39,6 +40,7 @@ from eventkit.stores.sqlite.file import (
     sync_file,
     trouble,
 )
+from eventkit.stores.sqlite.log import Log
 from eventkit.stores.sqlite.queue import Writer, balance_all, find_trouble, is_balanced
 from eventkit.stores.sqlite.salvage import UNREADABLE, Report, open_damaged, salvage
 from eventkit.stores.sqlite.schema import STEPS, check_key, set_up, version, write_check
@@ -155,6 +157,7 @@ class Access:
         self._sealer = sealer
         self._tidy = tidy
         self._clock = clock
+        self._log = Log(path, CHECKED_BYTES)
         self._writing: _Handle | None = None
         self._reading: _Handle | None = None
         self._is_unusable = False
@@ -401,6 +404,9 @@ class Access:
             with guard(self.path, exclusive=False), gate:
                 found = identity(self.path)
                 if found is not None:
+                    # SQLite would pass over what was committed, and then write over it.
+                    if not (self._writing or self._reading) and self._log.is_broken():
+                        raise Damage("the log is damaged")
                     # It never waits in SQLite, where a fork would have to wait for it.
                     connection = connect(self.path, self._sync, read_only=read_only, patience=0.0)
                     try:
@@ -508,6 +514,8 @@ class Access:
                 self._mend_again_at = 0.0
 
     def _opens(self) -> bool:
+        if self._log.is_broken():
+            return False
         with suppress(*UNREADABLE), closing(connect(self.path, self._sync)) as connection:
             version(connection, self.path)
             return True
@@ -551,12 +559,16 @@ class Access:
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
             connection.execute("BEGIN")
             writer = Writer(connection)
+            is_log_broken = self._log.is_broken()
             source = open_damaged(self.path)
             if source is not None:
                 with closing(source):
                     with suppress(*UNREADABLE):
                         check_key(source, self.path, self._sealer)
                     salvage(source, writer, self._sealer, report)
+            if is_log_broken:
+                # What was committed behind the damage was never counted.
+                report.lost = None
             if report.lost is None:
                 report.carved = insert(writer, carve(self.path, self._sealer))
                 writer.note("damaged_unknown", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import struct
 import time
@@ -514,7 +515,12 @@ def make_entries(
         number, position, documents, rules, checksum, digest, *columns = row
         is_whole = fits(checksum, _entry_sum, number, position, documents, rules, columns)
         written, name, protocol, bodies, event = columns
-        is_old = not is_whole and checksum is None and _is_old(position, checked_from, columns)
+        is_old = (
+            not is_whole
+            and checksum is None
+            and _is_old(position, checked_from, columns)
+            and _can_be_told(consumer, documents, bodies, sealer)
+        )
         if not (is_whole or is_old):
             damaged.append(row)
             continue
@@ -543,6 +549,22 @@ def _is_old(position: object, checked_from: int, columns: Sequence[object]) -> b
         and position <= checked_from
         and tuple(map(type, columns)) == (float, str, str, bytes, bytes)
     )
+
+
+def _can_be_told(consumer: str, documents: object, bodies: bytes, sealer: Sealer | None) -> bool:
+    """Tell whether an entry of an older version has as many documents as it says, each JSON."""
+    if consumer == INBOX:
+        return documents == 1
+    plain = bodies if sealer is None else sealer.unseal(bodies)
+    lines = plain.split(b"\n") if plain else []
+    return documents == len(lines) and all(map(_is_object, lines))
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def bury(writer: Writer, rows: Iterable[Row]) -> dict[int, int]:
