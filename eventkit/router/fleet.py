@@ -16,10 +16,11 @@ from eventkit.base.clock import Clock
 from eventkit.base.throttle import SafeLogger, Throttle, describe
 from eventkit.consumers.consumer import Consumer
 from eventkit.consumers.owners import queue_name, split_queue
+from eventkit.router.backoff import Pace
 from eventkit.router.feed import Feed
 from eventkit.router.lane import COUNTS, Bury, Lane
 from eventkit.router.plan import Plan
-from eventkit.router.sender import Pace, Sender
+from eventkit.router.sender import Sender
 from eventkit.stores.store import Store
 from eventkit.transports.making import make_transport
 from eventkit.transports.transport import CONFLICT, Transport

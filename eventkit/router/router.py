@@ -32,11 +32,11 @@ from eventkit.dead_letters.box import DeadLetterBox
 from eventkit.dead_letters.letter import DeadLetter, Sink
 from eventkit.exceptions import ConfigurationError, DeliveryError
 from eventkit.reading.jsonable import to_json
+from eventkit.router.backoff import Pace
 from eventkit.router.fleet import Fleet
 from eventkit.router.keeper import Keeper
 from eventkit.router.lane import COUNTS, plain
 from eventkit.router.plan import Plan, check_delivery, check_translation, own_documents
-from eventkit.router.sender import Pace
 from eventkit.stores.store import DeadLetters, Parcel, Store
 from eventkit.transports.transport import Answer, Document, Verdict
 from eventkit.typing import Delivery, Event, Json, ProtocolName, Translation
@@ -646,7 +646,7 @@ class Router:
             if answer.verdict is Verdict.PAUSE:
                 waits.append(self._pace.pause)
             elif answer.retry_after is not None:
-                waits.append(min(answer.retry_after, self._pace.retry_after_cap))
+                waits.append(self._pace.heeded(answer.retry_after))
         return DeliveryError(
             "; ".join(f"consumer {name}: {answer.detail}" for name, answer in failures.items()),
             retryable=True,

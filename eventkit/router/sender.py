@@ -11,10 +11,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import attrs
-
 from eventkit.base.clock import Clock
 from eventkit.base.throttle import SafeLogger, describe
+from eventkit.router.backoff import Pace
 from eventkit.router.feed import RETRY, Feed
 from eventkit.router.lane import REFUSES_ALL, Lane, total_size
 from eventkit.router.suspicion import Suspect, Ward
@@ -24,7 +23,6 @@ _log = SafeLogger(__name__)
 
 _IDLE = 30.0
 """Seconds without work after which a thread ends; the next document starts another."""
-_MAX_DOUBLINGS = 30
 _GROWTH = 4
 """After trouble requests begin with one document; with each that arrives they grow by this."""
 _LOOK_FURTHER = 1_000
@@ -34,19 +32,6 @@ _LOOK_AGAIN = 0.05
 """Seconds between two looks at whether a shared store is empty."""
 _READ_AHEAD = 2
 """Requests' worth of documents that are read from the store at a time."""
-
-
-@attrs.frozen
-class Pace:
-    """How much may wait for a consumer, and how often one in trouble is tried."""
-
-    queue_size: int
-    queue_bytes: int
-    backoff: float
-    backoff_cap: float
-    retry_after_cap: float
-    pause: float
-    max_age: float | None
 
 
 class Sender:
@@ -579,10 +564,7 @@ class Sender:
         return self._backoff(self._failures - 1, answer)
 
     def _backoff(self, failures: int, answer: Answer) -> float:
-        # Full jitter: senders that failed together do not come back together.
-        doubled = self._pace.backoff * 2.0 ** min(failures, _MAX_DOUBLINGS)
-        delay = self._clock.random() * min(self._pace.backoff_cap, doubled)
-        return max(delay, min(answer.retry_after or 0.0, self._pace.retry_after_cap))
+        return self._pace.wait(failures, answer.retry_after, self._clock.random())
 
 
 def _has_failed(answer: Answer | None) -> bool:
