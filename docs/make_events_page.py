@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from eventkit.events import FAMILIES, Event
+from eventkit.events import FAMILIES, Row
 from eventkit.reading import Source
 from eventkit.testing import LMS_ROOT
 from eventkit.translators.erb.caliper import NAMES as IN_CALIPER
@@ -73,7 +73,7 @@ def _families() -> Iterator[str]:
             yield from _event(family, row)
 
 
-def _event(family: str, row: Event) -> Iterator[str]:
+def _event(family: str, row: Row) -> Iterator[str]:
     yield f"### `{row.name}`"
     yield ""
     if len(row.names) > 1:
@@ -102,7 +102,7 @@ def _event(family: str, row: Event) -> Iterator[str]:
     yield ""
 
 
-def _in_erb(row: Event) -> str:
+def _in_erb(row: Row) -> str:
     """Say under which names dialect ``erb`` has an event in which protocol."""
     found = []
     for protocol, known in (("xAPI", IN_XAPI), ("Caliper", IN_CALIPER)):
@@ -117,7 +117,7 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _case(family: str, row: Event) -> dict[str, Any] | None:
+def _case(family: str, row: Row) -> dict[str, Any] | None:
     """Give the first case of an event: the one without a suffix, if there is one."""
     folder = GOLDEN / family
     for name in row.names:

@@ -1,6 +1,6 @@
 """A table of rows as another package would have it."""
 
-from eventkit.events import Event, Statement
+from eventkit.events import Row, Statement
 from eventkit.events.shapes.iris import COMPLETED
 
 
@@ -8,11 +8,11 @@ def _broken(view):
     raise KeyError(f"no {view.text('username')} here")
 
 
-BROKEN = Event(("site.broken",), xapi=Statement(COMPLETED, _broken))
+BROKEN = Row(("site.broken",), xapi=Statement(COMPLETED, _broken))
 """A row with a bug, whose message tells something personal."""
 
 EVENTS = (
-    Event(
+    Row(
         ("site.lab.closed",),
         xapi=Statement(COMPLETED, lambda view: {"objectType": "Activity", "id": view.block("lab")}),
     ),

@@ -378,7 +378,7 @@ def test_an_event_is_a_row_and_a_golden_case(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "eventkit", tmp_path / "eventkit")
     module = tmp_path / "eventkit" / "events" / "families" / f"{page['row'].words['row']}.py"
     head, start, rest = module.read_text(encoding="utf-8").partition(
-        "EVENTS: tuple[Event, ...] = (\n"
+        "EVENTS: tuple[Row, ...] = (\n"
     )
     module.write_text(f"{head}{start}{page['row'].text.rstrip()},\n{rest}", encoding="utf-8")
     case = tmp_path / page["case"].words["case"]

@@ -15,7 +15,7 @@ from eventkit import (
     UnsupportedEvent,
     XAPITranslator,
 )
-from eventkit.events import CATALOGUE, Event
+from eventkit.events import CATALOGUE, Row
 from eventkit.testing import golden_cases
 from eventkit.translators.erb.xapi_shapes import NAMES
 from eventkit.validation import statement_errors
@@ -284,7 +284,7 @@ class TestWhatThePeerLoses:
 
     def test_rows_of_others_need_the_fallback(self):
         """Rows that a site adds, and pages viewed, are none of the peer's."""
-        row = Event(("my.event",), xapi=CATALOGUE.get("play_video").xapi, reason="Only for a test.")
+        row = Row(("my.event",), xapi=CATALOGUE.get("play_video").xapi, reason="Only for a test.")
         options = {**OPTIONS, "dialect": "erb", "events": [row], "implicit": True}
         alone = XAPITranslator(**options)
         filled = XAPITranslator(**options, fallback="standard")

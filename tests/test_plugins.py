@@ -95,7 +95,7 @@ class TestBadPackages:
         ("source", "words"),
         [
             (
-                "from eventkit.events import Event\nEVENTS = [Event(('play_video',), reason='x')]",
+                "from eventkit.events import Row\nEVENTS = [Row(('play_video',), reason='x')]",
                 ["bad-plugin", "'play_video' is claimed by", "family video", "family bad"],
             ),
             ("EVENTS = ['play_video']", ["bad-plugin", "expected rows", "got str"]),

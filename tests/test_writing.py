@@ -20,7 +20,7 @@ from eventkit import (
 )
 from eventkit.base.counting import Tally
 from eventkit.base.json import dumps
-from eventkit.events import Action, Event, Statement
+from eventkit.events import Action, Row, Statement
 from eventkit.events.shapes.iris import COMPLETED
 from eventkit.testing import golden_cases
 
@@ -154,7 +154,7 @@ class TestWhoIsNotPlain:
 
 
 def own(target):
-    return Event(("site.own",), xapi=Statement(COMPLETED, lambda _: target))
+    return Row(("site.own",), xapi=Statement(COMPLETED, lambda _: target))
 
 
 EVENT = {

@@ -18,7 +18,7 @@ from eventkit import (
     UnsupportedEvent,
     XAPITranslator,
 )
-from eventkit.events import Event, Statement
+from eventkit.events import Row, Statement
 from eventkit.events.shapes.iris import PLAYED
 from eventkit.validation import statement_errors
 
@@ -67,8 +67,8 @@ class TestOptions:
             ({"events": "no.such.module"}, "events: cannot use 'no.such.module'"),
             ({"events": 7}, "events: expected rows or a dotted path"),
             ({"events": ["play_video"]}, "events: expected rows of type"),
-            ({"events": [Event(("play_video",))]}, "'play_video' is claimed by"),
-            ({"events": [Event(())]}, "needs names"),
+            ({"events": [Row(("play_video",))]}, "'play_video' is claimed by"),
+            ({"events": [Row(())]}, "needs names"),
             ({"on_error": "log"}, "on_error"),
         ],
     )
@@ -217,7 +217,7 @@ class TestWaysOut:
 
     def test_validate(self):
         """With validation a statement that breaks the specification is refused."""
-        bad = Event(("site.bad",), xapi=Statement(PLAYED, lambda view: {"id": "no iri"}))
+        bad = Row(("site.bad",), xapi=Statement(PLAYED, lambda view: {"id": "no iri"}))
 
         assert make(events=[bad]).translate({**EVENT, "name": "site.bad"})
         with pytest.raises(TranslationError) as refused:
@@ -473,7 +473,7 @@ class TestOwnRows:
 
     def test_are_translated(self):
         """A site's own event becomes a statement like any other; the tables stay as they were."""
-        row = Event(
+        row = Row(
             ("site.lab.opened", "lab_opened"),
             xapi=Statement(
                 PLAYED,
@@ -496,7 +496,7 @@ class TestOwnRows:
 
     def test_that_break(self, caplog):
         """A row whose function fails costs its own event only."""
-        row = Event(("site.broken",), xapi=Statement(PLAYED, lambda view: view.data["missing"]))
+        row = Row(("site.broken",), xapi=Statement(PLAYED, lambda view: view.data["missing"]))
         translator = make(events=[row])
         with pytest.raises(DropEvent):
             translator({**EVENT, "name": "site.broken"})

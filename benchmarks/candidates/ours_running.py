@@ -248,14 +248,14 @@ def _in_threads(threads: int, items: list[Any], act: Callable[[Any], object]) ->
 
 def rows(extra: int, number: int) -> dict[str, Any]:
     """Translate with *extra* rows beside those of the catalogue."""
-    from eventkit.events import Event, Statement
+    from eventkit.events import Row, Statement
     from eventkit.events.shapes.iris import COMPLETED
 
     def shape(view: Any) -> Any:
         return {"objectType": "Activity", "id": view.block("lab")}
 
     more = [
-        Event((f"site.thing.{index}.done",), xapi=Statement(COMPLETED, shape))
+        Row((f"site.thing.{index}.done",), xapi=Statement(COMPLETED, shape))
         for index in range(extra)
     ]
     translate = translator("xapi", events=more).translate if extra else translator("xapi").translate

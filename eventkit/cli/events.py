@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from eventkit.cli.exits import DONE
 from eventkit.events.catalogue import catalogue
 from eventkit.events.one_of import OneOf
-from eventkit.events.rows import Action, Event, Statement
+from eventkit.events.rows import Action, Row, Statement
 from eventkit.typing import Json
 
 _Meaning = TypeVar("_Meaning", Statement, Action)
@@ -60,14 +60,14 @@ def _listing() -> Iterator[Json]:
             }
 
 
-def _xapi(row: Event) -> Json | None:
+def _xapi(row: Row) -> Json | None:
     """Say what an event becomes: its verbs, several where that depends on what the event holds."""
     if row.xapi is None:
         return None
     return {"verbs": list(dict.fromkeys(each.verb.id for each in _among(row.xapi)))}
 
 
-def _caliper(row: Event) -> Json | None:
+def _caliper(row: Row) -> Json | None:
     """Say what an event becomes, as `_xapi` does: types and actions."""
     if row.caliper is None:
         return None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from eventkit.events.catalogue import CATALOGUE, FAMILIES, Catalogue, catalogue
 from eventkit.events.one_of import OneOf
-from eventkit.events.rows import Action, Child, Event, Statement
+from eventkit.events.rows import Action, Child, Row, Statement
 from eventkit.events.shapes.caliper import entity
 from eventkit.events.shapes.iris import Verb
 from eventkit.events.shapes.view import View, activity
@@ -23,8 +23,8 @@ __all__ = [
     "Action",
     "Catalogue",
     "Child",
-    "Event",
     "OneOf",
+    "Row",
     "Statement",
     "Verb",
     "View",

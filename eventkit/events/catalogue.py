@@ -35,10 +35,10 @@ from eventkit.events.families import (
     video,
 )
 from eventkit.events.installed import installed_rows
-from eventkit.events.rows import Event
+from eventkit.events.rows import Row
 from eventkit.exceptions import ConfigurationError
 
-FAMILIES: dict[str, tuple[Event, ...]] = {
+FAMILIES: dict[str, tuple[Row, ...]] = {
     "account": account.EVENTS,
     "bookmark": bookmark.EVENTS,
     "certificate": certificate.EVENTS,
@@ -79,13 +79,13 @@ class Catalogue:
 
     __slots__ = ("_by_name", "rows")
 
-    def __init__(self, rows: Iterable[Event]) -> None:
+    def __init__(self, rows: Iterable[Row]) -> None:
         self.rows = tuple(rows)
-        self._by_name: dict[str, Event] = {}
+        self._by_name: dict[str, Row] = {}
         for row in self.rows:
-            if not isinstance(row, Event):
+            if not isinstance(row, Row):
                 raise ConfigurationError(
-                    f"events: expected rows of type eventkit.events.Event, got {row!r:.80}"
+                    f"events: expected rows of type eventkit.events.Row, got {row!r:.80}"
                 )
             if not row.names or not all(isinstance(name, str) and name for name in row.names):
                 raise ConfigurationError(
@@ -101,13 +101,13 @@ class Catalogue:
                         f"{row.family or '(none)'}); remove the name from one of them"
                     )
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def get(self, name: str) -> Event | None:
+    def get(self, name: str) -> Row | None:
         """Find the row of an event by any of its names."""
         return self._by_name.get(name)
 
@@ -126,7 +126,7 @@ class Catalogue:
         row = self._by_name.get(name)
         return row.family if row else ""
 
-    def extended(self, rows: Iterable[Event]) -> Catalogue:
+    def extended(self, rows: Iterable[Row]) -> Catalogue:
         """Make a catalogue that has more *rows*."""
         return Catalogue((*self.rows, *rows))
 

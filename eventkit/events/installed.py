@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
-from eventkit.events.rows import Event
+from eventkit.events.rows import Row
 from eventkit.exceptions import ConfigurationError
 
 GROUP = "eventkit.events"
 
 
-def installed_rows() -> Iterator[tuple[str, tuple[Event, ...]]]:
+def installed_rows() -> Iterator[tuple[str, tuple[Row, ...]]]:
     """
     Give the tables of all installed packages: where each comes from, and its rows.
 
@@ -39,9 +39,9 @@ def installed_rows() -> Iterator[tuple[str, tuple[Event, ...]]]:
                 "correct the package or uninstall it"
             ) from error
         for row in rows:
-            if not isinstance(row, Event):
+            if not isinstance(row, Row):
                 raise ConfigurationError(
-                    f"{origin}: expected rows of type eventkit.events.Event, "
+                    f"{origin}: expected rows of type eventkit.events.Row, "
                     f"got {type(row).__name__}; correct the package or uninstall it"
                 )
         yield origin, tuple(row if row.family else replace(row, family=point.name) for row in rows)

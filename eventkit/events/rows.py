@@ -12,7 +12,7 @@ from eventkit.events.shapes.view import View
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json
 
-__all__ = ["Action", "Child", "Event", "OneOf", "Shape", "Statement", "Who"]
+__all__ = ["Action", "Child", "OneOf", "Row", "Shape", "Statement", "Who"]
 
 Shape = Callable[[View], Json | None]
 """
@@ -33,7 +33,7 @@ Who = Callable[[View], int | str | None]
 _Again: TypeAlias = tuple[type, tuple[Any, ...]]
 
 
-def _again(row: Statement | Action | Event) -> _Again:
+def _again(row: Statement | Action | Row) -> _Again:
     """Say how to make a row again."""
     return (type(row), tuple(getattr(row, each.name) for each in fields(row) if each.init))
 
@@ -119,7 +119,7 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Event:
+class Row:
     """
     One kind of event: a row.
 

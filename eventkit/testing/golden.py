@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from eventkit.events.catalogue import catalogue
-from eventkit.events.rows import Event
+from eventkit.events.rows import Row
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.reading.source import Source, username
 from eventkit.translators.caliper import CaliperTranslator
@@ -66,7 +66,7 @@ def golden_cases(folder: str | Path) -> list[Path]:
     return sorted(Path(folder).rglob("*.json"))
 
 
-def translate_case(event: Json, *, events: Iterable[Event] = ()) -> Json:
+def translate_case(event: Json, *, events: Iterable[Row] = ()) -> Json:
     """
     Give what becomes of *event* in each protocol, as golden cases have it.
 
@@ -92,7 +92,7 @@ def translate_case(event: Json, *, events: Iterable[Event] = ()) -> Json:
     return {name: _documents(each, event) for name, each in translators.items()}
 
 
-def write_case(path: str | Path, *, events: Iterable[Event] = ()) -> bool:
+def write_case(path: str | Path, *, events: Iterable[Row] = ()) -> bool:
     """Add to the case at *path* what becomes of its event; tell whether anything changed."""
     path = Path(path)
     case = json.loads(path.read_text("utf-8"))
@@ -103,7 +103,7 @@ def write_case(path: str | Path, *, events: Iterable[Event] = ()) -> bool:
     return True
 
 
-def check_case(path: str | Path, *, events: Iterable[Event] = ()) -> None:
+def check_case(path: str | Path, *, events: Iterable[Row] = ()) -> None:
     """
     Check one golden case.
 
@@ -133,7 +133,7 @@ def check_case(path: str | Path, *, events: Iterable[Event] = ()) -> None:
         raise AssertionError(f"{path.name}: personal data goes out: {', '.join(leaked)}")
 
 
-def events_without_case(events: Iterable[Event], cases: Iterable[Path]) -> list[str]:
+def events_without_case(events: Iterable[Row], cases: Iterable[Path]) -> list[str]:
     """List the canonical names of those *events* that are translated but have no case."""
     stems = [path.stem for path in cases]
     return [
@@ -151,7 +151,7 @@ def _exactly(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _new(events: Iterable[Event]) -> list[Event]:
+def _new(events: Iterable[Row]) -> list[Row]:
     """Leave out the rows that an entry point, or this package itself, has added already."""
     return [row for row in events if catalogue().get(row.name) is None]
 

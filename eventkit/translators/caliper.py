@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from eventkit.events.rows import Event as Row
+from eventkit.events.rows import Row
 from eventkit.events.shapes.view import View
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.translators.ids import stamped_id

@@ -9,7 +9,7 @@ from typing import get_args
 from urllib.parse import urlsplit
 
 from eventkit.events.catalogue import Catalogue, catalogue
-from eventkit.events.rows import Event
+from eventkit.events.rows import Row
 from eventkit.events.shapes.urls import PERSON_KEYS
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity
@@ -125,7 +125,7 @@ def course_names(courses: Courses | None) -> Callable[[str], str | None] | None:
     )
 
 
-def extend_catalogue(events: Iterable[Event] | str) -> Catalogue:
+def extend_catalogue(events: Iterable[Row] | str) -> Catalogue:
     """Add a site's own rows, given as such or as the dotted path of a table, to the catalogue."""
     if isinstance(events, str):
         module, _, attribute = events.rpartition(".")
@@ -134,7 +134,7 @@ def extend_catalogue(events: Iterable[Event] | str) -> Catalogue:
         except (ImportError, AttributeError, ValueError, TypeError) as error:
             raise ConfigurationError(
                 f"events: cannot use {events!r} ({error}); expected the dotted path of a table "
-                "of eventkit.events.Event rows"
+                "of eventkit.events.Row rows"
             ) from None
     else:
         try:

@@ -15,7 +15,7 @@ from eventkit.base.counting import Tally
 from eventkit.base.json import NOT_JSON, dumps
 from eventkit.base.memory import Memory
 from eventkit.base.throttle import SafeLogger
-from eventkit.events.rows import Event as Row
+from eventkit.events.rows import Row
 from eventkit.events.shapes.site import Site
 from eventkit.events.shapes.view import View
 from eventkit.exceptions import DropEvent, TranslationError, UnsupportedEvent

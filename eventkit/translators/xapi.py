@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from eventkit.events.families.implicit_pages import IMPLICIT
-from eventkit.events.rows import Event as Row
+from eventkit.events.rows import Row
 from eventkit.events.shapes.view import View
 from eventkit.exceptions import ConfigurationError
 from eventkit.translators.lookups import ask

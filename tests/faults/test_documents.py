@@ -24,7 +24,7 @@ from eventkit import (
     parse_line,
 )
 from eventkit.dead_letters import MemoryDeadLetters, TranslationLetters
-from eventkit.events import Action, Event, Statement
+from eventkit.events import Action, Row, Statement
 from eventkit.events.shapes.caliper import GENERAL
 from eventkit.events.shapes.iris import PLAYED
 from eventkit.exceptions import UnsupportedEvent
@@ -66,7 +66,7 @@ def endless(view):
 
 
 ROWS = [
-    Event((name,), xapi=Statement(PLAYED, bug), caliper=Action("Event", "Used", bug, GENERAL))
+    Row((name,), xapi=Statement(PLAYED, bug), caliper=Action("Event", "Used", bug, GENERAL))
     for name, bug in (("site.fails", fails), ("site.endless", endless))
 ]
 """Rows of a site with bugs in them."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from eventkit.events.rows import Event
+from eventkit.events.rows import Row
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.user.settings.changed",),
         reason="A setting of an account, often personal data; not a learning event.",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventkit.events.rows import Action, Event, Statement
+from eventkit.events.rows import Action, Row, Statement
 from eventkit.events.shapes.caliper import ANNOTATION, GENERAL, READING, actor, course_part, entity
 from eventkit.events.shapes.iris import (
     ACCESSED,
@@ -103,24 +103,24 @@ def listing(view: View) -> Json:
     return {RESULTS_COUNT: view.number("bookmarks_count")} | paging(view)
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.bookmark.added", "edx.course.bookmark.added"),
         xapi=Statement(BOOKMARKED, block),
         caliper=Action("AnnotationEvent", "Bookmarked", resource, ANNOTATION, generated=bookmark),
     ),
-    Event(
+    Row(
         ("edx.bookmark.removed", "edx.course.bookmark.removed"),
         xapi=Statement(UNBOOKMARKED, block),
         # An annotation is no digital resource, so this is no ResourceManagementEvent.
         caliper=Action("Event", "Deleted", bookmark, GENERAL),
     ),
-    Event(
+    Row(
         ("edx.bookmark.accessed",),
         xapi=Statement(ACCESSED, block),
         caliper=Action("NavigationEvent", "NavigatedTo", resource, READING, referrer=page_left),
     ),
-    Event(
+    Row(
         ("edx.bookmark.listed", "edx.course.bookmark.listed"),
         xapi=Statement(VIEWED, bookmarks, result=how_many, extensions=paging),
         caliper=Action("ViewEvent", "Viewed", page, READING, extensions=listing),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from urllib.parse import urljoin, urlsplit
 
-from eventkit.events.rows import Action, Event, Shape, Statement
+from eventkit.events.rows import Action, Row, Shape, Statement
 from eventkit.events.shapes.caliper import ANNOTATION, GENERAL, READING, course_part, entity, shared
 from eventkit.events.shapes.iris import (
     BADGE,
@@ -181,8 +181,8 @@ _VISITED = (
 )
 _CONFIGURED = "Course configuration, not a learner's action."
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.certificate.created",),
         # Analytics counts every "earned" as a grade.
         xapi=Statement(RECEIVED, certificate, extensions=generation, user=View.named),
@@ -195,7 +195,7 @@ EVENTS: tuple[Event, ...] = (
             actor=recipient,
         ),
     ),
-    Event(
+    Row(
         ("edx.certificate.revoked",),
         xapi=Statement(WAS_REVOKED, certificate, extensions=revocation, user=View.named),
         caliper=Action(
@@ -207,7 +207,7 @@ EVENTS: tuple[Event, ...] = (
             actor="lms",
         ),
     ),
-    Event(
+    Row(
         ("edx.certificate.shared",),
         xapi=Statement(SHARED, certificate, extensions=network, user=View.named),
         caliper=Action(
@@ -220,19 +220,19 @@ EVENTS: tuple[Event, ...] = (
             actor="learner",
         ),
     ),
-    Event(
+    Row(
         ("edx.certificate.evidence_visited",),
         caliper=_visited(certificate_document),
         reason=_VISITED,
     ),
-    Event(("edx.certificate.generation.enabled",), reason=_CONFIGURED),
-    Event(("edx.certificate.generation.disabled",), reason=_CONFIGURED),
-    Event(
+    Row(("edx.certificate.generation.enabled",), reason=_CONFIGURED),
+    Row(("edx.certificate.generation.disabled",), reason=_CONFIGURED),
+    Row(
         ("edx.badge.assertion.created",),
         xapi=Statement(RECEIVED, badge, result=assertion, user=View.named),
         caliper=Action("Event", "Created", badge_document, GENERAL, extensions=about, actor="lms"),
     ),
-    Event(
+    Row(
         ("edx.badge.assertion.shared",),
         xapi=Statement(SHARED, badge, result=assertion, extensions=network, user=View.named),
         caliper=Action(
@@ -245,7 +245,7 @@ EVENTS: tuple[Event, ...] = (
             actor="learner",
         ),
     ),
-    Event(
+    Row(
         ("edx.badge.assertion.evidence_visited",),
         caliper=_visited(badge_document),
         reason=_VISITED,

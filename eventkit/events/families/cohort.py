@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from eventkit.events.rows import Action, Event, Statement
+from eventkit.events.rows import Action, Row, Statement
 from eventkit.events.shapes.caliper import GENERAL, entity, membership
 from eventkit.events.shapes.iris import GROUP, WAS_ASSIGNED, WAS_UNASSIGNED, Verb
 from eventkit.events.shapes.site import encode_iri
@@ -59,27 +59,27 @@ def member(view: View, *, status: str) -> Json:
 # is the learner all the same, whose record it is; in Caliper it is whoever did it.
 
 
-def _put(name: str, verb: Verb, action: str, status: str) -> Event:
-    return Event(
+def _put(name: str, verb: Verb, action: str, status: str) -> Row:
+    return Row(
         (name,),
         xapi=Statement(verb, cohort, user=View.named, instructor=staff),
         caliper=Action("Event", action, partial(member, status=status), GENERAL, actor=doer),
     )
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.cohort.created",),
         caliper=Action("Event", "Created", group, GENERAL, actor=doer),
         reason="xAPI: set-up of the course by its team or the platform; no learner is concerned.",
     ),
     _put("edx.cohort.user_added", WAS_ASSIGNED, "Added", "Active"),
     _put("edx.cohort.user_removed", WAS_UNASSIGNED, "Removed", "Inactive"),
-    Event(
+    Row(
         ("edx.cohort.creation_requested",),
         reason="A request of the course team; edx.cohort.created says what came of it.",
     ),
-    Event(
+    Row(
         ("edx.cohort.user_add_requested",),
         reason="A request of the course team; edx.cohort.user_added says what came of it.",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import partial
 
-from eventkit.events.rows import Action, Event, OneOf, Shape, Statement
+from eventkit.events.rows import Action, OneOf, Row, Shape, Statement
 from eventkit.events.shapes.blocks import course_item
 from eventkit.events.shapes.caliper import GENERAL, course_part, entity
 from eventkit.events.shapes.iris import (
@@ -187,10 +187,8 @@ def done_acted(view: View) -> tuple[Action]:
     return (_TOGGLE["Completed" if is_done(view) else "Reset"],)
 
 
-def _aggregate(
-    level: str, what: Shape, acts: dict[str, Action], *, in_course: bool = True
-) -> Event:
-    return Event(
+def _aggregate(level: str, what: Shape, acts: dict[str, Action], *, in_course: bool = True) -> Row:
+    return Row(
         (f"openedx.completion_aggregator.progress.{level}",),
         xapi=Statement(
             PROGRESSED, what, result=partial(progress, field="percent"), in_course=in_course
@@ -199,8 +197,8 @@ def _aggregate(
     )
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.completion.block_completion.changed",),
         xapi=Statement(PROGRESSED, block, result=partial(progress, field="completion")),
         caliper=OneOf(tuple(_BLOCK.values()), block_changed),
@@ -209,7 +207,7 @@ EVENTS: tuple[Event, ...] = (
     _aggregate("chapter", module, _PART),
     _aggregate("sequential", module, _PART),
     _aggregate("vertical", module, _PART),
-    Event(
+    Row(
         ("edx.done.toggled",),
         xapi=OneOf((_DONE,), done_toggled),
         caliper=OneOf(tuple(_TOGGLE.values()), done_acted),

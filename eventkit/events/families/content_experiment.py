@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventkit.events.rows import Action, Event, Statement
+from eventkit.events.rows import Action, Row, Statement
 from eventkit.events.shapes.caliper import GENERAL, READING, course_part, entity, membership
 from eventkit.events.shapes.iris import EXPERIENCED, GROUP, MODULE, PARTITION_NAME, WAS_ASSIGNED
 from eventkit.events.shapes.site import encode_iri
@@ -71,15 +71,15 @@ def seen_child(view: View) -> Json:
     return entity(view.block("child_id", "child-id"), "DigitalResource", isPartOf=course_part(view))
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("xmodule.partitions.assigned_user_to_partition",),
         xapi=Statement(WAS_ASSIGNED, group, activities=partition),
         caliper=Action(
             "Event", "Added", group_membership, GENERAL, extensions=partition_name, actor="lms"
         ),
     ),
-    Event(
+    Row(
         ("xblock.split_test.child_render",),
         xapi=Statement(EXPERIENCED, child),
         caliper=Action("ViewEvent", "Viewed", seen_child, READING),

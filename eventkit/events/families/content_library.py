@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from eventkit.events.rows import Action, Event, Statement
+from eventkit.events.rows import Action, Row, Statement
 from eventkit.events.shapes.caliper import GENERAL, course_part, entity
 from eventkit.events.shapes.iris import (
     COLLECTION,
@@ -84,8 +84,8 @@ def taken_from(view: View) -> Json:
     return {LEARNER: view.person(view.learner())} | why(view)
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.librarycontentblock.content.assigned",),
         xapi=Statement(WAS_ASSIGNED, collection, activities=partial(components, field="added")),
         caliper=Action(
@@ -97,7 +97,7 @@ EVENTS: tuple[Event, ...] = (
             actor="lms",
         ),
     ),
-    Event(
+    Row(
         ("edx.librarycontentblock.content.removed",),
         xapi=Statement(
             WAS_UNASSIGNED,

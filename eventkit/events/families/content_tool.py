@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from urllib.parse import urljoin
 
-from eventkit.events.rows import Action, Event, Statement
+from eventkit.events.rows import Action, Row, Statement
 from eventkit.events.shapes.caliper import READING, course_part, entity
 from eventkit.events.shapes.iris import ACCESSED, DISPLAYED_IN, EXPERIENCED, FILE, LINK, SECTION
 from eventkit.events.shapes.site import encode_iri
@@ -76,16 +76,16 @@ def resource(view: View) -> Json:
     )
 
 
-def _displayed(what: str, kind: str) -> Event:
-    return Event(
+def _displayed(what: str, kind: str) -> Row:
+    return Row(
         (f"edx.googlecomponent.{what}.displayed",),
         xapi=Statement(EXPERIENCED, partial(file, kind=kind), extensions=place),
         caliper=Action("ViewEvent", "Viewed", resource, READING),
     )
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.course.tool.accessed",),
         xapi=Statement(ACCESSED, tool),
         caliper=Action("NavigationEvent", "NavigatedTo", application, READING),

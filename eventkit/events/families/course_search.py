@@ -7,7 +7,7 @@ them, so that nothing counts twice. An empty search is the plain listing, which 
 
 from __future__ import annotations
 
-from eventkit.events.rows import Action, Event, OneOf, Statement
+from eventkit.events.rows import Action, OneOf, Row, Statement
 from eventkit.events.shapes.caliper import SEARCH, entity, search_response
 from eventkit.events.shapes.iris import PAGE_NUMBER, PAGE_SIZE, SEARCH_QUERY, SEARCHED, WEB_PAGE
 from eventkit.events.shapes.view import View, activity
@@ -82,13 +82,13 @@ _RESULTS_SHOWN = Action(
 )
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.course_discovery.search.initiated",),
         xapi=OneOf((_SEARCHED,), searched),
         reason="In Caliper, search.results_displayed says it for the same request, with the count.",
     ),
-    Event(
+    Row(
         ("edx.course_discovery.search.results_displayed",),
         caliper=OneOf((_RESULTS_SHOWN,), results_shown),
         reason="In xAPI, search.initiated says it for the same request.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventkit.events.rows import Event
+from eventkit.events.rows import Row
 
 _TOOL = (
     "A tool of the course team on the instructor dashboard: not a learner's action, and no effect "
@@ -10,9 +10,9 @@ _TOOL = (
 )
 _ROLE = "The course team gives or takes a role in the discussions; not a learner's action."
 
-EVENTS: tuple[Event, ...] = (
+EVENTS: tuple[Row, ...] = (
     *(
-        Event((name,), reason=_TOOL)
+        Row((name,), reason=_TOOL)
         for name in (
             "dump-answer-dist-csv",
             "dump-graded-assignments-config",
@@ -32,7 +32,7 @@ EVENTS: tuple[Event, ...] = (
         )
     ),
     *(
-        Event((name,), reason=_ROLE)
+        Row((name,), reason=_ROLE)
         for name in (
             "add-forum-admin",
             "add-forum-community-TA",

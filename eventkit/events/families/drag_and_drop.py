@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from eventkit.events.rows import Action, Event, OneOf, Statement
+from eventkit.events.rows import Action, OneOf, Row, Statement
 from eventkit.events.shapes.blocks import course_item, interaction
 from eventkit.events.shapes.caliper import ASSESSMENT, GENERAL, actor, entity, made_by
 from eventkit.events.shapes.iris import (
@@ -125,30 +125,30 @@ def _feedback(view: View, extensions: Json | None = None) -> Json:
     return entity(f"{block}/feedback", "DigitalResource", isPartOf=block, extensions=extensions)
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.drag_and_drop_v2.loaded",),
         xapi=Statement(INITIALIZED, problem),
         caliper=Action("ViewEvent", "Viewed", course_item, ASSESSMENT),
     ),
-    Event(
+    Row(
         ("edx.drag_and_drop_v2.item.picked_up",),
         xapi=Statement(INTERACTED, problem, result=item),
         reason="Caliper: a move of the pointer; the drop that follows has item and result.",
     ),
-    Event(
+    Row(
         ("edx.drag_and_drop_v2.item.dropped",),
         xapi=Statement(ANSWERED, problem, result=match),
         caliper=Action(
             "AssessmentItemEvent", "Completed", dropped_item, ASSESSMENT, generated=drop
         ),
     ),
-    Event(
+    Row(
         ("edx.drag_and_drop_v2.feedback.opened",),
         xapi=Statement(EXPERIENCED, feedback, result=message),
         caliper=Action("Event", "Showed", shown_feedback, GENERAL),
     ),
-    Event(
+    Row(
         ("edx.drag_and_drop_v2.feedback.closed",),
         xapi=OneOf((_CLOSED,), closed),
         caliper=Action("Event", "Hid", hidden_feedback, GENERAL, extensions=closed_by),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from eventkit.events.rows import Action, Event, Statement
+from eventkit.events.rows import Action, Row, Statement
 from eventkit.events.shapes.caliper import GENERAL, membership
 from eventkit.events.shapes.iris import (
     CHANGED,
@@ -72,25 +72,25 @@ def enrolled(view: View, *, status: str) -> Json:
     )
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.course.enrollment.activated",),
         xapi=Statement(REGISTERED, course, extensions=mode, in_course=False),
         caliper=Action("Event", "Activated", partial(enrolled, status="Active"), GENERAL),
     ),
-    Event(
+    Row(
         ("edx.course.enrollment.deactivated",),
         xapi=Statement(UNREGISTERED, course, extensions=mode, in_course=False),
         caliper=Action("Event", "Deactivated", partial(enrolled, status="Inactive"), GENERAL),
     ),
-    Event(
+    Row(
         ("edx.course.enrollment.mode_changed",),
         xapi=Statement(REGISTERED, course, extensions=mode, in_course=False),
         caliper=Action(
             "Event", "Modified", partial(enrolled, status="Active"), GENERAL, actor=doer
         ),
     ),
-    Event(
+    Row(
         ("edx.course.enrollment.upgrade.clicked", "edx.course.enrollment.upgrade_clicked"),
         # Analytics counts every "registered" as an enrolment, and this is none yet.
         xapi=Statement(REQUESTED, course_wanted, extensions=where_asked, in_course=False),
@@ -99,7 +99,7 @@ EVENTS: tuple[Event, ...] = (
             "edx.course.enrollment.mode_changed."
         ),
     ),
-    Event(
+    Row(
         ("edx.course.enrollment.upgrade.succeeded",),
         xapi=Statement(CHANGED, course_upgraded, extensions=mode_reached, in_course=False),
         reason="Caliper: the edx.course.enrollment.mode_changed of the same upgrade says it.",

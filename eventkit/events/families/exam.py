@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal
 
-from eventkit.events.rows import Action, Event, Statement, Who
+from eventkit.events.rows import Action, Row, Statement, Who
 from eventkit.events.shapes.caliper import (
     ASSESSMENT,
     GENERAL,
@@ -240,11 +240,11 @@ def _with_attempt(
 
 def _row(
     kind: str, step: str, xapi: Statement, caliper: Action | None = None, *, reason: str = ""
-) -> Event:
-    return Event((f"edx.special_exam.{kind}.{step}",), xapi, caliper, reason)
+) -> Row:
+    return Row((f"edx.special_exam.{kind}.{step}",), xapi, caliper, reason)
 
 
-def _attempts(kind: str) -> tuple[Event, ...]:
+def _attempts(kind: str) -> tuple[Row, ...]:
     """Make the rows that exams of every kind have."""
     return (
         _row(
@@ -276,7 +276,7 @@ def _attempts(kind: str) -> tuple[Event, ...]:
     )
 
 
-def _supervised(kind: str) -> tuple[Event, ...]:
+def _supervised(kind: str) -> tuple[Row, ...]:
     """Make the rows that exams with proctoring software have."""
     return (
         _row(
@@ -295,7 +295,7 @@ def _supervised(kind: str) -> tuple[Event, ...]:
     )
 
 
-EVENTS: tuple[Event, ...] = (
+EVENTS: tuple[Row, ...] = (
     *(row for kind in EXAMS for row in _attempts(kind)),
     *(row for kind in ("practice", "proctored") for row in _supervised(kind)),
     _row(
@@ -349,7 +349,7 @@ EVENTS: tuple[Event, ...] = (
         ),
     ),
     *(
-        Event((f"edx.special_exam.{kind}.{step}",), reason=reason)
+        Row((f"edx.special_exam.{kind}.{step}",), reason=reason)
         for kind in EXAMS
         for step, reason in (
             ("created", _AUTHORING),

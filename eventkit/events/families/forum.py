@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from eventkit.events.rows import Action, Event, OneOf, Shape, Statement
+from eventkit.events.rows import Action, OneOf, Row, Shape, Statement
 from eventkit.events.shapes.caliper import (
     ANNOTATION,
     FEEDBACK,
@@ -382,128 +382,128 @@ _MESSAGE_REPORTED = _reported(message, message_report)
 _MESSAGE_UNREPORTED = _generic("Removed", message_report, _unreport)
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.forum.thread.created",),
         xapi=Statement(POSTED, thread, result=post, extensions=thread_type),
         caliper=_posted(opening_post),
     ),
-    Event(
+    Row(
         ("edx.forum.thread.viewed",),
         xapi=Statement(VIEWED, thread),
         caliper=Action("ViewEvent", "Viewed", discussion, FORUM, extensions=standing),
     ),
-    Event(
+    Row(
         ("edx.forum.thread.edited",),
         xapi=Statement(EDITED, thread),
         caliper=_managed("Modified", discussion, _edit),
     ),
-    Event(
+    Row(
         ("edx.forum.thread.deleted",),
         xapi=Statement(DELETED, thread),
         caliper=_managed("Deleted", discussion, _deletion),
     ),
-    Event(
+    Row(
         ("edx.forum.thread.voted",),
         xapi=OneOf((_THREAD_VOTED, _THREAD_UNVOTED), thread_vote),
         caliper=_voted(discussion, thread_rating),
     ),
-    Event(
+    Row(
         ("edx.forum.thread.reported",),
         xapi=Statement(REPORTED, thread),
         caliper=_reported(discussion, thread_report),
     ),
-    Event(
+    Row(
         ("edx.forum.thread.unreported",),
         xapi=Statement(UNREPORTED, thread),
         caliper=_generic("Removed", thread_report, _unreport),
     ),
-    Event(
+    Row(
         ("edx.forum.thread.followed",),
         xapi=Statement(FOLLOWED, thread),
         caliper=_generic("Subscribed", discussion, standing),
     ),
-    Event(
+    Row(
         ("edx.forum.thread.unfollowed",),
         xapi=Statement(STOPPED_FOLLOWING, thread),
         caliper=_generic("Unsubscribed", discussion, standing),
     ),
-    Event(
+    Row(
         ("edx.forum.thread.locked",),
         xapi=Statement(CLOSED, thread, extensions=lock_reason),
         caliper=_generic("Deactivated", discussion, _lock),
     ),
-    Event(
+    Row(
         ("edx.forum.thread.unlocked",),
         xapi=Statement(OPENED, thread, extensions=lock_reason),
         caliper=_generic("Activated", discussion, _lock),
     ),
-    Event(
+    Row(
         ("edx.forum.response.created",),
         xapi=_in_conversation(POSTED, result=post),
         caliper=_posted(reply),
     ),
-    Event(
+    Row(
         ("edx.forum.response.edited",),
         xapi=_in_conversation(EDITED),
         caliper=_MESSAGE_EDITED,
     ),
-    Event(
+    Row(
         ("edx.forum.response.deleted",),
         xapi=_in_conversation(DELETED),
         caliper=_MESSAGE_DELETED,
     ),
-    Event(
+    Row(
         ("edx.forum.response.voted",),
         xapi=OneOf((_RESPONSE_VOTED, _RESPONSE_UNVOTED), response_vote),
         caliper=_voted(message, message_rating),
     ),
-    Event(
+    Row(
         ("edx.forum.response.reported",),
         xapi=_in_conversation(REPORTED),
         caliper=_MESSAGE_REPORTED,
     ),
-    Event(
+    Row(
         ("edx.forum.response.unreported",),
         xapi=_in_conversation(UNREPORTED),
         caliper=_MESSAGE_UNREPORTED,
     ),
-    Event(
+    Row(
         ("edx.forum.response.mark",),
         xapi=_in_conversation(APPROVED, extensions=mark_type),
         caliper=_generic("Recommended", message, _mark),
     ),
-    Event(
+    Row(
         ("edx.forum.response.unmark",),
         xapi=_in_conversation(UNAPPROVED, extensions=mark_type),
         caliper=_generic("Removed", mark_removed, _mark),
     ),
-    Event(
+    Row(
         ("edx.forum.comment.created",),
         xapi=_in_conversation(POSTED, result=post),
         caliper=_posted(reply),
     ),
-    Event(
+    Row(
         ("edx.forum.comment.edited",),
         xapi=_in_conversation(EDITED),
         caliper=_MESSAGE_EDITED,
     ),
-    Event(
+    Row(
         ("edx.forum.comment.deleted",),
         xapi=_in_conversation(DELETED),
         caliper=_MESSAGE_DELETED,
     ),
-    Event(
+    Row(
         ("edx.forum.comment.reported",),
         xapi=_in_conversation(REPORTED),
         caliper=_MESSAGE_REPORTED,
     ),
-    Event(
+    Row(
         ("edx.forum.comment.unreported",),
         xapi=_in_conversation(UNREPORTED),
         caliper=_MESSAGE_UNREPORTED,
     ),
-    Event(
+    Row(
         ("edx.forum.searched",),
         xapi=Statement(SEARCHED, forum, result=results, extensions=search),
         caliper=Action(

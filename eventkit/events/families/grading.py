@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from eventkit.events.families.enrollment import course as enrolled_course
-from eventkit.events.rows import Action, Event, Statement
+from eventkit.events.rows import Action, Row, Statement
 from eventkit.events.shapes.caliper import (
     GENERAL,
     GRADING,
@@ -269,9 +269,9 @@ def _passing(*, passing: bool, first_time: bool | None = None) -> Action:
     )
 
 
-def _corrected(name: str, how: str) -> Event:
+def _corrected(name: str, how: str) -> Row:
     """Make the row of a score that staff changed; *how* is the extension that says in which way."""
-    return Event(
+    return Row(
         (name,),
         xapi=Statement(
             SCORED,
@@ -292,23 +292,23 @@ def _corrected(name: str, how: str) -> Event:
     )
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.course.grade.passed.first_time",),
         xapi=Statement(PASSED, enrolled_course, in_course=False),
         caliper=_passing(passing=True, first_time=True),
     ),
-    Event(
+    Row(
         ("edx.course.grade.now_passed",),
         xapi=Statement(PASSED, enrolled_course, in_course=False),
         caliper=_passing(passing=True),
     ),
-    Event(
+    Row(
         ("edx.course.grade.now_failed",),
         xapi=Statement(FAILED, enrolled_course, in_course=False),
         caliper=_passing(passing=False),
     ),
-    Event(
+    Row(
         ("edx.grades.course.grade_calculated",),
         xapi=Statement(EARNED, course, result=course_grade),
         caliper=Action(
@@ -321,7 +321,7 @@ EVENTS: tuple[Event, ...] = (
             actor="lms",
         ),
     ),
-    Event(
+    Row(
         ("edx.grades.subsection.grade_calculated",),
         xapi=Statement(EARNED, subsection, result=subsection_grade),
         caliper=Action(
@@ -334,7 +334,7 @@ EVENTS: tuple[Event, ...] = (
             actor="lms",
         ),
     ),
-    Event(
+    Row(
         ("edx.grades.problem.submitted",),
         xapi=Statement(ATTEMPTED, problem, result=problem_grade),
         caliper=Action(
@@ -348,7 +348,7 @@ EVENTS: tuple[Event, ...] = (
     ),
     _corrected("edx.grades.problem.rescored", RESCORED),
     _corrected("edx.grades.problem.score_overridden", SCORE_OVERRIDDEN),
-    Event(
+    Row(
         ("edx.grades.problem.state_deleted",),
         xapi=Statement(RESET, problem, user=View.named, instructor=grader),
         caliper=Action("Event", "Reset", item, GENERAL, extensions=whose_state, actor=grader),

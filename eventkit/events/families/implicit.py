@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from eventkit.events.rows import Event
+from eventkit.events.rows import Row
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("implicit",),
         reason=(
             "One line for each HTTP request, most of them handlers, polls and files; the named "

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from eventkit.events.rows import Event, Statement
+from eventkit.events.rows import Row, Statement
 from eventkit.events.shapes.iris import PAGE, VIEWED
 from eventkit.events.shapes.view import View, activity
 from eventkit.exceptions import UnsupportedEvent
@@ -38,5 +38,5 @@ def _is_get(view: View) -> bool:
     return isinstance(payload, str) and bool(_NO_FORM.match(payload)) and '"ajax"' not in payload
 
 
-IMPLICIT = Event(("implicit",), xapi=Statement(VIEWED, page), family="implicit")
+IMPLICIT = Row(("implicit",), xapi=Statement(VIEWED, page), family="implicit")
 """Stands for every implicit event; the translator finds it, as these have no names of their own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urljoin
 
-from eventkit.events.rows import Action, Event, Statement
+from eventkit.events.rows import Action, Row, Statement
 from eventkit.events.shapes.caliper import READING, course_part, digits, entity
 from eventkit.events.shapes.iris import (
     ENDING_POINT,
@@ -207,20 +207,20 @@ _TO_UNIT = Action(
     "NavigationEvent", "NavigatedTo", units, READING, target=unit_reached, referrer=unit_left
 )
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.ui.lms.link_clicked",),
         xapi=Statement(NAVIGATED, link),
         caliper=Action("NavigationEvent", "NavigatedTo", web_page, READING, referrer=page_left),
     ),
-    Event(
+    Row(
         ("edx.ui.lms.outline.selected", "edx.ui.lms.sequence.outline.selected"),
         xapi=Statement(NAVIGATED, outline_entry),
         caliper=Action(
             "NavigationEvent", "NavigatedTo", chosen_resource, READING, referrer=page_left
         ),
     ),
-    Event(
+    Row(
         ("edx.ui.lms.jump_nav.selected",),
         xapi=Statement(NAVIGATED, jumped_to),
         caliper=Action(
@@ -232,22 +232,22 @@ EVENTS: tuple[Event, ...] = (
             extensions=placement,
         ),
     ),
-    Event(
+    Row(
         ("edx.ui.lms.sequence.next_selected", "seq_next"),
         xapi=Statement(NAVIGATED, subsection, extensions=to_next),
         caliper=_TO_UNIT,
     ),
-    Event(
+    Row(
         ("edx.ui.lms.sequence.previous_selected", "seq_prev"),
         xapi=Statement(NAVIGATED, subsection, extensions=to_previous),
         caliper=_TO_UNIT,
     ),
-    Event(
+    Row(
         ("edx.ui.lms.sequence.tab_selected", "seq_goto"),
         xapi=Statement(NAVIGATED, subsection, extensions=to_tab),
         caliper=_TO_UNIT,
     ),
-    Event(
+    Row(
         ("page_close",),
         reason="Browsers send it, empty, whenever a page is left: it says nothing of learning.",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from eventkit.events.rows import Action, Event, OneOf, Statement
+from eventkit.events.rows import Action, OneOf, Row, Statement
 from eventkit.events.shapes.caliper import (
     ANNOTATION,
     GENERAL,
@@ -233,34 +233,34 @@ _HIGHLIGHTED = Action("AnnotationEvent", "Highlighted", text, ANNOTATION, genera
 _TAGGED = Action("AnnotationEvent", "Tagged", text, ANNOTATION, generated=tagging, key="tags")
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.course.student_notes.added",),
         xapi=Statement(COMMENTED, block, result=written, activities=with_note),
         caliper=OneOf((_HIGHLIGHTED, _TAGGED), added),
     ),
-    Event(
+    Row(
         ("edx.course.student_notes.edited",),
         xapi=Statement(EDITED, note, result=written, activities=with_block),
         caliper=Action("Event", "Modified", highlight, GENERAL),
     ),
-    Event(
+    Row(
         ("edx.course.student_notes.deleted",),
         xapi=Statement(DELETED, note, activities=with_block),
         caliper=Action("Event", "Deleted", highlight, GENERAL),
     ),
-    Event(
+    Row(
         ("edx.course.student_notes.viewed",),
         xapi=Statement(VIEWED, notes_in_margin, activities=with_notes),
         # Annotations are no digital resources, so this is no ViewEvent.
         caliper=Action("Event", "Viewed", collection, GENERAL),
     ),
-    Event(
+    Row(
         ("edx.course.student_notes.notes_page_viewed",),
         xapi=Statement(VIEWED, notes_page, extensions=shown),
         caliper=Action("ViewEvent", "Viewed", page, READING, extensions=shown),
     ),
-    Event(
+    Row(
         ("edx.course.student_notes.searched",),
         xapi=Statement(SEARCHED, notes_page, result=how_many, extensions=search),
         caliper=Action(
@@ -271,7 +271,7 @@ EVENTS: tuple[Event, ...] = (
             generated=found,
         ),
     ),
-    Event(
+    Row(
         ("edx.course.student_notes.used_unit_link",),
         xapi=Statement(ACCESSED, block, activities=with_note, extensions=shown),
         caliper=Action(

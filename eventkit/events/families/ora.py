@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from eventkit.events.rows import Action, Event, OneOf, Statement
+from eventkit.events.rows import Action, OneOf, Row, Statement
 from eventkit.events.shapes.blocks import course_item, interaction
 from eventkit.events.shapes.caliper import (
     ASSIGNABLE,
@@ -339,60 +339,60 @@ def graded(view: View, *, action: Action = _GRADED) -> list[Action]:
 
 _ASSESSED = Statement(ASSESSED, submission, result=assessment, activities=of_assignment)
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("openassessmentblock.create_submission",),
         xapi=Statement(ANSWERED, question, result=response, activities=with_submission),
         caliper=Action("AssignableEvent", "Submitted", assignable, ASSIGNABLE, generated=handed_in),
     ),
-    Event(
+    Row(
         ("openassessmentblock.save_submission",),
         xapi=Statement(SAVED, assignment),
         caliper=Action("ResourceManagementEvent", "Saved", saved_response, RESOURCE_MANAGEMENT),
     ),
-    Event(
+    Row(
         ("openassessmentblock.get_peer_submission",),
         xapi=Statement(WAS_ASSIGNED, returned, activities=of_assignment),
         caliper=Action("Event", "Retrieved", handed_out, GENERAL),
     ),
-    Event(
+    Row(
         ("openassessmentblock.get_submission_for_staff_grading",),
         caliper=Action("Event", "Retrieved", handed_out, GENERAL, extensions=grading_type),
         reason="xAPI: a grader opens the next item of a queue; staff_assess says what came of it.",
     ),
-    Event(
+    Row(
         ("openassessmentblock.peer_assess",),
         xapi=_ASSESSED,
         caliper=OneOf((_GRADED, _COMMENTED), graded),
     ),
-    Event(
+    Row(
         ("openassessmentblock.self_assess",),
         xapi=_ASSESSED,
         caliper=OneOf((_GRADED_OWN, _COMMENTED), partial(graded, action=_GRADED_OWN)),
     ),
-    Event(
+    Row(
         ("openassessmentblock.staff_assess",),
         xapi=_ASSESSED,
         caliper=OneOf((_GRADED, _COMMENTED), graded),
     ),
-    Event(
+    Row(
         ("openassessmentblock.submit_feedback_on_assessments",),
         xapi=Statement(COMMENTED, assignment, result=opinion, activities=with_submission),
         caliper=Action(
             "FeedbackEvent", "Commented", assignable, FEEDBACK, generated=opinion_comment
         ),
     ),
-    Event(
+    Row(
         ("openassessment.student_training_assess_example",),
         xapi=Statement(ASSESSED, example, result=practice),
         caliper=Action("AssignableEvent", "Completed", training, ASSIGNABLE, generated=trained),
     ),
-    Event(
+    Row(
         ("openassessment.upload_file",),
         xapi=Statement(IMPORTED, page, result=file),
         caliper=Action("ResourceManagementEvent", "Uploaded", uploaded, RESOURCE_MANAGEMENT),
     ),
-    Event(
+    Row(
         ("openassessment.upload_file_error",),
         reason="A technical error in the browser: it names no block, and nothing was uploaded.",
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from eventkit.events.rows import Action, Event, Statement
+from eventkit.events.rows import Action, Row, Statement
 from eventkit.events.shapes.blocks import course_item, interaction
 from eventkit.events.shapes.caliper import ASSESSMENT, attempt, entity
 from eventkit.events.shapes.iris import ANSWERED, INITIALIZED, RATIONALE, SUBMISSION_STAGE
@@ -45,8 +45,8 @@ def response(view: View, *, count: int) -> Json:
     )
 
 
-def _submitted(stage: str, count: int) -> Event:
-    return Event(
+def _submitted(stage: str, count: int) -> Row:
+    return Row(
         (f"ubc.peer_instruction.{stage}_submitted",),
         xapi=Statement(ANSWERED, question, result=answer, extensions=partial(_stage, stage=stage)),
         caliper=Action(
@@ -59,8 +59,8 @@ def _submitted(stage: str, count: int) -> Event:
     )
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("ubc.peer_instruction.accessed",),
         xapi=Statement(INITIALIZED, question),
         caliper=Action("ViewEvent", "Viewed", course_item, ASSESSMENT),

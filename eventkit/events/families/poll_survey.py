@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from eventkit.events.rows import Action, Event, OneOf, Statement
+from eventkit.events.rows import Action, OneOf, Row, Statement
 from eventkit.events.shapes.blocks import course_item, interaction
 from eventkit.events.shapes.caliper import READING, SURVEY, actor, attempt, entity, moment
 from eventkit.events.shapes.iris import ANSWERED, RESOURCE, VIEWED
@@ -155,19 +155,19 @@ def submitted(view: View) -> list[Action]:
 _RESULTS_VIEWED = Statement(VIEWED, results)
 _VIEWED = Action("ViewEvent", "Viewed", shown_results, READING)
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("xblock.poll.submitted",),
         xapi=Statement(ANSWERED, poll, result=vote),
         caliper=Action(
             "QuestionnaireItemEvent", "Completed", poll_item, SURVEY, generated=poll_response
         ),
     ),
-    Event(("xblock.poll.view_results",), xapi=_RESULTS_VIEWED, caliper=_VIEWED),
-    Event(
+    Row(("xblock.poll.view_results",), xapi=_RESULTS_VIEWED, caliper=_VIEWED),
+    Row(
         ("xblock.survey.submitted",),
         xapi=Statement(ANSWERED, survey, result=opinions),
         caliper=OneOf((_SUBMITTED, _answered("")), submitted),
     ),
-    Event(("xblock.survey.view_results",), xapi=_RESULTS_VIEWED, caliper=_VIEWED),
+    Row(("xblock.survey.view_results",), xapi=_RESULTS_VIEWED, caliper=_VIEWED),
 )

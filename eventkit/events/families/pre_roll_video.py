@@ -17,7 +17,7 @@ from eventkit.events.families.video import (
     video,
     video_iri,
 )
-from eventkit.events.rows import Action, Event, OneOf, Shape, Statement
+from eventkit.events.rows import Action, OneOf, Row, Shape, Statement
 from eventkit.events.shapes.caliper import GENERAL, MEDIA
 from eventkit.events.shapes.iris import (
     ACTION,
@@ -117,48 +117,48 @@ _PAUSED = _media("Paused")
 _ENDED = _media("Ended")
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.video.bumper.loaded",),
         xapi=_watched(INITIALIZED, None),
         caliper=_generic("Retrieved", file),
     ),
-    Event(
+    Row(
         ("edx.video.bumper.played",),
         xapi=_watched(PLAYED),
         caliper=OneOf((_STARTED, _RESUMED), played),
     ),
-    Event(
+    Row(
         ("edx.video.bumper.stopped",),
         xapi=_watched(TERMINATED),
         caliper=OneOf((_PAUSED, _ENDED), stopped),
     ),
-    Event(
+    Row(
         ("edx.video.bumper.skipped",),
         xapi=_watched(SKIPPED),
         caliper=_generic("Skipped", file, target=place),
     ),
-    Event(
+    Row(
         ("edx.video.bumper.dismissed",),
         xapi=_watched(PREFERRED, dismissed),
         caliper=_generic("OptedOut", file, target=place),
     ),
-    Event(
+    Row(
         ("edx.video.bumper.transcript.shown",),
         xapi=_panel("transcript-shown", captions=True),
         caliper=_captioning("EnabledClosedCaptioning"),
     ),
-    Event(
+    Row(
         ("edx.video.bumper.transcript.hidden",),
         xapi=_panel("transcript-hidden", captions=False),
         caliper=_captioning("DisabledClosedCaptioning"),
     ),
-    Event(
+    Row(
         ("edx.video.bumper.transcript.menu.shown",),
         xapi=_panel("language-menu-shown"),
         caliper=_generic("Showed", menu),
     ),
-    Event(
+    Row(
         ("edx.video.bumper.transcript.menu.hidden",),
         xapi=_panel("language-menu-hidden"),
         caliper=_generic("Hid", menu),

@@ -16,7 +16,7 @@ from eventkit.events.families.problem_checks import (
     problem_check,
     submitted_problem,
 )
-from eventkit.events.rows import Action, Event, OneOf, Statement
+from eventkit.events.rows import Action, OneOf, Row, Statement
 from eventkit.events.shapes.answers import is_correct, problem_iri, shown_problem_iri
 from eventkit.events.shapes.blocks import interaction
 from eventkit.events.shapes.caliper import (
@@ -235,81 +235,81 @@ def saved_answers(view: View) -> Json:
 _REFUSED = "Caliper: a refusal; nothing was {}."
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("problem_check", "save_problem_check"),
         xapi=OneOf((FROM_SERVER, FROM_BROWSER), problem_check),
         caliper=OneOf((ANSWERED, GRADED), checked),
     ),
-    Event(
+    Row(
         ("problem_check_fail", "save_problem_check_fail"),
         xapi=Statement(ATTEMPTED, problem, result=partial(_refused, action="check")),
         reason=_REFUSED.format("checked"),
     ),
-    Event(
+    Row(
         ("problem_graded",),
         reason="The browser's echo of problem_check: the answers again and HTML, but no grade.",
     ),
-    Event(
+    Row(
         ("problem_rescore",),
         xapi=Statement(SCORED, problem, result=rescored, user=student, instructor=doer),
         caliper=Action("GradeEvent", "Graded", rescored_attempt, GRADING, generated=new_score),
     ),
-    Event(
+    Row(
         ("problem_rescore_fail",),
         reason="Staff tried to score a problem anew and nothing of the learner's changed.",
     ),
-    Event(
+    Row(
         ("edx.problem.completed",),
         xapi=Statement(COMPLETED, problem, result=completed_grade),
         caliper=Action("AssessmentItemEvent", "Completed", item, ASSESSMENT),
     ),
-    Event(
+    Row(
         ("problem_reset",),
         xapi=Statement(INTERACTED, submitted_problem, result=partial(_acted, action="reset")),
         reason="Caliper: the server's reset_problem of the same click says it.",
     ),
-    Event(
+    Row(
         ("reset_problem",),
         xapi=Statement(RESET, problem),
         caliper=Action("Event", "Reset", item, GENERAL),
     ),
-    Event(
+    Row(
         ("reset_problem_fail",),
         xapi=Statement(INTERACTED, problem, result=partial(_refused, action="reset")),
         reason=_REFUSED.format("reset"),
     ),
-    Event(
+    Row(
         ("problem_save",),
         xapi=Statement(INTERACTED, submitted_problem, result=partial(_acted, action="save")),
         reason="Caliper: the server's save_problem_success of the same click says it.",
     ),
-    Event(
+    Row(
         ("save_problem_success",),
         xapi=Statement(SAVED, problem),
         caliper=Action("ResourceManagementEvent", "Saved", saved_answers, RESOURCE_MANAGEMENT),
     ),
-    Event(
+    Row(
         ("save_problem_fail",),
         xapi=Statement(INTERACTED, problem, result=partial(_refused, action="save")),
         reason=_REFUSED.format("saved"),
     ),
-    Event(
+    Row(
         ("edx.problem.hint.demandhint_displayed",),
         xapi=Statement(ASKED, hint),
         caliper=Action("ViewEvent", "Viewed", hint_shown, READING),
     ),
-    Event(
+    Row(
         ("edx.problem.hint.feedback_displayed",),
         xapi=Statement(EXPERIENCED, feedback, result=judgement, extensions=trigger),
         caliper=Action("ViewEvent", "Viewed", feedback_shown, READING, extensions=verdict),
     ),
-    Event(
+    Row(
         ("problem_show",),
         xapi=Statement(REVEALED, shown_answer),
         reason="Caliper: the server's showanswer of the same click says it.",
     ),
-    Event(
+    Row(
         ("showanswer",),
         xapi=Statement(ASKED, answer),
         caliper=Action("ViewEvent", "Viewed", solution, READING),

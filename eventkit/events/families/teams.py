@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from eventkit.events.rows import Action, Event, Statement
+from eventkit.events.rows import Action, Row, Statement
 from eventkit.events.shapes.caliper import (
     GENERAL,
     READING,
@@ -167,10 +167,10 @@ def found(view: View) -> Json:
 # The rows.
 
 
-def _moved(names: tuple[str, ...], verb: Verb, action: str, *, status: str, field: str) -> Event:
+def _moved(names: tuple[str, ...], verb: Verb, action: str, *, status: str, field: str) -> Row:
     """Make the row of a member who comes or goes, who need not have done it themselves."""
     way = partial(method, field=field)
-    return Event(
+    return Row(
         names,
         # Analytics counts "registered" and "unregistered" as enrolments.
         xapi=Statement(verb, team, extensions=way, user=View.named, instructor=staff),
@@ -180,18 +180,18 @@ def _moved(names: tuple[str, ...], verb: Verb, action: str, *, status: str, fiel
     )
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("edx.team.created",),
         xapi=Statement(CREATED, team),
         caliper=Action("Event", "Created", group, GENERAL),
     ),
-    Event(
+    Row(
         ("edx.team.deleted",),
         xapi=Statement(DELETED, team),
         caliper=Action("Event", "Deleted", group, GENERAL),
     ),
-    Event(
+    Row(
         ("edx.team.changed", "edx.team.team_changed"),
         xapi=Statement(EDITED, team, extensions=change),
         caliper=Action("Event", "Modified", group, GENERAL, extensions=change),
@@ -204,19 +204,19 @@ EVENTS: tuple[Event, ...] = (
         status="Inactive",
         field="remove_method",
     ),
-    Event(
+    Row(
         ("edx.team.page_viewed",),
         xapi=Statement(VIEWED, viewed, extensions=page),
         caliper=Action("ViewEvent", "Viewed", web_page, READING, extensions=on_page),
     ),
-    Event(
+    Row(
         ("edx.team.searched",),
         xapi=Statement(SEARCHED, teams, result=results, extensions=query),
         caliper=Action(
             "SearchEvent", "Searched", search_tool, SEARCH, generated=found, extensions=topic
         ),
     ),
-    Event(
+    Row(
         ("edx.team.activity_updated",),
         reason=(
             "Bookkeeping that follows an action in the team's discussion; the event of that action "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from urllib.parse import quote
 
-from eventkit.events.rows import Action, Event, OneOf, Statement
+from eventkit.events.rows import Action, OneOf, Row, Statement
 from eventkit.events.shapes.caliper import (
     READING,
     SEARCH,
@@ -203,12 +203,12 @@ _TURNED = Action(
 _CHROME = "In Caliper, controls of the viewer change neither position nor content."
 
 _VIEWER = (
-    Event(
+    Row(
         ("textbook.pdf.page.navigated",),
         xapi=_read("go-to-page"),
         caliper=_TO_PAGE,
     ),
-    Event(
+    Row(
         ("textbook.pdf.thumbnail.navigated",),
         xapi=_read("thumbnail"),
         caliper=Action(
@@ -220,50 +220,50 @@ _VIEWER = (
             extensions=thumbnail,
         ),
     ),
-    Event(
+    Row(
         ("textbook.pdf.page.scrolled",),
         xapi=_read("scroll", direction=DIRECTION),
         caliper=Action(
             "ViewEvent", "Viewed", document, READING, target=page_shown, extensions=scrolling
         ),
     ),
-    Event(
+    Row(
         ("textbook.pdf.chapter.navigated",),
         xapi=Statement(EXPERIENCED, book, extensions=chapter),
         caliper=Action("NavigationEvent", "NavigatedTo", document, READING, target=chapter_shown),
     ),
-    Event(
+    Row(
         ("textbook.pdf.thumbnails.toggled",),
         xapi=_used("thumbnails"),
         reason=_CHROME,
     ),
-    Event(
+    Row(
         ("textbook.pdf.outline.toggled",),
         xapi=_used("outline"),
         reason=_CHROME,
     ),
-    Event(
+    Row(
         ("textbook.pdf.zoom.buttons.changed",),
         xapi=_used("zoom", direction=DIRECTION),
         reason=_CHROME,
     ),
-    Event(
+    Row(
         ("textbook.pdf.zoom.menu.changed",),
         xapi=_used("zoom", amount=AMOUNT),
         reason=_CHROME,
     ),
-    Event(
+    Row(
         ("textbook.pdf.display.scaled",),
         reason="It follows from a choice of zoom, which has its own event, or from resizing.",
     ),
-    Event(
+    Row(
         ("textbook.pdf.search.executed",),
         xapi=Statement(SEARCHED, book, result=found_any, extensions=search),
         caliper=Action(
             "SearchEvent", "Searched", document, SEARCH, generated=found, extensions=options
         ),
     ),
-    Event(
+    Row(
         ("textbook.pdf.search.navigatednext",),
         xapi=Statement(INTERACTED, book, extensions=next_match),
         caliper=Action(
@@ -275,12 +275,12 @@ _VIEWER = (
             extensions=match,
         ),
     ),
-    Event(
+    Row(
         ("textbook.pdf.search.highlight.toggled",),
         xapi=_used("highlight-all", highlightAll=ENABLED),
         reason=_CHROME,
     ),
-    Event(
+    Row(
         ("textbook.pdf.searchcasesensitivity.toggled",),
         xapi=_used("match-case", caseSensitive=ENABLED),
         reason=_CHROME,
@@ -318,9 +318,9 @@ _PAGE_TURNED = Statement(
     EXPERIENCED, partial(page, field="new"), extensions=turned, activities=in_book
 )
 
-EVENTS: tuple[Event, ...] = (
+EVENTS: tuple[Row, ...] = (
     *_VIEWER,
-    Event(
+    Row(
         ("book",),
         xapi=OneOf(
             (_PAGE_TURNED, *(row.xapi for row in _VIEWER if isinstance(row.xapi, Statement))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from eventkit.events.rows import Action, Event, OneOf, Shape, Statement
+from eventkit.events.rows import Action, OneOf, Row, Shape, Statement
 from eventkit.events.shapes.caliper import GENERAL, MEDIA, course_part, duration, entity, extended
 from eventkit.events.shapes.caliper import position as written_position
 from eventkit.events.shapes.iris import (
@@ -273,70 +273,70 @@ _STARTED = Action("MediaEvent", "Started", media, MEDIA, target=location)
 _RESUMED = Action("MediaEvent", "Resumed", media, MEDIA, target=location)
 
 
-EVENTS: tuple[Event, ...] = (
-    Event(
+EVENTS: tuple[Row, ...] = (
+    Row(
         ("load_video", "edx.video.loaded"),
         xapi=Statement(INITIALIZED, video, extensions=player),
         caliper=Action("Event", "Retrieved", media, GENERAL),
     ),
-    Event(
+    Row(
         ("play_video", "edx.video.played"),
         xapi=Statement(PLAYED, video, result=at_position, extensions=player),
         caliper=OneOf((_STARTED, _RESUMED), played),
     ),
-    Event(
+    Row(
         ("pause_video", "edx.video.paused"),
         xapi=Statement(PAUSED, video, result=at_position, extensions=player),
         caliper=Action("MediaEvent", "Paused", media, MEDIA, target=location),
     ),
-    Event(
+    Row(
         ("stop_video", "edx.video.stopped"),
         xapi=Statement(TERMINATED, video, result=at_position, extensions=player),
         caliper=Action("MediaEvent", "Ended", media, MEDIA, target=end),
     ),
-    Event(
+    Row(
         ("complete_video", "edx.video.completed"),
         xapi=Statement(COMPLETED, video, result=completed, extensions=player),
         caliper=Action("MediaEvent", "Ended", media, MEDIA, target=end, extensions=reached_end),
     ),
-    Event(
+    Row(
         ("seek_video", "edx.video.position.changed", "edx.video.seeked"),
         xapi=Statement(SEEKED, video, result=seeked, extensions=player),
         caliper=Action("MediaEvent", "JumpedTo", media, MEDIA, target=left),
     ),
-    Event(
+    Row(
         ("speed_change_video",),
         xapi=Statement(INTERACTED, video, result=speed_changed, extensions=new_speed),
         caliper=Action(
             "MediaEvent", "ChangedSpeed", media, MEDIA, target=location, extensions=playback_rates
         ),
     ),
-    Event(
+    Row(
         ("show_transcript", "edx.video.transcript.shown"),
         xapi=panel("transcript-shown", captions=True),
         caliper=captioning("EnabledClosedCaptioning", "transcript"),
     ),
-    Event(
+    Row(
         ("hide_transcript", "edx.video.transcript.hidden"),
         xapi=panel("transcript-hidden", captions=False),
         caliper=captioning("DisabledClosedCaptioning", "transcript"),
     ),
-    Event(
+    Row(
         ("edx.video.closed_captions.shown",),
         xapi=panel("captions-shown", captions=True),
         caliper=captioning("EnabledClosedCaptioning", "closed_captions"),
     ),
-    Event(
+    Row(
         ("edx.video.closed_captions.hidden",),
         xapi=panel("captions-hidden", captions=False),
         caliper=captioning("DisabledClosedCaptioning", "closed_captions"),
     ),
-    Event(
+    Row(
         ("video_show_cc_menu", "edx.video.language_menu.shown"),
         xapi=panel("language-menu-shown"),
         caliper=Action("Event", "Showed", language_menu, GENERAL, extensions=_menu_language),
     ),
-    Event(
+    Row(
         ("video_hide_cc_menu", "edx.video.language_menu.hidden"),
         xapi=panel("language-menu-hidden"),
         caliper=Action("Event", "Hid", language_menu, GENERAL, extensions=_menu_language),

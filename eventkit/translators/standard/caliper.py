@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventkit.base.json import NOT_JSON, dumps
-from eventkit.events.rows import Action, Event
+from eventkit.events.rows import Action, Row
 from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.events.shapes.iris import TRANSFORMER_VERSION
 from eventkit.events.shapes.site import Course
@@ -55,7 +55,7 @@ class Events:
         """Make the actor who is the person with that *iri*."""
         return _new_actor(iri, "Person")
 
-    def make(self, row: Event, view: View, *, is_written: bool) -> list[Any]:
+    def make(self, row: Row, view: View, *, is_written: bool) -> list[Any]:
         """Make the events of an event that *row* has a translation of: objects, or JSON."""
         caliper = row.caliper
         if isinstance(caliper, Action):
@@ -67,7 +67,7 @@ class Events:
         stamp = view.stamp() or view.stamped()
         return [self._event(row, plan, view, stamp, is_written=is_written) for plan in plans]
 
-    def _event(self, row: Event, plan: Action, view: View, stamp: str, *, is_written: bool) -> Any:
+    def _event(self, row: Row, plan: Action, view: View, stamp: str, *, is_written: bool) -> Any:
         actor = self._actor(plan, view)
         target = plan.object(view)
         if not target:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventkit.base.json import NOT_JSON, dumps
-from eventkit.events.rows import Event, Statement
+from eventkit.events.rows import Row, Statement
 from eventkit.events.shapes.iris import (
     COURSE,
     ORIGINAL_BLOCK,
@@ -75,7 +75,7 @@ class Statements:
         return _new_agent(f"{self._root} {name}", "account", account)
 
     def make(  # noqa: C901 - the hot path, in one piece
-        self, row: Event, view: View, *, is_written: bool
+        self, row: Row, view: View, *, is_written: bool
     ) -> list[Any]:
         """Make the statements of an event that *row* has a translation of: objects, or JSON."""
         plan = row.xapi

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eventkit.events import Action, Event, Statement, Verb, View, activity, entity
+from eventkit.events import Action, Row, Statement, Verb, View, activity, entity
 
 STARTED = Verb("http://activitystrea.ms/schema/1.0/start", "started")
 FINISHED = Verb("http://activitystrea.ms/schema/1.0/complete", "finished")
@@ -49,14 +49,14 @@ def simulation(view: View) -> dict[str, Any]:
 
 
 EVENTS = (
-    Event(
+    Row(
         ("lab.experiment.started",),
         xapi=Statement(STARTED, lab, extensions=experiment),
         caliper=Action(
             "AssignableEvent", "Started", simulation, "AssignableProfile", extensions=experiment
         ),
     ),
-    Event(
+    Row(
         ("lab.experiment.finished",),
         xapi=Statement(FINISHED, lab, result=yield_of_it, extensions=experiment),
         caliper=Action(
