@@ -199,7 +199,7 @@ class View(Source):
 
     def address(self, url: str, field: str) -> str:
         """
-        Give what may leave of *url*, an absolute web address, as an IRI (see `eventkit.events.shapes.urls`).
+        Give what may leave of *url*, an absolute web address, as an IRI; see `urls`.
 
         What is none has no page to speak of: the event is dropped, for its *field*.
         """
