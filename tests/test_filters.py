@@ -108,8 +108,68 @@ class TestRules:
         assert many.accepts(live(context={"course_id": "course-v1:Glob+x+R"}))
         assert not many.accepts(live(context={"course_id": "course-v1:edX+300+R"}))
 
-    def test_case_counts(self) -> None:
+    def test_case_counts_in_what_allows(self) -> None:
         assert not Filter(allow=[{"org": "edx"}]).accepts(live())
+        assert not Filter(allow=[{"course": "course-v1:EDX+*"}]).accepts(live())
+        assert not Filter(allow=[{"enterprise": "AB-1"}]).accepts(
+            live(context={"enterprise_uuid": "ab-1"})
+        )
+
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            {"org": "edx"},
+            {"org": "EDX"},
+            {"org": "e?x"},
+            {"org": "re:ed[x]"},
+            {"org": r"re:\Qedx"},
+            {"org": ["MITx", "EdX"], "event": "play_video"},
+            {"org": "edx", "missing": "deny"},
+            {"course": "course-v1:EDX+demox+2026"},
+            {"course": "course-v1:edx+*"},
+            {"course": "*+demoX+*"},
+            {"course": r"re:course-v1:edx\+.*"},
+            {"site": "re:LMS.*", "unknown": True},
+            {"site": "Lms.Example.*", "unknown": True},
+            {"enterprise": "6FA459EA-EE8A-3CA4-894E-DB77E160355E"},
+            {"enterprise": "6FA459EA*"},
+        ],
+    )
+    def test_case_does_not_count_in_what_denies(self, rule: dict[str, Any]) -> None:
+        event = {
+            "name": "play_video",
+            "host": "lms.example.org",
+            "context": {
+                "course_id": "course-v1:edX+DemoX+2026",
+                "org_id": "edX",
+                "enterprise_uuid": "6fa459ea-ee8a-3ca4-894e-db77e160355e",
+            },
+        }
+        shouted = copy.deepcopy(event)
+        shouted["host"] = "LMS.EXAMPLE.ORG"
+        shouted["context"] = {key: value.upper() for key, value in event["context"].items()}
+        shouted["context"]["course_id"] = "course-v1:EDX+DEMOX+2026"
+        if "course" in rule or "org" in rule:
+            assert Filter(deny=[rule]).accepts(
+                {"name": "play_video", "context": {"course_id": "course-v1:MITz+A+1"}}
+            )
+        for each in (event, shouted):
+            denying = Filter(deny=[rule])
+            assert not denying.accepts(each)
+            assert not pickle.loads(pickle.dumps(denying)).accepts(each)
+            assert not any(rules.permit(_rules.Facts(each)) for rules in denying._any_of)
+
+    def test_what_denies_still_denies_what_it_excludes(self) -> None:
+        """Of characters that are left out, more are when case does not count."""
+        assert not Filter(deny=[{"org": "re:[^E]d.*"}]).accepts(live(context={"org_id": "edX"}))
+        assert Filter(deny=[{"org": "re:[^e]d.*"}]).accepts(live(context={"org_id": "edX"}))
+
+    def test_case_counts_for_users_names_and_paths(self) -> None:
+        event = live(name="acme.opened", context={"org_id": "edX", "user_id": 7}, username="Ann")
+
+        for rule in ({"user": "ann"}, {"event": "Acme.*", "unknown": True}):
+            assert Filter(deny=[rule]).accepts(event)
+        assert Filter(deny=[{"context.org_id": "edx"}]).accepts(event)
 
     def test_a_translation_counts_as_the_event_it_was_made_of(self) -> None:
         """A filter behind a translator must not let through what it denies."""

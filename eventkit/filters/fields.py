@@ -42,7 +42,7 @@ def courses(source: Source, _path: str) -> tuple[str, ...]:
     """Read every course that is named anywhere: who denies one means all that speaks of it."""
     found = mentions(source)
     named = (text for value in found.texts(COURSES) for text in (value, course_key(value)))
-    return _present(source.course_id, *named, *found.keys())
+    return _any_case(source.course_id, *named, *found.keys())
 
 
 def org(source: Source, _path: str) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def org(source: Source, _path: str) -> tuple[str, ...]:
 
 def orgs(source: Source, _path: str) -> tuple[str, ...]:
     """Read every organisation that is named anywhere, by itself or in a key."""
-    return _present(source.org, *mentions(source).orgs())
+    return _any_case(source.org, *mentions(source).orgs())
 
 
 def learner(source: Source, _path: str) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def enterprise(source: Source, _path: str) -> tuple[str, ...]:
 
 def enterprises(source: Source, _path: str) -> tuple[str, ...]:
     """Read every enterprise customer that is named anywhere."""
-    return _present(*mentions(source).texts(ENTERPRISES))
+    return _any_case(*mentions(source).texts(ENTERPRISES))
 
 
 def dotted(source: Source, path: str) -> tuple[str, ...]:
@@ -214,6 +214,12 @@ def _present(*found: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, found)))
 
 
+def _any_case(*found: str) -> tuple[str, ...]:
+    """Give the texts as they are, and in lower case."""
+    given = _present(*found)
+    return _present(*given, *map(str.lower, given))
+
+
 ALLOW: dict[str, Reader] = {
     "activity_type": activity_type,
     "course": course,
@@ -234,6 +240,14 @@ DENY: dict[str, Reader] = {
     "user": people,
 }
 """As rules that deny use them: they read all places, where rules that allow read the document's."""
+
+ANY_CASE = frozenset({"course", "enterprise", "org", "site"})
+"""
+Of which fields rules that deny match in any case: their readers give texts in lower case too.
+
+The platform has no two courses that differ in case alone, and hosts and UUIDs know no case; a rule
+that denies ``edx`` and means ``edX`` would keep nothing back.
+"""
 
 SHOWN: dict[Reader, Reader] = {DENY[field]: ALLOW[field] for field in ALLOW}
 """By the reader of a field in rules that deny, the one in rules that allow."""

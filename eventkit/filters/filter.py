@@ -40,7 +40,8 @@ class Filter:
 
     Patterns are exact text, text with ``*`` (anything) or ``?`` (one character), or ``re:`` and a
     regular expression; only linear-time ones are accepted, and they need the extra ``re2``. All of
-    them must match all of a text. Case counts. Everything else is plain text, ``[`` included.
+    them must match all of a text. Case counts, but for ``course``, ``enterprise``, ``org`` and
+    ``site`` in *deny*. Everything else is plain text, ``[`` included.
 
     A rule of *deny* with a pattern that can match nothing known is refused, unless the rule has
     ``unknown: True``.

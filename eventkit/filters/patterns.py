@@ -12,7 +12,7 @@ import importlib
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any, Protocol
 
 from eventkit.exceptions import ConfigurationError
@@ -41,10 +41,10 @@ class Glob:
     piece leaves the most room for the rest, so that nothing is ever tried again.
     """
 
-    __slots__ = ("_head", "_middle", "_source", "_tail", "_tail_length")
+    __slots__ = ("_head", "_middle", "_tail", "_tail_length", "source")
 
     def __init__(self, source: str) -> None:
-        self._source = source
+        self.source = source
         head, *rest = source.split("*")
         self._head = _fixed(head)
         self._middle: tuple[re.Pattern[str], ...] = ()
@@ -57,16 +57,16 @@ class Glob:
             self._tail_length = len(tail)
 
     def __repr__(self) -> str:
-        return f"Glob({self._source!r})"
+        return f"Glob({self.source!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Glob) and self._source == other._source
+        return isinstance(other, Glob) and self.source == other.source
 
     def __hash__(self) -> int:
-        return hash(self._source)
+        return hash(self.source)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Glob, (self._source,)
+        return Glob, (self.source,)
 
     def matches(self, text: str) -> bool:
         """Tell whether all of *text* matches."""
@@ -96,23 +96,23 @@ def _fixed(piece: str) -> re.Pattern[str]:
 class Regex:
     """A regular expression that RE2 accepts; it matches all of a text, as a glob does."""
 
-    __slots__ = ("_compiled", "_source")
+    __slots__ = ("_compiled", "source")
 
     def __init__(self, source: str) -> None:
-        self._source = source
+        self.source = source
         self._compiled = compile_linear(source)
 
     def __repr__(self) -> str:
-        return f"Regex({self._source!r})"
+        return f"Regex({self.source!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Regex) and self._source == other._source
+        return isinstance(other, Regex) and self.source == other.source
 
     def __hash__(self) -> int:
-        return hash(self._source)
+        return hash(self.source)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Regex, (self._source,)
+        return Regex, (self.source,)
 
     def matches(self, text: str) -> bool:
         """Tell whether all of *text* matches."""
@@ -122,7 +122,7 @@ class Regex:
         """Give what every text that matches begins with, and whether that is all of it."""
         try:
             # What it was compiled of may be matched in the middle; this is for all of a text.
-            whole = compile_linear(rf"\A(?:{self._source})\z")
+            whole = compile_linear(rf"\A(?:{self.source})\z")
             least, most = whole.possiblematchrange(_MOST_COMPARED)
         except Exception:  # noqa: BLE001 - it does not say what it raises when it cannot tell
             return "", False
@@ -215,3 +215,20 @@ def parse_patterns(texts: Iterable[str]) -> Patterns:
         else:
             exact.append(text)
     return Patterns(exact, others)
+
+
+def in_any_case(patterns: Patterns) -> Patterns:
+    """
+    Have *patterns* match whatever the case: texts that are given both as they are and in lower.
+
+    What they matched they still match, so a rule that denies denies no less.
+    """
+    exact = (*patterns.exact, *map(str.lower, patterns.exact))
+    return Patterns(exact, chain.from_iterable(map(_any_case, patterns.others)))
+
+
+def _any_case(pattern: Pattern) -> tuple[Pattern, ...]:
+    if isinstance(pattern, Glob):
+        return pattern, Glob(pattern.source.lower())
+    # Both, for what is excluded (``[^e]``) is more when case does not count.
+    return (pattern, Regex(f"(?i){pattern.source}")) if isinstance(pattern, Regex) else (pattern,)

@@ -17,7 +17,7 @@ from eventkit.exceptions import ConfigurationError
 from eventkit.filters import fields as _fields
 from eventkit.filters.doubts import doubt
 from eventkit.filters.fields import Reader, names_of
-from eventkit.filters.patterns import Patterns, parse_patterns
+from eventkit.filters.patterns import Patterns, in_any_case, parse_patterns
 from eventkit.reading.source import Source, name_of
 from eventkit.typing import Event
 
@@ -154,6 +154,8 @@ def _parse_rule(rule: object, where: str, readers: Mapping[str, Reader], *, deni
         patterns = _parse_field(value, at, numbers=field == "user" or "." in field)
         if denies and not options.get("unknown"):
             _refuse_what_never_matches(field, value, at)
+        if denies and field in _fields.ANY_CASE:
+            patterns = in_any_case(patterns)
         if reader is None:
             aliases = (alias for name in patterns.exact for alias in catalogue().names(name))
             names = Patterns(aliases, patterns.others)
