@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Never
 
 import pytest
 
-from eventkit.base.blame import blame, is_interrupt, may_wait
+from eventkit import EventRoutingBackend, Router
+from eventkit.base.blame import blame, is_interrupt, is_thrown, may_wait, readable
+from eventkit.base.throttle import describe
 from eventkit.exceptions import ConfigurationError, DeliveryError, StoreError
 from eventkit.stores import SQLiteStore
 
@@ -126,6 +129,56 @@ def test_what_a_signal_handler_raises_is_an_interrupt_and_what_runs_beside_is_no
         signal.signal(signal.SIGUSR1, before)
 
 
+def hostile(**members: Any) -> BaseException:
+    """An exception that does not say what it is."""
+    made: Any = type("Hostile", (Exception,), members)
+    return made("x")  # type: ignore[no-any-return]
+
+
+def fail(_: object) -> Never:
+    raise RuntimeError("x")
+
+
+class Hiding(type):
+    """A class that hides what it is of."""
+
+    @property
+    def __mro__(cls) -> Never:
+        raise RuntimeError("x")
+
+
+def in_circles() -> BaseException:
+    """An error that was caused by what it caused."""
+    one, other = (of_package("kombu.exceptions", "OperationalError") for _ in range(2))
+    one.__cause__, other.__cause__ = other, one
+    return one
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(hostile, __class__=property(fail)),
+        partial(hostile, __module__=None),
+        partial(hostile, __module__=property(fail)),
+        partial(hostile, __traceback__=property(fail)),
+        partial(hostile, __str__=fail, __repr__=fail),
+        lambda: Hiding("Hidden", (Exception,), {})("x"),
+        in_circles,
+    ],
+    ids=["class", "no module", "module", "traceback", "text", "hidden", "circle"],
+)
+def test_errors_may_be_made_of_anything(make: Callable[[], BaseException]) -> None:
+    """Whatever they do when they are looked at, asking what they are raises nothing."""
+    error = make()
+
+    assert blame(error) in ("unknown", "receiver")
+    assert not is_interrupt(error)
+    assert not is_thrown(error)
+    assert describe(error) != ""
+    assert describe(readable(error)) != ""
+    assert not isinstance(readable(error), StoreError)
+
+
 def test_what_may_wait_is_known_by_what_it_is_or_belongs_to(tmp_path: Any) -> None:
     celery = pytest.importorskip("celery")
     redis = pytest.importorskip("redis")
@@ -140,5 +193,8 @@ def test_what_may_wait_is_known_by_what_it_is_or_belongs_to(tmp_path: Any) -> No
     for call in (task, task.delay, task.apply_async, partial(task.delay), store, store.put_events):
         assert may_wait(call)
     assert may_wait(partial(client.xadd, "stream"))
+    router = Router([])
+    assert may_wait(router.send)
+    assert may_wait(EventRoutingBackend(backends={"router": router}).send)
     for call in ([].append, print, partial(print, "x"), lambda event: None):
         assert not may_wait(call)

@@ -216,6 +216,24 @@ class TestFaults:
             erb(event)
         assert dropped.value.reason == "no_object"
 
+    def test_no_object_is_filled(self, erb, filled, standard):
+        """Of such an event the peer sends nothing, so the fallback does, where it was asked for."""
+        event = {
+            "name": "problem_check",
+            "timestamp": EVENT["timestamp"],
+            "data": "input_i4x-Lakeside-BIO101-problem-leaf_2_1=a",
+            "context": {
+                "user_id": 3,
+                "course_id": "Lakeside/BIO101/2013",
+                "event_source": "browser",
+                "referer": "https://x.org/",
+            },
+        }
+
+        assert "id" not in erb.translate(event)[0]["object"]
+        assert filled.translate(event) == standard.translate(event)
+        assert filled(event)["documents"] == standard.translate(event)
+
 
 LOST = pytest.mark.parametrize(
     "event",

@@ -202,6 +202,27 @@ class TestMending:
         assert statement["object"]["id"] == f"{XBLOCK}block-v1:edX+D+1+type@video+block@x"
         assert course_shown(broken) == {COURSE}
 
+    @pytest.mark.parametrize(
+        ("name", "data"),
+        [
+            ("play_video", {"id": "block-v1:edX D 1 type@video block@x"}),
+            ("edx.video.played", {"module_id": "block-v1:edX D 1 type@video block@x"}),
+            ("problem_check", "input_block-v1:edX+D+1+type@problem+block@x_2_1=a"),
+            ("problem_show", {"problem": "block-v1:edX D 1 type@problem block@x"}),
+        ],
+    )
+    def test_a_usage_key_is_one_also_where_browsers_know_only_its_end(
+        self, name: str, data: Any
+    ) -> None:
+        """It is not put behind another key."""
+        [statement] = XAPI.translate(
+            event(name, data, context={"course_id": COURSE, "event_source": "browser"})
+        )
+
+        of = "video" if "video" in name else "problem"
+        block = f"{XBLOCK}block-v1:edX+D+1+type@{of}+block@x"
+        assert statement["object"]["id"].removesuffix("/answer") == block
+
     def test_other_blanks_stay(self) -> None:
         assert mended("/x y/course-v1:edX D 1/a b") == "/x y/course-v1:edX+D+1/a b"
         assert course_key("a b c") == "a b c"

@@ -439,6 +439,35 @@ def test_while_a_broker_is_away_all_wait_in_order(
     assert tally.snapshot() == {"processed": 20}
 
 
+class UnreadableError(Exception):
+    """Does not even say what it is."""
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("x")
+
+
+@pytest.mark.parametrize("module", [None, __name__])
+@pytest.mark.parametrize("together", [False, True])
+def test_an_error_that_cannot_be_looked_at_costs_nothing(
+    module: Any, together: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread lives, and what was in hand is tried again."""
+    monkeypatch.setattr(_worker, "_PAUSE", 0.001)
+    monkeypatch.setattr(_worker, "_LONGEST_PAUSE", 0.001)
+    error = (UnreadableError if module else type("Odd", (Exception,), {"__module__": None}))("x")
+    broker = Broker(error, {})
+    worker, tally = make(broker, many=broker.find if together else lambda: None)
+    for number in range(3):
+        assert worker.put(number)
+    wait_for(broker.asked, 3)
+    broker.away = None
+    assert worker.flush(WAIT)
+
+    assert sorted(broker.items) == [0, 1, 2]  # type: ignore[type-var]
+    assert (tally.snapshot(), worker.pending) == ({"processed": 3}, 0)
+
+
 @pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("error", [TypeError, ValueError, BrokerAwayError, KeyError])
 def test_an_item_that_is_never_taken_costs_itself_alone(
@@ -780,8 +809,8 @@ def test_a_consumer_that_hangs_delays_the_end_of_the_process_for_a_bounded_time(
     seconds, counts = done.stdout.split(maxsplit=1)
     assert done.returncode == 0
     assert 1.9 <= float(seconds) <= 4
-    assert counts.split("\n")[0].count("'lost:exit': 4") == 3
-    assert "12 events were still queued when the process ended" in done.stderr
+    assert counts.split("\n")[0].count("'lost:exit': 5") == 3
+    assert "15 events were still queued when the process ended" in done.stderr
 
 
 def test_a_store_without_room_delays_the_end_of_the_process_for_a_bounded_time() -> None:
@@ -811,6 +840,34 @@ def test_a_store_without_room_delays_the_end_of_the_process_for_a_bounded_time()
     assert 1.9 <= float(seconds) <= 4
     assert counts.strip() == "{'lost:exit': 5}"
     assert "5 events were still queued when the process ended" in done.stderr
+
+
+def test_what_a_store_that_hangs_has_in_hand_is_counted_at_the_end_of_the_process() -> None:
+    """It was handed on all at once, and did not arrive."""
+    done = run(
+        """
+        import atexit, threading
+        from eventkit.backends import worker as _worker
+        from eventkit.base.counting import Tally
+        tally, held = Tally(), threading.Event()
+        atexit.register(lambda: print(tally.snapshot(), worker.pending))
+        def put_events(items):
+            if len(items) > 1:
+                held.set()
+                threading.Event().wait()
+            threading.Event().wait(0.2)
+        worker = _worker.Worker(
+            print, many=lambda: put_events, max_items=100, max_weight=1, tally=tally
+        )
+        for number in range(6):
+            worker.put(number)
+        held.wait()
+        """
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() in ("{'processed': 1, 'lost:exit': 5} 0", "{'lost:exit': 6} 0")
+    assert "events were still queued when the process ended" in done.stderr
 
 
 def test_a_forked_child_leaves_the_queue_of_its_parent_alone() -> None:

@@ -85,7 +85,7 @@ class Chain:
 
 def _let_pass(error: Exception) -> None:
     """Raise what was raised into a processor by whoever runs it, and do nothing about the rest."""
-    if not isinstance(error, EventEmissionExit):
+    if not issubclass(type(error), EventEmissionExit):
         if is_interrupt(error):
             raise error
     elif getattr(error, "reason", "") == INTERRUPTED and error.__cause__ is not None:

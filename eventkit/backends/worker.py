@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
-from eventkit.base.blame import blame, ends_greenlet
+from eventkit.base.blame import blame, ends_greenlet, readable
 from eventkit.base.counting import Tally
 from eventkit.base.forking import renew_after_fork
 from eventkit.base.throttle import SafeLogger, Throttle, describe
@@ -176,6 +176,7 @@ class _Queue:
         self._given_up = threading.Event()
         self._why_given_up = ""
         self._ended = False
+        self._abandoned = False
         self.closed = False
         self.count = 0
         self._weight = 0
@@ -265,6 +266,15 @@ class _Queue:
         self.stop()
         self._lose(lost, reason)
         return len(lost)
+
+    def abandon(self, reason: str) -> int:
+        """Count also what is in hand as lost, for the process does not wait for it any longer."""
+        with self._lock:
+            number, self.count, self._abandoned = self.count, 0, True
+        if number:
+            self._tally.add(f"lost:{reason}", number)
+            self._tell_dropped(number, reason)
+        return number
 
     def _work(self) -> None:
         try:
@@ -425,7 +435,7 @@ class _Queue:
             if ends_greenlet(error):
                 self._put_back(part)
                 raise
-            return error
+            return readable(error)
         self._tally.add("processed", len(part))
         self._done(part)
         return None
@@ -471,6 +481,8 @@ class _Queue:
 
     def _done(self, items: list[_Item]) -> None:
         with self._lock:
+            if self._abandoned:
+                return
             self.count -= len(items)
             self._weight -= sum(weight for _, weight in items)
 
@@ -521,6 +533,7 @@ class _Process:
         for each in list(self._queues):
             each.reach_end(deadline - time.monotonic())
             lost += each.give_up("exit")
+            lost += each.abandon("exit")
         if lost:
             _log.warning("%d events were still queued when the process ended; they are lost", lost)
 

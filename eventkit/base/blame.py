@@ -55,6 +55,9 @@ _UNWRITABLE = frozenset(
     }
 )
 
+_MOST_CAUSES = 10
+"""How far an error is followed back to what caused it."""
+
 _TOO_LARGE = 10
 """Kafka's MSG_SIZE_TOO_LARGE."""
 
@@ -82,23 +85,32 @@ _THROWN = frozenset(
 )
 """What is thrown into greenlets and tasks."""
 
+_ENDING = _INTERRUPTS | _THROWN
+
 
 def blame(error: BaseException) -> Blame:
     """
     Say who keeps an event from being taken, when handing it on has raised *error*.
 
     ``"receiver"``: it cannot take anything now, and later it can. ``"event"``: this event it never
-    takes. ``"unknown"``: it may be either.
+    takes. ``"unknown"``: it may be either, as with errors that cannot even be looked at.
     """
+    try:
+        return _blame(error, _MOST_CAUSES)
+    except Exception:  # noqa: BLE001 - others' errors may be made of anything
+        return "unknown"
+
+
+def _blame(error: BaseException, causes: int) -> Blame:
     if isinstance(error, DeliveryError):
         return "receiver" if error.retryable else "event"
     if isinstance(error, ConfigurationError):
         # A setting that is wrong is wrong for all events, and may be put right.
         return "unknown"
-    if _package(type(error)) == "kombu" and isinstance(error.__cause__, Exception):
+    if causes and _package(type(error)) == "kombu" and isinstance(error.__cause__, Exception):
         # Celery tells with one of kombu's errors of all that a broker answers.
-        return blame(error.__cause__)
-    names = {kind.__name__ for kind in type(error).__mro__}
+        return _blame(error.__cause__, causes - 1)
+    names = {name for _, name in _kinds(error)}
     if names & _UNWRITABLE or _kafka_code(error) == _TOO_LARGE:
         return "event"
     # Not the names alone: what an event is made of may have errors that are called the same.
@@ -118,12 +130,14 @@ def is_interrupt(error: BaseException) -> bool:
     Such are all that are no `Exception` (gevent's and eventlet's timeouts, a greenlet or a task
     that is cancelled, Ctrl-C), time limits of task queues, and what a signal handler raises.
     """
-    if not isinstance(error, Exception):
+    if not issubclass(type(error), Exception):
         return True
-    kinds = type(error).__mro__
-    if any((_package(kind), kind.__name__) in _INTERRUPTS for kind in kinds):
+    if not _INTERRUPTS.isdisjoint(_kinds(error)):
         return True
-    return _is_of_signal_handler(error)
+    try:
+        return _is_of_signal_handler(error)
+    except Exception:  # noqa: BLE001 - others' errors may be made of anything
+        return False
 
 
 def is_thrown(error: BaseException) -> bool:
@@ -132,14 +146,21 @@ def is_thrown(error: BaseException) -> bool:
 
     Of code that is not to be trusted, where `is_interrupt` would let it stop what calls it.
     """
-    kinds = type(error).__mro__
-    return any((_package(kind), kind.__name__) in _INTERRUPTS | _THROWN for kind in kinds)
+    return not _ENDING.isdisjoint(_kinds(error))
 
 
 def ends_greenlet(error: BaseException) -> bool:
     """Tell whether *error* ends the greenlet that it is raised into, and is not to be kept."""
-    kinds = type(error).__mro__
-    return any(kind.__name__ == "GreenletExit" and _package(kind) == "greenlet" for kind in kinds)
+    return ("greenlet", "GreenletExit") in _kinds(error)
+
+
+def readable(error: BaseException) -> BaseException:
+    """Give *error*, or another in its place if it cannot even be asked what it is."""
+    try:
+        isinstance(error, DeliveryError)
+    except Exception:  # noqa: BLE001 - others' errors may be made of anything
+        return RuntimeError("an error that cannot be looked at")
+    return error
 
 
 def may_wait(call: object) -> bool:
@@ -148,6 +169,9 @@ def may_wait(call: object) -> bool:
         call = call.func
     owner = getattr(call, "__self__", None)
     if any(_has(each, name) for each in (call, owner) for name in ("delay", "put_events")):
+        return True
+    if _package(type(owner)) == "eventkit" and _has(owner, "close"):
+        # A router, say, or a backend with one behind it.
         return True
     return any(
         isinstance(module, str) and module.partition(".")[0] in NETWORK_PACKAGES
@@ -159,8 +183,17 @@ def _has(thing: object, name: str) -> bool:
     return callable(getattr(thing, name, None))
 
 
+def _kinds(error: BaseException) -> list[tuple[str, str]]:
+    """Give the packages and the names of the classes that *error* is of."""
+    try:
+        return [(_package(kind), str(kind.__name__)) for kind in type(error).__mro__]
+    except Exception:  # noqa: BLE001 - classes can hide what they are
+        return []
+
+
 def _package(kind: type[Any]) -> str:
-    return kind.__module__.partition(".")[0]
+    module: object = kind.__module__
+    return module.partition(".")[0] if isinstance(module, str) else ""
 
 
 def _kafka_code(error: BaseException) -> int | None:

@@ -78,6 +78,13 @@ def describe(error: BaseException) -> str:
 
     Its message is left out, as it may quote the event. Ours about settings and deliveries do not.
     """
+    try:
+        return _described(error)
+    except Exception:  # noqa: BLE001 - others' errors may be made of anything
+        return "an error that cannot be looked at"
+
+
+def _described(error: BaseException) -> str:
     if isinstance(error, (ConfigurationError, DeliveryError)):
         return f"{type(error).__name__}: {error}"
     place = _last(error.__traceback__)

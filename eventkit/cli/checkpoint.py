@@ -43,7 +43,8 @@ class Tracker:
     def pass_over(self, lines: Iterable[Line]) -> None:
         """Take note of lines that have been read."""
         for line in lines:
-            self._hash.update(line.raw + b"\n" if line.ended else line.raw)
+            # As if it were ended, which a last line may not be yet.
+            self._hash.update(line.raw + b"\n")
             self.lines = line.number
 
     def after(self, lines: Iterable[Line]) -> Position:

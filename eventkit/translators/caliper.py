@@ -9,7 +9,7 @@ from eventkit.events.shapes.view import View
 from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.translators.ids import stamped_id
 from eventkit.translators.standard.caliper import Events
-from eventkit.translators.translator import Translator
+from eventkit.translators.translator import Translator, lack_objects
 from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity, Json
 
 
@@ -107,7 +107,7 @@ class CaliperTranslator(Translator):
 
     def _documents(self, row: Row, view: View) -> list[Json]:
         made: Json | None = self._erb.translate(view) if self._erb else None
-        if made is None:
+        if made is None or (self._fallback is not None and lack_objects([made])):
             return self._otherwise(row, view)
         return [self._named(made, row, view)]
 

@@ -397,6 +397,11 @@ class Translator:
         )
 
 
+def lack_objects(documents: Iterable[Json]) -> bool:
+    """Tell whether documents do not say what they are about, as the peer's may; none is sent."""
+    return any("id" not in document["object"] for document in documents)
+
+
 def check_objects(documents: Iterable[Json], name: str) -> None:
     """Refuse documents that do not say what they are about."""
     for document in documents:

@@ -11,7 +11,7 @@ from eventkit.events.shapes.view import View
 from eventkit.exceptions import ConfigurationError
 from eventkit.translators.lookups import ask
 from eventkit.translators.standard.xapi import Statements, sha1_of
-from eventkit.translators.translator import Translator
+from eventkit.translators.translator import Translator, lack_objects
 from eventkit.typing import Courses, Dialect, EmailResolver, ErrorHook, Fallback, Identity, Json
 
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,255}")
@@ -136,7 +136,9 @@ class XAPITranslator(Translator):
 
     def _documents(self, row: Row, view: View) -> list[Json]:
         documents: list[Json] | None = self._erb.translate(view) if self._erb else None
-        return self._otherwise(row, view) if documents is None else documents
+        if documents is None or (self._fallback is not None and lack_objects(documents)):
+            return self._otherwise(row, view)
+        return documents
 
     def _ask_email(self, user: int | str) -> str | None:
         found = ask(self._email, "context.user_id", user) if self._email else None

@@ -206,6 +206,19 @@ class TestResuming:
             assert report(send("x.log*"))["sent_before"] == 3
             assert len(server.ids) == len(set(server.ids)) == 6
 
+    def test_a_last_line_that_is_ended_later(self, send, consumers, tmp_path):
+        """The line was sent, and so were those before it."""
+        with counting() as server:
+            consumers(server.url)
+            path = tmp_path / "x.log"
+            path.write_bytes(log(1, 2)[:-1])
+            assert send("x.log").returncode == 0
+            path.write_bytes(log(1, 2, 3))
+            done = send("x.log")
+
+            assert (done.returncode, report(done)["sent_before"]) == (0, 2)
+            assert len(server.ids) == len(set(server.ids)) == 3
+
     def test_logs_that_begin_alike(self, send, consumers, tmp_path):
         """The first line finds candidates; what was sent of them decides."""
         with counting() as server:

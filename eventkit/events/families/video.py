@@ -45,7 +45,7 @@ def video_iri(view: View, *, field: str = "id") -> str:
     video = view.key(field)
     if not video:
         raise view.lacks("no_object", f"data.{field}")
-    if "://" in video or "+block@" in video:
+    if "://" in video or "block@" in video:  # the plus before it may have become a blank
         return view.iri(f"/xblock/{video}")
     return view.block_in_course("video", video)
 

@@ -69,7 +69,7 @@ def shown_problem_iri(view: View) -> str:
 
 def _named(view: View, name: str) -> str:
     """Give the IRI of the problem that the browser calls *name*; it may be all of a usage key."""
-    if "://" in name or "+block@" in name:
+    if "://" in name or "block@" in name:  # the plus before it may have become a blank
         return view.iri(f"/xblock/{name}")
     return view.block_in_course("problem", name)
 

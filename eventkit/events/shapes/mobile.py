@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eventkit.reading.keys import block_id, html_id
+from eventkit.reading.keys import block_id, html_id, mended
 from eventkit.reading.source import as_object, text_of
 
 NAMES = frozenset(
@@ -43,7 +43,7 @@ def as_logged(payload: Mapping[str, Any], context: Mapping[str, Any]) -> Mapping
         return payload
     made = dict(payload)
     if "module_id" in made:
-        key = text_of(made.pop("module_id"))
+        key = mended(text_of(made.pop("module_id")))
         name = block_id(key) or (html_id(key.replace("://", "-")) if "://" in key else key)
         if name:
             made["id"] = name
