@@ -13,9 +13,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --require-virtua
 COMPILED_PYTHON := ../$(BIN)/python
 # What has no part in translating is tested once.
 COMPILED_TESTS := \
-	properties/test_translation.py test_batch.py test_caliper.py test_erb.py test_events_people.py \
-	test_events_xblocks.py test_golden.py test_ids.py test_json.py test_jsonable.py test_navigation.py \
-	test_parsing.py test_plugins.py test_shortcuts.py test_source.py test_writing.py test_xapi.py
+	base/test_json.py events properties/test_translation.py reading test_batch.py test_golden.py \
+	translators/test_caliper.py translators/test_erb.py translators/test_ids.py \
+	translators/test_shortcuts.py translators/test_writing.py translators/test_xapi.py
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help

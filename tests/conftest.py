@@ -35,7 +35,13 @@ LONGEST = (
     "lrs/",
     "runners/",
 )
-SHARING = ("lrs/", "test_demo.py", "test_plugins.py", "test_package.py", "test_erb.py")
+SHARING = (
+    "lrs/",
+    "demo/",
+    "events/test_plugins.py",
+    "test_package.py",
+    "translators/test_erb.py",
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # before the groups are read

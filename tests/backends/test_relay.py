@@ -26,7 +26,7 @@ from eventkit.stores import INBOX, Parcel, SQLiteStore
 WAIT = 60.0
 """Seconds that are never needed, unless something is broken."""
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Backend:

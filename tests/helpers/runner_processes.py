@@ -15,7 +15,7 @@ from fault_server import PATIENCE
 
 from eventkit import HMACIdentity, XAPITranslator
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 SECRET = "a secret that only the tests know"
 LMS_ROOT = "https://lms.example.org"

@@ -26,7 +26,7 @@ from eventkit.testing import golden_cases
 
 EVENTS = [
     json.loads(path.read_text("utf-8"))["event"]
-    for path in golden_cases(Path(__file__).parent / "golden")
+    for path in golden_cases(Path(__file__).parents[1] / "golden")
 ]
 
 

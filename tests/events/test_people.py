@@ -10,7 +10,7 @@ from people import id_of
 from eventkit import TranslationError, UnsupportedEvent, XAPITranslator
 from eventkit.translators import CaliperTranslator
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 LMS = "https://lms.lakeside.example.org"
 LEARNER, STAFF = 4711, 52
 

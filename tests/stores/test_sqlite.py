@@ -34,7 +34,7 @@ from eventkit.testing.store_checks import _balanced as check_balance
 WAIT = 60.0
 """Seconds that are never needed, unless something is broken."""
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def parcel(number=0, consumers=("lrs",), documents=1, size=0) -> Parcel:
@@ -86,7 +86,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'helpers'}"},
         )
 
     def line(self) -> str:

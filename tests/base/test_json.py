@@ -27,7 +27,7 @@ from eventkit.testing import golden_cases
 orjson = pytest.importorskip("orjson", reason="needs the extra fast")
 msgspec = pytest.importorskip("msgspec", reason="needs the extra fast")
 
-CASES = golden_cases(Path(__file__).parent / "golden")
+CASES = golden_cases(Path(__file__).parents[1] / "golden")
 
 
 class Colour(Enum):

@@ -10,7 +10,7 @@ from people import id_of, readable
 from eventkit import TranslationError, UnsupportedEvent, XAPITranslator
 from eventkit.translators import CaliperTranslator
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 LMS = "https://lms.lakeside.example.org"
 COURSE = "course-v1:Lakeside+BIO201+2025_T1"
 PROBLEM = "block-v1:Lakeside+BIO201+2025_T1+type@problem+block@7d3c1e5fa0"

@@ -139,7 +139,7 @@ def shown(event: dict[str, Any]) -> str:
 
 CASES = [
     (path.stem, opened(json.loads(path.read_text("utf-8"))["event"]))
-    for path in golden_cases(Path(__file__).parent / "golden")
+    for path in golden_cases(Path(__file__).parents[1] / "golden")
 ]
 
 

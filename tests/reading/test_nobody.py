@@ -16,7 +16,7 @@ from eventkit import (
 from eventkit.reading import Source
 from eventkit.testing import golden_cases
 
-CASES = golden_cases(Path(__file__).parent / "golden")
+CASES = golden_cases(Path(__file__).parents[1] / "golden")
 COURSE = "course-v1:Lakeside+BIO201+2025_T1"
 OPTIONS = {"lms_root": "https://lms.example.org", "identity": HMACIdentity("only tests use this")}
 WAYS = {

@@ -22,7 +22,7 @@ from eventkit.testing import golden_cases
 
 GOLDEN = [
     json.loads(path.read_text("utf-8"))["event"]
-    for path in golden_cases(Path(__file__).parent / "golden")
+    for path in golden_cases(Path(__file__).parents[1] / "golden")
 ]
 OPTIONS = {"lms_root": "https://lms.example.org", "identity": HMACIdentity("only tests use this")}
 STANDARD = XAPITranslator(**OPTIONS)

@@ -24,7 +24,7 @@ def _payload(path):
 
 # What translations read, so that odd values reach the code behind them: the fields of all golden
 # cases, and by event the payloads that are known to be enough for a translation.
-_CASES = sorted((Path(__file__).parent / "golden").glob("*/*.json"))
+_CASES = sorted((Path(__file__).parents[1] / "golden").glob("*/*.json"))
 FIELDS = tuple(sorted({field for path in _CASES for field in _payload(path)}))
 ENOUGH = {
     name: dict(_payload(path))

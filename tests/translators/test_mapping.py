@@ -14,7 +14,7 @@ from eventkit import HMACIdentity, XAPITranslator
 from eventkit.testing import golden_cases
 from eventkit.translators.options import MAPPING_VERSION
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 PINNED = HERE / "mapping.json"
 """The version of the mapping that was last released, and a digest of each golden case of it."""
 

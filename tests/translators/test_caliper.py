@@ -146,7 +146,7 @@ class TestErb:
         }
         events = {
             path.stem: json.loads(path.read_text("utf-8"))["event"]
-            for path in golden_cases(Path(__file__).parent / "golden")
+            for path in golden_cases(Path(__file__).parents[1] / "golden")
         }
         translator = make(dialect="erb")
         sent = {name for name, event in events.items() if list(translator.translate_many([event]))}

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from fault_server import PATIENCE
 
-TESTS = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parents[1]
 PROGRAMS = TESTS / "faults" / "programs"
 
 
@@ -25,7 +25,7 @@ class Died(Exception):
 
 
 def environment(**more):
-    paths = [str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")]
+    paths = [str(TESTS.parent), str(TESTS / "helpers"), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **more}
 
 

@@ -20,7 +20,7 @@ from eventkit.testing import golden_cases
 from eventkit.translators.erb.xapi_shapes import NAMES
 from eventkit.validation import statement_errors
 
-CASES = golden_cases(Path(__file__).parent / "golden")
+CASES = golden_cases(Path(__file__).parents[1] / "golden")
 
 LEARNER = "32e08e30-f8ae-4ce2-94a8-c2bfe38a70cb"
 OPTIONS = {

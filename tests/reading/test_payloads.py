@@ -17,7 +17,7 @@ from eventkit import (
     parse_line,
 )
 
-GOLDEN = sorted(Path(__file__).with_name("golden").glob("*/*.json"))
+GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*/*.json"))
 OPTIONS = {
     "lms_root": "https://lms.example.org",
     "identity": HMACIdentity("a secret that is long enough for the tests"),
