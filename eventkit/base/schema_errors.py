@@ -58,7 +58,8 @@ def complaints(
                     yield f"{prefix}{key} is missing"
         else:
             given = _shown(error, is_private=bool(path) and path[0] in private)
-            yield f"{where or 'settings'}: expected {_expected(error)}, got {given}"
+            hint = _meant(error)
+            yield f"{where or 'settings'}: expected {_expected(error)}, got {given}{hint}"
 
 
 def near_miss(given: str, known: Collection[str]) -> str:
@@ -67,6 +68,24 @@ def near_miss(given: str, known: Collection[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known here: {', '.join(sorted(known))}" if known else "nothing is known here"
+
+
+def _meant(error: ValidationError) -> str:
+    """Say which of the values or keys that are known was meant; nothing of what was given."""
+    given: list[Any] = []
+    known: set[str] = set()
+    rule: Any = error.validator_value
+    if error.validator == "enum":
+        given, known = [error.instance], set(rule)
+    elif error.validator == "anyOf" and isinstance(error.instance, dict):
+        given = list(error.instance)
+        known = {key for one in rule for key in one.get("properties", ())}
+    for each in given:
+        if isinstance(each, str) and each not in known:
+            close = difflib.get_close_matches(each[:_MAX_SHOWN].lower(), known, n=1, cutoff=0.6)
+            if close:
+                return f"; did you mean {close[0]!r}?"
+    return ""
 
 
 def _expected(error: ValidationError) -> str:

@@ -105,12 +105,21 @@ def read_secret(value: object, key: str) -> Secret:
             f"{key}: expected text, {{'env': NAME}} or {{'file': PATH}}, got {type(value).__name__}"
         )
     if not secret:
-        raise ConfigurationError(f"{key}: the secret is empty")
+        raise ConfigurationError(f"{key}: {where_from(value)} is empty; write the secret there")
     try:
         secret.encode()
     except UnicodeEncodeError:
         raise ConfigurationError(f"{key}: the secret is no text in UTF-8") from None
     return Secret(secret)
+
+
+def where_from(value: object) -> str:
+    """Say where a secret is that was given as `read_secret` takes it."""
+    if isinstance(value, Mapping) and "env" in value:
+        return f"environment variable {value['env']}"
+    if isinstance(value, Mapping) and "file" in value:
+        return f"the file {value['file']!r}"
+    return "the secret"
 
 
 def _from_environment(name: str) -> str | None:

@@ -85,8 +85,9 @@ def read_plain_file(path: str | os.PathLike[str], most: int) -> bytes:
 
 
 def _twice(key: str, first: int, second: int) -> ConfigurationError:
+    lines = f"line {first} and at line {second}" if first != second else f"line {first}"
     return ConfigurationError(
-        f"the key {key!r:.80} stands twice in one object, at line {first} and at line {second}; "
+        f"the key {key!r:.80} stands twice in one object, at {lines}; "
         "only one of them would count, so put them together or remove one"
     )
 
@@ -161,6 +162,8 @@ def _parse_yaml(text: str) -> object:
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         # What it quotes may be an unquoted password.
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
+        if r"'\t'" in problem:
+            problem = "a tab, which YAML does not take there; write blanks"
         problem = re.sub(r"'[^']{2,}'|\"[^\"]{2,}\"", "...", problem)
         raise ConfigurationError(f"is not YAML: {problem}{where}") from None
     except Exception as error:  # noqa: BLE001 - a value that does not fit its tag raises anything

@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     except StoreError as error:
         return complain(f"--store: {error}")
     if not consumers:
-        print("no consumers", file=sys.stderr)
+        print(f"no consumers: {options.file} names none, so nobody gets anything", file=sys.stderr)
     for consumer in consumers:
         for doubt in consumer.doubts():
             say(f"eventkit: warning: consumer {consumer.id!r}: {doubt}")

@@ -7,7 +7,6 @@ Each function gives problems, in words that say what would be right.
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,9 +14,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from eventkit.base.folders import closed, may, me, owner
 from eventkit.translators.identity import MIN_SECRET
 
 _TRACKING_APP = "eventtracking.django"
+_PLATFORM = "eventkit.contrib.openedx"
 _SETTINGS = "DJANGO_SETTINGS_MODULE"
 
 
@@ -35,16 +36,19 @@ def check_writable(paths: Iterable[str]) -> Iterator[str]:
     """Say which files cannot be written by this user, or can be read by others."""
     for text in paths:
         path = Path(text).absolute()
+        if told := closed(path):
+            yield f"--writable {text}: {told}"
+            continue
         folder = path if path.is_dir() else path.parent
-        user = _user(os.geteuid())
+        user = me()
         remedy = f"install -d -m 700 -o {user} {folder}"
         if not folder.is_dir():
             yield f"--writable {text}: there is no folder {folder}; make it: {remedy}"
             continue
-        if not os.access(folder, os.W_OK | os.X_OK):
-            yield f"--writable {text}: {user} cannot write in {folder}{_owner(folder)}; {remedy}"
-        elif path.is_file() and not os.access(path, os.R_OK | os.W_OK):
-            yield f"--writable {text}: {user} cannot write it{_owner(path)}; give it to {user}"
+        if not may(folder, os.W_OK | os.X_OK):
+            yield f"--writable {text}: {user} cannot write in {folder}{owner(folder)}; {remedy}"
+        elif path.is_file() and not may(path, os.R_OK | os.W_OK):
+            yield f"--writable {text}: {user} cannot write it{owner(path)}; give it to {user}"
         mode = stat.S_IMODE(folder.stat().st_mode)
         if mode & 0o007:
             yield (
@@ -81,7 +85,10 @@ def _problems(settings: Any) -> Iterator[str]:
     engines = list(_engines(backends))
     if not any(engine.partition(".")[0] == "eventkit" for engine, _ in engines):
         yield "EVENT_TRACKING_BACKENDS has no eventkit.RealTimeBackend; add one"
-    for _, options in engines:
+    for engine, options in engines:
+        package, _, name = engine.rpartition(".")
+        if package == _PLATFORM:
+            yield from (f"{engine}: {told}" for told in import_module(package).missing(name))
         path = options.get("enqueue")
         if isinstance(path, str):
             yield from _task_problems(path, apps)
@@ -118,15 +125,3 @@ def _engines(node: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _is_in(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
-
-
-def _user(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
-
-
-def _owner(path: Path) -> str:
-    found = path.stat()
-    return f" (owner {_user(found.st_uid)}, mode {stat.S_IMODE(found.st_mode):04o})"

@@ -14,7 +14,7 @@ import ipaddress
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Literal, NoReturn, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -270,6 +270,9 @@ class Consumer:
     def doubts(self) -> list[str]:
         """Say what is allowed and yet doubtful: patterns that match nothing known, bare secrets."""
         found = [*doubts(self.allow or (), "allow"), *doubts(self.deny or (), "deny")]
+        found += _written_as_variables(self)
+        if self.protocol == "xapi" and urlsplit(self.url).path.rstrip("/").endswith("/statements"):
+            found.append("url: documents go to /statements below it; leave /statements out")
         if self.plain_http and self.scheme == "http":
             host = urlsplit(self.url).hostname or ""
             sent = "" if _is_loopback(host) else _secrets_sent(self)
@@ -294,6 +297,22 @@ class Consumer:
         for name, value in values.items():
             check_header_value(value.reveal(), f"headers.{name}")
         return values
+
+
+_LIKE_A_VARIABLE = re.compile(r"\$\w+|\$\{\w+\}|\$\(\w+\)|%\w+%|\{\{.*\}\}|<%.*%>", re.DOTALL)
+"""Text that other programs would replace by the value of a variable; never shown, as it is not."""
+
+
+def _written_as_variables(consumer: Consumer) -> Iterator[str]:
+    """Say which secrets look like the name of a variable, and are taken as they stand."""
+    auth = {f"auth.{key}": getattr(consumer.auth, key) for key in ("username", "password", "token")}
+    headers = {f"headers.{name}": value for name, value in consumer.headers.items()}
+    for key, value in (*auth.items(), *headers.items()):
+        if isinstance(value, Secret) and _LIKE_A_VARIABLE.fullmatch(value.reveal()):
+            yield (
+                f"{key}: it looks like a variable, and is sent as it stands; write {{env: NAME}} "
+                "to have the value of a variable"
+            )
 
 
 def _refuse_null(settings: Mapping[str, Any], key: str) -> NoReturn:

@@ -13,7 +13,7 @@ asks the database; wrap them in `eventkit.CachedIdentity` and `eventkit.CachedCo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -25,6 +25,8 @@ Answer = TypeVar("Answer")
 
 _EXTERNAL_IDS = "openedx.core.djangoapps.external_user_ids.models"
 _COURSES = "openedx.core.djangoapps.content.course_overviews.api"
+_KEYS = "opaque_keys.edx.keys"
+_NEEDED = {"ExternalIdIdentity": (_EXTERNAL_IDS,), "CourseOverviews": (_KEYS, _COURSES)}
 
 
 class ExternalIdIdentity:
@@ -104,6 +106,30 @@ user_email = UserEmails()
 """`UserEmails`, ready to be called, for those who write Python instead of settings."""
 
 
+def missing(name: str) -> Iterator[str]:
+    """
+    Say what the class *name* of this module asks for, and this site lacks.
+
+    It can be told only once Django is set up: ``eventkit check --django`` asks.
+    """
+    if name != "CourseOverviews":
+        try:
+            import_module("django.contrib.auth").get_user_model()
+        except Exception as error:  # noqa: BLE001 - settings of a site may raise anything
+            yield (
+                f"this site has no users ({type(error).__name__}: {error}); it works in an LMS "
+                "only, so use eventkit.HMACIdentity elsewhere"
+            )
+    for module in _NEEDED.get(name, ()):
+        try:
+            import_module(module)
+        except Exception as error:  # noqa: BLE001 - as above
+            yield (
+                f"{module} cannot be imported ({type(error).__name__}: {error}); it works in an "
+                "LMS only, with its apps in INSTALLED_APPS"
+            )
+
+
 def _external_id(user: int | str, system: ProtocolName) -> str | None:
     found = _find_user(user)
     if found is None:
@@ -121,7 +147,7 @@ def _external_id(user: int | str, system: ProtocolName) -> str | None:
 
 
 def _course_name(course_id: str) -> str | None:
-    keys: Any = import_module("opaque_keys.edx.keys")
+    keys: Any = import_module(_KEYS)
     opaque_keys: Any = import_module("opaque_keys")
     try:
         key = keys.CourseKey.from_string(course_id)

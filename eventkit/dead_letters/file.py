@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from eventkit.base.appending import append, reading, rewriting
+from eventkit.base.folders import refuse_closed
 from eventkit.base.sealing import Key, make_sealer
 from eventkit.base.throttle import Throttle, describe
 from eventkit.dead_letters.letter import DeadLetter
@@ -71,6 +72,7 @@ class FileDeadLetters:
         self._max_bytes = _above_zero("max_bytes", max_bytes)
         self._next_sweep = -math.inf
         self._next_trim = self._max_bytes or math.inf
+        refuse_closed(self.path, "dead_letters")
         if self.path.is_dir() or not self.path.absolute().parent.is_dir():
             raise ConfigurationError(
                 f"dead_letters: {self.path} cannot be a file; name one in a folder that exists"

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from eventkit.base.caching import Cache
-from eventkit.base.secrets import Secret, read_secret
+from eventkit.base.secrets import Secret, read_secret, where_from
 from eventkit.exceptions import ConfigurationError
 from eventkit.translators.ids import uuid5_of
 from eventkit.typing import Identity, ProtocolName
@@ -277,7 +277,8 @@ def long_secret(secret: object) -> Secret:
     length = len(found.reveal())
     if length < MIN_SECRET:
         raise ConfigurationError(
-            f"secret: {length} characters are too few, at least {MIN_SECRET} are needed; "
+            f"secret: {length} characters in {where_from(secret)} are too few, at least "
+            f"{MIN_SECRET} are needed; "
             "python -c 'import secrets; print(secrets.token_hex(32))' makes a good one"
         )
     return found

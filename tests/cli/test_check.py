@@ -133,7 +133,11 @@ def test_no_file(eventkit):
 def test_an_empty_list(check):
     done = check()
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"no consumers\n")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        b"",
+        b"no consumers: consumers.json names none, so nobody gets anything\n",
+    )
 
 
 def test_help_says_that_live_writes(eventkit):

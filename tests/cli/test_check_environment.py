@@ -2,8 +2,13 @@
 
 import json
 import os
+import tempfile
 
 import pytest
+
+from eventkit import FileDeadLetters, Router, SQLiteStore
+from eventkit.cli.environment import check_writable
+from eventkit.exceptions import ConfigurationError
 
 SITE = """
 SECRET_KEY = "x"
@@ -132,6 +137,81 @@ def test_what_keeps_a_site_from_sharing_events_is_named(check, site, old, new, w
     assert code == 1
     assert "--django site_settings: " in said
     assert why in said
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("ExternalIdIdentity", "this site has no users (ImproperlyConfigured"),
+        ("ExternalIdIdentity", "external_user_ids.models cannot be imported (ModuleNotFoundError"),
+        ("CourseOverviews", "course_overviews.api cannot be imported (ModuleNotFoundError"),
+        ("UserEmails", "this site has no users (ImproperlyConfigured"),
+    ],
+)
+def test_what_asks_a_platform_that_is_not_there_is_named(check, site, tmp_path, name, why):
+    pytest.importorskip("celery")
+    site()
+    settings = (tmp_path / "site_settings.py").read_text()
+    unused = {"OPTIONS": {"identity": {"ENGINE": f"eventkit.contrib.openedx.{name}"}}}
+    # Not read by event-tracking, which would make it; the tree is looked through all the same.
+    (tmp_path / "site_settings.py").write_text(
+        f"{settings}\nEVENT_TRACKING_BACKENDS['eventkit']['NOTE'] = {unused}\n"
+    )
+
+    code, said = check("--django", "site_settings")
+
+    assert code == 1
+    assert f"--django site_settings: eventkit.contrib.openedx.{name}: " in said
+    assert why in said
+
+
+@pytest.fixture
+def closed(tmp_path):
+    """Make a folder of somebody else's, which we may not enter."""
+    folder = tmp_path / "eventkit"
+    folder.mkdir()
+    if os.geteuid():
+        folder.chmod(0)
+        yield folder
+        folder.chmod(0o700)
+        return
+    folder.chmod(0o700)
+    for each in list(tmp_path.parents)[:-1]:
+        if str(each).startswith(tempfile.gettempdir() + os.sep):
+            each.chmod(0o755)
+    tmp_path.chmod(0o755)
+    os.seteuid(65534)
+    yield folder
+    os.seteuid(0)
+
+
+def test_a_folder_that_cannot_be_entered_is_told_of(closed):
+    within, below = closed / "worker.db", closed / "more" / "worker.db"
+
+    first, second = check_writable([within, below])
+
+    assert first.startswith(f"--writable {within}: {_me()} may not enter {closed} (owner ")
+    assert first.endswith(f"install -d -m 700 -o {_me()} {closed}")
+    assert f"{_me()} may not enter {closed} (owner " in second
+    assert "name a file somewhere else" in second
+
+
+@pytest.mark.parametrize(
+    ("make", "key"),
+    [
+        (SQLiteStore, "path"),
+        (lambda path: Router([], store=path), "path"),
+        (FileDeadLetters, "dead_letters"),
+        (lambda path: Router([], dead_letters=path), "dead_letters"),
+    ],
+)
+def test_what_is_opened_in_a_folder_that_cannot_be_entered(closed, make, key):
+    with pytest.raises(ConfigurationError) as caught:
+        make(closed / "worker.db")
+
+    assert f"{key}: {closed / 'worker.db'} cannot be reached: {_me()} may not enter" in str(
+        caught.value
+    )
 
 
 def _me():

@@ -430,10 +430,15 @@ class TestLoad:
             load_consumers(path)
 
         first, second = lines
-        assert (
-            f"the key {key!r} stands twice in one object, at line {first} and at line {second}"
-            in (str(caught.value))
-        )
+        told = f"line {first} and at line {second}" if first != second else f"line {first}"
+        assert f"the key {key!r} stands twice in one object, at {told}; " in str(caught.value)
+
+    def test_a_tab_is_called_so(self, tmp_path):
+        path = tmp_path / "consumers.yaml"
+        path.write_text("- id: a\n\tprotocol: xapi\n")
+
+        with pytest.raises(ConfigurationError, match="a tab, which YAML does not take there"):
+            load_consumers(path)
 
     @pytest.mark.parametrize("suffix", ["json", "yaml"])
     def test_one_key_in_several_objects(self, tmp_path, suffix):
@@ -549,3 +554,56 @@ def test_schema_is_a_schema_and_accepts_files():
     assert validator.is_valid({"consumers": [FULL]})
     assert not validator.is_valid({"consumers": [{**FULL, "x": 1}]})
     assert not validator.is_valid(FULL)
+
+
+@pytest.mark.parametrize(
+    ("auth", "told"),
+    [
+        (
+            {"type": "Basic", "username": "a", "password": "hunter2"},
+            "got text; did you mean 'basic'?",
+        ),
+        ({"type": "BEARER", "token": "hunter2"}, "got text; did you mean 'bearer'?"),
+        (
+            {"type": "basic", "username": "a", "password": {"evn": "hunter2"}},
+            "{file: PATH}, got an object; did you mean 'env'?",
+        ),
+        ({"type": "bearer", "token": {"File": "hunter2"}}, "got an object; did you mean 'file'?"),
+    ],
+)
+def test_what_was_meant_is_said_and_what_was_given_is_not(auth, told):
+    with pytest.raises(ConfigurationError) as caught:
+        Consumer(id="a", protocol="xapi", url="https://lrs.example.org", auth=auth)
+
+    assert told in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["$LRS_PASSWORD", "${LRS_PASSWORD}", "%LRS_PASSWORD%", "{{ it }}"])
+def test_a_secret_that_looks_like_a_variable_is_doubtful(text):
+    basic = {"type": "basic", "username": "a", "password": text}
+    url = "https://lrs.example.org"
+    [first] = Consumer(id="a", protocol="xapi", url=url, auth=basic).doubts()
+    [second] = Consumer(id="a", protocol="xapi", url=url, headers={"X-Key": text}).doubts()
+
+    assert first.startswith("auth.password: it looks like a variable")
+    assert second.startswith("headers.X-Key: it looks like a variable")
+    assert text not in first + second
+
+
+def test_secrets_that_look_like_secrets_are_not_doubtful():
+    for text in ("pa$$word", "$2b$12$abc", "50%", "${", "a{{b}}"):
+        basic = {"type": "basic", "username": "a", "password": text}
+        url = "https://lrs.example.org"
+        assert Consumer(id="a", protocol="xapi", url=url, auth=basic).doubts() == []
+
+
+def test_an_endpoint_that_names_what_is_below_it_is_doubtful():
+    def doubts(protocol, path):
+        url = f"https://lrs.example.org{path}"
+        return Consumer(id="a", protocol=protocol, url=url).doubts()
+
+    for path in ("/xapi/statements", "/statements/"):
+        [doubt] = doubts("xapi", path)
+        assert "leave /statements out" in doubt
+    assert doubts("xapi", "/xapi/statements/x") == doubts("caliper", "/statements") == []

@@ -476,3 +476,19 @@ class TestCached:
 
         assert names == ['"a"', '"b"', '"a"', '"b"']
         assert asked == ["a", "b", "a"]
+
+
+def test_a_secret_that_will_not_do_is_named_by_its_place(monkeypatch, tmp_path):
+    monkeypatch.setenv("EMPTY_SECRET", "")
+    monkeypatch.setenv("SHORT_SECRET", "short")
+    file = tmp_path / "secret"
+    for content, told in (("", "is empty"), ("short\n", "are too few")):
+        file.write_text(content)
+        with pytest.raises(ConfigurationError, match=f"the file '{file}' {told}"):
+            HMACIdentity({"file": str(file)})
+    with pytest.raises(ConfigurationError, match="environment variable EMPTY_SECRET is empty"):
+        HMACIdentity({"env": "EMPTY_SECRET"})
+    with pytest.raises(
+        ConfigurationError, match="5 characters in environment variable SHORT_SECRET are too few"
+    ):
+        HMACIdentity({"env": "SHORT_SECRET"})

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from eventkit.base.folders import refuse_closed
 from eventkit.base.sealing import Key, make_sealer
 from eventkit.base.throttle import SafeLogger, Throttle
 from eventkit.consumers.owners import split_queue
@@ -420,6 +421,7 @@ def _check_path(path: object) -> Path:
             f"path: expected the path of a file on a local disk, got {os.fspath(path)!r}"
         )
     found = Path(path)
+    refuse_closed(found, "path")
     if found.is_dir():
         raise ConfigurationError(f"path: {found} is a folder; name a file in it")
     if not found.absolute().parent.is_dir():
