@@ -216,6 +216,39 @@ class TestFaults:
             erb(event)
         assert dropped.value.reason == "no_object"
 
+    def test_questions_of_a_browser(self, erb):
+        """On a browser's check that holds several submissions the peer fails."""
+        asked = {"answer": "a", "question": "q", "response_type": "stringresponse"}
+        event = {
+            **EVENT,
+            "name": "problem_check",
+            "data": {"problem_id": "p", "submission": {"p_2_1": asked, "p_3_1": asked}},
+            "context": {
+                **EVENT["context"],
+                "event_source": "browser",
+                "referer": "https://x.org/?activate_block_id=p",
+            },
+        }
+
+        with pytest.raises(UnsupportedEvent) as refused:
+            erb.translate(event)
+        assert refused.value.reason == "not_in_erb"
+
+    def test_a_question_of_which_nothing_is_known(self, erb):
+        """Its result is empty, and there."""
+        asked = {"answer": "a", "question": "q", "response_type": "stringresponse", "correct": True}
+        event = {
+            **EVENT,
+            "name": "problem_check",
+            "data": {
+                "problem_id": "p",
+                "submission": {"p_2_1": asked, "p_3_1": {"answer": None, "question": "q"}},
+            },
+            "context": {**EVENT["context"], "event_source": "server", "referer": "https://x.org/"},
+        }
+
+        assert erb.translate(event)[2]["result"] == {}
+
     def test_no_object_is_filled(self, erb, filled, standard):
         """Of such an event the peer sends nothing, so the fallback does, where it was asked for."""
         event = {

@@ -129,7 +129,7 @@ class ERBStatements:
             "verb": verb.json(),
             "object": target,
         }
-        if result:
+        if result is not None:
             statement["result"] = result
         statement["context"] = context
         if time is not None:
