@@ -27,7 +27,7 @@ WAIT, GRACE = 5.0, 5.0
 
 log = logging.getLogger("celery_app")
 
-app = Celery("eventkit", broker=os.environ.get("CELERY_BROKER_URL", "memory://"))
+app = Celery("eventkit", broker=os.environ.get("CELERY_BROKER_URL"))
 app.conf.update(
     # A worker that is killed must not take what it has begun with it.
     task_acks_late=True,
@@ -57,6 +57,8 @@ def backend() -> EventRoutingBackend:
 @worker_init.connect  # type: ignore[untyped-decorator]
 def start(**_: object) -> None:
     """Begin with what is in the store; do not start with settings that fail every task."""
+    if not app.conf.broker_url:
+        raise SystemExit("celery_app: the variable CELERY_BROKER_URL is not set")
     try:
         backend()
     except KeyError as error:

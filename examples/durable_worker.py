@@ -18,13 +18,17 @@ import threading
 
 from eventkit import (
     CaliperTranslator,
+    ConfigurationError,
     EventRoutingBackend,
     HMACIdentity,
     Relay,
     Router,
     SQLiteStore,
+    StoreError,
     XAPITranslator,
 )
+
+NEEDED = ("STORE", "CONSUMERS", "LMS_ROOT", "IDENTITY_SECRET")
 
 GRACE = 5.0
 """Seconds that requests under way get when it is told to end."""
@@ -32,6 +36,9 @@ GRACE = 5.0
 
 def main() -> None:
     """Work until told to end."""
+    missing = [name for name in NEEDED if not os.environ.get(name)]
+    if missing:
+        raise SystemExit(f"durable_worker: these variables are not set: {', '.join(missing)}")
     logging.basicConfig(level=logging.INFO)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -58,4 +65,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (ConfigurationError, StoreError) as error:
+        raise SystemExit(f"durable_worker: {error}") from None

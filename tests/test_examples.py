@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -112,6 +113,8 @@ import threading
 from types import SimpleNamespace
 from celery import signals
 from celery.contrib.testing.worker import start_worker
+
+os.environ["CELERY_BROKER_URL"] = "memory://"
 import celery_app
 
 done, refused = threading.Event(), []
@@ -157,6 +160,47 @@ def test_the_celery_app_delivers_and_keeps_what_it_cannot_store(
 
     assert printed == f"{refused}\n"
     assert [each["verb"]["display"]["en"] for each in accepted] == ["registered"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "these variables are not set: STORE, CONSUMERS, LMS_ROOT, IDENTITY_SECRET"),
+        ({"IDENTITY_SECRET": ""}, "these variables are not set: STORE, CONSUMERS, LMS_ROOT, IDEN"),
+        (
+            {
+                "STORE": "store.db",
+                "CONSUMERS": "consumers.json",
+                "LMS_ROOT": "https://lms.example.org",
+                "IDENTITY_SECRET": "a secret that only the tests know",
+            },
+            "environment variable LRS_PASSWORD is not set",
+        ),
+    ],
+)
+def test_the_durable_worker_says_in_a_line_what_it_lacks(
+    settings: dict[str, str], said: str, root: Path, tmp_path: Path
+) -> None:
+    auth = {"type": "bearer", "token": {"env": "LRS_PASSWORD"}}
+    consumer = {"id": "engine", "protocol": "xapi", "url": "https://lrs.example.org", "auth": auth}
+    (tmp_path / "consumers.json").write_text(json.dumps([consumer]))
+    lacking = {"STORE", "CONSUMERS", "LMS_ROOT", "IDENTITY_SECRET", "LRS_PASSWORD"}
+    inherited = {key: value for key, value in os.environ.items() if key not in lacking}
+
+    done = subprocess.run(
+        [sys.executable, root / "examples" / "durable_worker.py"],
+        cwd=tmp_path,
+        env=inherited | settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("durable_worker: ")
+    assert said in line
 
 
 def test_the_asyncio_runner_delivers_what_it_reads(run: Any, root: Path, tmp_path: Path) -> None:

@@ -173,6 +173,7 @@ class _Queue:
         self._component = component
         self._parts: list[list[_Item]] = []
         self._ahead: Any = None
+        self._waits = False
         self._given_up = threading.Event()
         self._why_given_up = ""
         self._ended = False
@@ -438,6 +439,9 @@ class _Queue:
             return readable(error)
         self._tally.add("processed", len(part))
         self._done(part)
+        if self._waits:
+            self._waits = False
+            _log.info("Events that waited in this process are handed on again")
         return None
 
     def _keep(self, part: list[_Item], some: SomeWait) -> BaseException:
@@ -452,6 +456,7 @@ class _Queue:
         return some.error
 
     def _say_waiting(self, number: int, error: BaseException) -> None:
+        self._waits = True
         if isinstance(error, StoreError):
             reason = "store_full" if isinstance(error, StoreFull) else "store_failed"
         else:
@@ -496,7 +501,7 @@ _WAITING = {
     "store_full": "the store cannot take them",
     "store_failed": "the store cannot take them",
     "lookup_failed": "a look-up failed",
-    "enqueue_failed": "what they are handed to cannot take them",
+    "enqueue_failed": "what they are handed to (the broker, say) cannot take them",
 }
 """What is said while events wait, by the reason that hooks are told."""
 

@@ -418,9 +418,13 @@ def wait_for(what: threading.Semaphore, times: int) -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_while_a_broker_is_away_all_wait_in_order(
-    error: Exception, together: bool, monkeypatch: pytest.MonkeyPatch
+    error: Exception,
+    together: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """However long it lasts, and whatever it is called; they count as waiting."""
+    caplog.set_level(logging.INFO)
     monkeypatch.setattr(_worker, "_PAUSE", 0.001)
     monkeypatch.setattr(_worker, "_LONGEST_PAUSE", 0.001)
     broker = Broker(error, {})
@@ -430,9 +434,11 @@ def test_while_a_broker_is_away_all_wait_in_order(
     wait_for(broker.asked, 50)
     assert worker.pending == 20
     assert tally.snapshot() == {}
+    assert "handed on again" not in caplog.text
     broker.away = None
     assert worker.flush(WAIT)
 
+    assert caplog.text.count("Events that waited in this process are handed on again") == 1
     assert sorted(broker.items) == list(range(20))  # type: ignore[type-var]
     if not isinstance(error, (BrokerAwayError, KeyError, RuntimeError)):
         assert broker.items == list(range(20))

@@ -149,3 +149,14 @@ def test_a_worker_does_not_start_with_settings_that_are_wrong(site, tmp_path, se
     assert worker.wait(20) != 0
     assert "celery_app: " in processes.log()
     assert why in processes.log()
+
+
+def test_a_worker_does_not_start_without_a_broker(site):
+    """In memory it would wait for events that nobody can hand to it."""
+    _, processes = site
+    worker = ["celery_app" if each == "site_celery" else each for each in WORKER]
+
+    process = processes.start(*worker)
+
+    assert process.wait(20) != 0
+    assert "celery_app: the variable CELERY_BROKER_URL is not set" in processes.log()
