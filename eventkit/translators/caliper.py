@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from eventkit.events.rows import Row
 from eventkit.events.shapes.view import View
@@ -10,7 +10,7 @@ from eventkit.exceptions import TranslationError, UnsupportedEvent
 from eventkit.translators.ids import stamped_id
 from eventkit.translators.standard.caliper import Events
 from eventkit.translators.translator import Translator, lack_objects
-from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity, Json
+from eventkit.typing import Json
 
 
 class CaliperTranslator(Translator):
@@ -57,39 +57,10 @@ class CaliperTranslator(Translator):
 
     protocol = "caliper"
 
-    def __init__(
-        self,
-        *,
-        lms_root: str,
-        identity: Identity,
-        courses: Courses | None = None,
-        dialect: Dialect = "standard",
-        fallback: Fallback | None = None,
-        events: Iterable[Row] | str = (),
-        include_text: bool = False,
-        keep_query: Iterable[str] = (),
-        validate: bool = False,
-        transformer_version: str | None = None,
-        on_error: ErrorHook | None = None,
-    ) -> None:
-        super().__init__(
-            lms_root=lms_root,
-            identity=identity,
-            courses=courses,
-            events=events,
-            include_text=include_text,
-            keep_query=keep_query,
-            transformer_version=transformer_version,
-            on_error=on_error,
-            dialect=dialect,
-            fallback=fallback,
-        )
-        if validate:
-            # Costs time and memory that only validation needs.
-            from eventkit.validation.caliper import event_errors  # noqa: PLC0415
+    def _rules(self) -> Callable[[Json], list[str]]:
+        from eventkit.validation.caliper import event_errors  # noqa: PLC0415 - as its name says
 
-            self._check = event_errors
-        self._begin()
+        return event_errors
 
     def _begin(self) -> None:
         self._standard = Events(self._root, self._version)

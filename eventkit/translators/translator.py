@@ -71,7 +71,7 @@ class Translator:
     protocol: ProtocolName
 
     _standard: Maker
-    """Makes the documents of dialect ``standard``; set before `_begin` is called."""
+    """Makes the documents of dialect ``standard``; set by `_begin`."""
     _check: Callable[[Json], list[str]] | None = None
     """Says what is wrong with a document, where that is asked for."""
     _in_erb: Collection[str] = ()
@@ -82,14 +82,15 @@ class Translator:
         *,
         lms_root: str,
         identity: Identity,
-        courses: Courses | None,
-        events: Iterable[Row] | str,
-        include_text: bool,
-        keep_query: Iterable[str],
-        transformer_version: str | None,
-        on_error: ErrorHook | None,
-        dialect: Dialect,
-        fallback: Fallback | None,
+        courses: Courses | None = None,
+        dialect: Dialect = "standard",
+        fallback: Fallback | None = None,
+        events: Iterable[Row] | str = (),
+        include_text: bool = False,
+        keep_query: Iterable[str] = (),
+        validate: bool = False,
+        transformer_version: str | None = None,
+        on_error: ErrorHook | None = None,
     ) -> None:
         self._root = check_root(lms_root)
         self._identity = check_identity(identity)
@@ -104,6 +105,13 @@ class Translator:
         self._kept_keys = kept_keys(keep_query)
         self._dialect = check_dialect(dialect)
         self._fallback = check_fallback(fallback, dialect)
+        if validate:
+            self._check = self._rules()
+        self._begin()
+
+    def _rules(self) -> Callable[[Json], list[str]]:
+        """Give what says what is wrong with a document; it costs time and memory to load."""
+        raise NotImplementedError
 
     def _begin(self) -> None:
         """Have nothing counted and nothing remembered, as in a new process."""

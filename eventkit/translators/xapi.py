@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from eventkit.events.families.implicit_pages import IMPLICIT
 from eventkit.events.rows import Row
@@ -92,28 +92,28 @@ class XAPITranslator(Translator):
         transformer_version: str | None = None,
         on_error: ErrorHook | None = None,
     ) -> None:
-        super().__init__(
-            lms_root=lms_root,
-            identity=identity,
-            courses=courses,
-            events=events,
-            include_text=include_text,
-            keep_query=keep_query,
-            transformer_version=transformer_version,
-            on_error=on_error,
-            dialect=dialect,
-            fallback=fallback,
-        )
         self._implicit = bool(implicit)
         _check_email(actor, email)
         self._email = email
         self._actor_form = actor
-        if validate:
-            # Costs time and memory that only validation needs.
-            from eventkit.validation.xapi import statement_errors  # noqa: PLC0415
+        super().__init__(
+            lms_root=lms_root,
+            identity=identity,
+            courses=courses,
+            dialect=dialect,
+            fallback=fallback,
+            events=events,
+            include_text=include_text,
+            keep_query=keep_query,
+            validate=validate,
+            transformer_version=transformer_version,
+            on_error=on_error,
+        )
 
-            self._check = statement_errors
-        self._begin()
+    def _rules(self) -> Callable[[Json], list[str]]:
+        from eventkit.validation.xapi import statement_errors  # noqa: PLC0415 - as its name says
+
+        return statement_errors
 
     def _begin(self) -> None:
         email = self._ask_email if self._email else None
