@@ -8,8 +8,6 @@ listens on the loopback address only, without TLS: do not use it to keep records
 
 from __future__ import annotations
 
-import base64
-import hmac
 import json
 import sqlite3
 import threading
@@ -18,12 +16,11 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from eventkit.events.shapes.caliper import CONTEXT
-from eventkit.receivers.serving import LoopbackServer, Refused, Reply, Request, parse
+from eventkit.receivers.serving import LocalReceiver, Refused, Reply, Request, parse
 from eventkit.typing import Json
 from eventkit.validation.caliper import envelope_errors, event_errors
 
@@ -42,7 +39,7 @@ CREATE TABLE IF NOT EXISTS events (
 """
 
 
-class CaliperReceiver:
+class CaliperReceiver(LocalReceiver):
     """
     A Caliper endpoint that serves from the moment it is made until `stop`; also a context manager.
 
@@ -73,23 +70,11 @@ class CaliperReceiver:
         versions: Sequence[str] = (CONTEXT,),
     ) -> None:
         self._store = _Store(database)
-        self._credentials = _credentials(auth)
         self._configuration: Json = {
             "caliperSupportedVersions": list(versions),
             "caliperMaximumPayloadSize": max_body // _KILOBYTE,
         }
-        self._server = LoopbackServer(self._answer, _problem, port=port, max_body=max_body)
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return self._server.address[1]
-
-    @property
-    def url(self) -> str:
-        """The address of the endpoint, as a consumer's ``url`` wants it."""
-        host, port = self._server.address
-        return f"http://{host}:{port}{_PATH}"
+        super().__init__(_PATH, auth, port=port, max_body=max_body)
 
     def events(self) -> list[Json]:
         """Give the events, each once, in the order of arrival; also after `stop`."""
@@ -103,34 +88,10 @@ class CaliperReceiver:
         """Give when each event was stored, by its id, in seconds since 1970."""
         return self._store.arrivals()
 
-    def stop(self) -> None:
-        """Stop serving and hang up on everybody. May be called again."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
     def _answer(self, request: Request) -> Reply:
         if urlsplit(request.target).path != _PATH:
             raise Refused(HTTPStatus.NOT_FOUND, f"there is only {_PATH}")
-        given = request.headers.get("Authorization", "")
-        if self._credentials and not hmac.compare_digest(
-            given.encode(), self._credentials.encode()
-        ):
-            scheme = self._credentials.partition(" ")[0]
-            raise Refused(
-                HTTPStatus.UNAUTHORIZED,
-                "wrong or missing credentials",
-                {"WWW-Authenticate": f'{scheme} realm="eventkit"'},
-            )
+        self._check_credentials(request)
         if request.method == "GET":
             return Reply(HTTPStatus.OK, self._configuration)
         if request.method != "POST":
@@ -138,13 +99,8 @@ class CaliperReceiver:
         self._store.add(_envelope(request))
         return Reply(HTTPStatus.OK)
 
-
-def _credentials(auth: str | tuple[str, str] | None) -> str:
-    if auth is None:
-        return ""
-    if isinstance(auth, str):
-        return f"Bearer {auth}"
-    return "Basic " + base64.b64encode(":".join(auth).encode()).decode()
+    def _refuse(self, refusal: Refused) -> Reply:
+        return _problem(refusal)
 
 
 def _problem(refusal: Refused) -> Reply:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import socket
 import threading
@@ -10,7 +12,8 @@ from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import attrs
 
@@ -57,6 +60,80 @@ class Refused(Exception):
         self.status = status
         self.reason = reason
         self.headers = headers or {}
+
+
+class LocalReceiver:
+    """
+    What serves from the moment it is made until `stop`; also a context manager.
+
+    Args:
+        path: where it takes what it is sent.
+
+        auth: the token that Bearer authentication must give, or user and password for Basic; None
+            asks for none.
+
+        port: the port on the loopback address; 0 takes a free one.
+
+        max_body: the size in bytes above which a request is refused.
+    """
+
+    def __init__(
+        self, path: str, auth: str | tuple[str, str] | None, *, port: int, max_body: int
+    ) -> None:
+        self._path = path
+        self._credentials = credentials(auth)
+        self._server = LoopbackServer(self._answer, self._refuse, port=port, max_body=max_body)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self._server.address[1]
+
+    @property
+    def url(self) -> str:
+        """Its address, as a consumer's ``url`` wants it."""
+        host, port = self._server.address
+        return f"http://{host}:{port}{self._path}"
+
+    def stop(self) -> None:
+        """Stop serving and hang up on everybody. May be called again."""
+        self._server.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _answer(self, request: Request) -> Reply:
+        raise NotImplementedError
+
+    def _refuse(self, refusal: Refused) -> Reply:
+        raise NotImplementedError
+
+    def _check_credentials(self, request: Request) -> None:
+        given = request.headers.get("Authorization", "")
+        wanted = self._credentials
+        if wanted and not hmac.compare_digest(given.encode(), wanted.encode()):
+            raise Refused(
+                HTTPStatus.UNAUTHORIZED,
+                "wrong or missing credentials",
+                {"WWW-Authenticate": f'{wanted.partition(" ")[0]} realm="eventkit"'},
+            )
+
+
+def credentials(auth: str | tuple[str, str] | None) -> str:
+    """Give the header that a request must have; ``""``: none."""
+    if auth is None:
+        return ""
+    if isinstance(auth, str):
+        return f"Bearer {auth}"
+    return "Basic " + base64.b64encode(":".join(auth).encode()).decode()
 
 
 class LoopbackServer:

@@ -8,19 +8,16 @@ without TLS, and answers few queries: do not use it to keep records.
 
 from __future__ import annotations
 
-import base64
-import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID, uuid4
 
 from eventkit.reading.source import utc
-from eventkit.receivers.serving import LoopbackServer, Refused, Reply, Request, parse
+from eventkit.receivers.serving import LocalReceiver, Refused, Reply, Request, parse
 from eventkit.receivers.statement_store import Conflict, Query, StatementStore, joined
 from eventkit.typing import Json
 from eventkit.validation.xapi import InvalidStatement, validate_statement
@@ -32,7 +29,7 @@ _MAX_LIMIT = 1000
 _MAX_DIGITS = 15
 
 
-class Receiver:
+class Receiver(LocalReceiver):
     """
     An LRS that serves from the moment it is made until `stop`; also a context manager.
 
@@ -56,21 +53,7 @@ class Receiver:
     ) -> None:
         self._store = StatementStore(database)
         self._user = auth[0] if auth else "anonymous"
-        self._credentials = (
-            "Basic " + base64.b64encode(":".join(auth).encode()).decode() if auth else ""
-        )
-        self._server = LoopbackServer(self._answer, _refuse, port=port, max_body=max_body)
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return self._server.address[1]
-
-    @property
-    def url(self) -> str:
-        """The xAPI endpoint, as a consumer's ``url`` wants it."""
-        host, port = self._server.address
-        return f"http://{host}:{port}{_ROOT}"
+        super().__init__(_ROOT, auth, port=port, max_body=max_body)
 
     def statements(self) -> list[Json]:
         """Give what is stored, in the order of arrival; also after `stop`."""
@@ -84,17 +67,6 @@ class Receiver:
         """Stop serving and hang up on everybody. May be called again."""
         if self._server.stop():
             self._store.settle()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def _answer(self, request: Request) -> Reply:
         address = urlsplit(request.target)
@@ -118,15 +90,11 @@ class Receiver:
             ) from None
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "use GET, POST or PUT")
 
+    def _refuse(self, refusal: Refused) -> Reply:
+        return _reply(refusal.status, {"error": refusal.reason}, refusal.headers)
+
     def _check_headers(self, request: Request) -> None:
-        given = request.headers.get("Authorization", "")
-        wanted = self._credentials
-        if wanted and not hmac.compare_digest(given.encode(), wanted.encode()):
-            raise Refused(
-                HTTPStatus.UNAUTHORIZED,
-                "wrong or missing credentials",
-                {"WWW-Authenticate": 'Basic realm="eventkit"'},
-            )
+        self._check_credentials(request)
         version = request.headers.get("X-Experience-API-Version", "")
         if version != "1.0" and not version.startswith("1.0."):
             raise Refused(HTTPStatus.BAD_REQUEST, f"X-Experience-API-Version must be {VERSION}")
@@ -181,10 +149,6 @@ def _reply(status: HTTPStatus, content: Any, headers: Mapping[str, str] | None =
         "X-Experience-API-Consistent-Through": datetime.now(UTC).isoformat(),
     }
     return Reply(status, content, {**own, **(headers or {})})
-
-
-def _refuse(refusal: Refused) -> Reply:
-    return _reply(refusal.status, {"error": refusal.reason}, refusal.headers)
 
 
 def _content(request: Request) -> Any:

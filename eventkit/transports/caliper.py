@@ -113,15 +113,10 @@ class CaliperTransport:
     def send(self, documents: Sequence[Document]) -> Answer:
         """Post *documents* in an envelope; one that stands there twice is sent once."""
         body = enclosed(_start(self._sensor or ""), distinct(documents), _END)
-        try:
-            # Nobody reads the answer to a success, so it may break.
-            reply = self._client.request(
-                "POST", self._url, headers=_HEADERS, body=body, whole=False
-            )
-        except NoReply as error:
-            return Answer(Verdict.RETRY, error.reason, error.detail)
-        except ConfigurationError as error:
-            return Answer(Verdict.PAUSE, "configuration", str(error))
+        # Nobody reads the answer to a success, so it may break.
+        reply = self._client.ask("POST", self._url, headers=_HEADERS, body=body, whole=False)
+        if isinstance(reply, Answer):
+            return reply
         if 200 <= reply.status < 300:
             return DELIVERED
         if reply.status in (401, 403):

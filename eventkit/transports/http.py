@@ -155,6 +155,23 @@ class Client:
             _current.deadline = None
         return Reply(response.status_code, response.headers, _redact(text, secrets))
 
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        whole: bool = True,
+    ) -> Reply | Answer:
+        """Make one request, as `request` does; an answer says why there is no reply."""
+        try:
+            return self.request(method, url, headers=headers, body=body, whole=whole)
+        except NoReply as error:
+            return Answer(Verdict.RETRY, error.reason, error.detail)
+        except ConfigurationError as error:
+            return Answer(Verdict.PAUSE, "configuration", str(error))
+
     def forget(self) -> None:
         """Read the credentials again before the next request."""
         # Not closed: another thread may be using it, and it ends with its last user.

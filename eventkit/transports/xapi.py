@@ -63,17 +63,11 @@ class XAPITransport:
     def send(self, documents: Sequence[Document]) -> Answer:
         """Post *documents*; one that stands there twice is sent once, as an LRS demands."""
         bodies = distinct(documents)
-        try:
-            reply = self._client.request(
-                "POST",
-                self._url,
-                headers=_VERSION | _JSON,
-                body=enclosed(b"[", bodies, b"]"),
-            )
-        except NoReply as error:
-            return Answer(Verdict.RETRY, error.reason, error.detail)
-        except ConfigurationError as error:
-            return Answer(Verdict.PAUSE, "configuration", str(error))
+        reply = self._client.ask(
+            "POST", self._url, headers=_VERSION | _JSON, body=enclosed(b"[", bodies, b"]")
+        )
+        if isinstance(reply, Answer):
+            return reply
         if 200 <= reply.status < 300:
             return _success(reply, self._url, bodies)
         answer = judge(reply, self._url)
@@ -120,12 +114,8 @@ class XAPITransport:
         return {_normal(each.get("id")): each for each in listed if isinstance(each, dict)}
 
     def _ask(self, query: dict[str, str]) -> Reply | Answer:
-        try:
-            return self._get(f"statements?{urlencode(query)}")
-        except NoReply as error:
-            return Answer(Verdict.RETRY, error.reason, error.detail)
-        except ConfigurationError as error:
-            return Answer(Verdict.PAUSE, "configuration", str(error))
+        url = f"{self._url}?{urlencode(query)}"
+        return self._client.ask("GET", url, headers=_VERSION)
 
     def check(self) -> CheckResult:
         """Ask the LRS what it is, and for one statement, with the credentials."""

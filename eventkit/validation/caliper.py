@@ -7,25 +7,24 @@ Where an entity is given by its IRI alone, nobody can tell its type, and any rul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
-
-from jsonschema import Draft202012Validator
 
 from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.exceptions import EventkitError
 from eventkit.typing import Json
 from eventkit.validation.documents import (
-    fast_check,
+    Schema,
     is_date,
-    load_schema,
-    schema_errors,
     shorten,
     step,
 )
 
 _NAMESPACE = "http://purl.imsglobal.org/caliper/"
+_FILE = "caliper-1.2.json"
+_EVENT = Schema(_FILE, "event", "event")
+_ENVELOPE = Schema(_FILE, "envelope", "envelope")
 _FREE = ("extensions", "messageParameters")
 
 
@@ -56,10 +55,7 @@ def validate_event(event: Mapping[str, Any]) -> None:
 def event_errors(event: Mapping[str, Any]) -> list[str]:
     """List what is wrong with *event*, as ``"path: rule"``; empty when nothing is."""
     instance = dict(event)
-    errors = schema_errors(
-        instance, root="event", validator=_event_validator, accepts=_fast_event_check()
-    )
-    return errors or list(_beyond_schema(instance))
+    return _EVENT.errors(instance) or list(_beyond_schema(instance))
 
 
 def envelope_errors(envelope: Mapping[str, Any]) -> list[str]:
@@ -70,9 +66,7 @@ def envelope_errors(envelope: Mapping[str, Any]) -> list[str]:
     is for `event_errors` to say, one by one.
     """
     instance = dict(envelope)
-    errors = schema_errors(
-        instance, root="envelope", validator=_envelope_validator, accepts=_fast_envelope_check()
-    )
+    errors = _ENVELOPE.errors(instance)
     if not errors and not is_date(instance["sendTime"]):
         errors = ["sendTime: must be a date of the calendar"]
     return errors
@@ -80,27 +74,7 @@ def envelope_errors(envelope: Mapping[str, Any]) -> list[str]:
 
 def schema(definition: str = "event") -> Json:
     """Read the shipped JSON Schema for one event, or for one ``envelope``."""
-    return load_schema("caliper-1.2.json") | {"$ref": f"#/$defs/{definition}"}
-
-
-@cache
-def _event_validator() -> Draft202012Validator:
-    return Draft202012Validator(schema())
-
-
-@cache
-def _fast_event_check() -> Callable[[Json], bool] | None:
-    return fast_check(schema())
-
-
-@cache
-def _envelope_validator() -> Draft202012Validator:
-    return Draft202012Validator(schema("envelope"))
-
-
-@cache
-def _fast_envelope_check() -> Callable[[Json], bool] | None:
-    return fast_check(schema("envelope"))
+    return Schema(_FILE, definition, definition).read()
 
 
 @cache

@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cached_property
 from importlib import resources
 from typing import Any
 
@@ -54,45 +55,51 @@ def shorten(errors: list[str]) -> str:
     return "; ".join(errors[:_SHOWN]) + more
 
 
-def load_schema(name: str) -> Json:
-    """Read the shipped JSON Schema *name*."""
-    file = resources.files("eventkit.validation") / name
-    loaded: Json = json.loads(file.read_text(encoding="utf-8"))
-    return loaded
-
-
-def fast_check(schema: Json) -> Callable[[Json], bool] | None:
-    """Build the quick check against *schema*; None without the extra ``fast``."""
-    try:
-        import jsonschema_rs  # noqa: PLC0415 - optional
-    except ImportError:
-        return None
-    check: Callable[[Json], bool] = jsonschema_rs.Draft202012Validator(schema).is_valid
-    return check
-
-
-def schema_errors(
-    instance: Json,
-    *,
-    root: str,
-    validator: Callable[[], Draft202012Validator],
-    accepts: Callable[[Json], bool] | None,
-) -> list[str]:
+class Schema:
     """
-    List what makes *instance* no JSON or breaks the schema, as ``"path: rule"``.
+    A shipped JSON Schema, or one definition in it, as a check of documents.
 
     Args:
-        instance: the document.
-        root: what the document itself is called where there is no path.
-        validator: gives the validator that finds out what is wrong.
-        accepts: the quick check, where there is one.
+        file: its name.
+
+        root: what a document itself is called where there is no path.
+
+        definition: the one that counts; ``""``: the whole.
     """
-    # First, for the validators disagree about what is not JSON.
-    errors = list(dict.fromkeys(_not_json(instance, "", 0, root)))
-    if errors or (accepts is not None and accepts(instance)):
-        return errors
-    found = sorted(validator().iter_errors(instance), key=lambda error: error.json_path)
-    return list(dict.fromkeys(_describe(error, root) for error in found))
+
+    def __init__(self, file: str, root: str, definition: str = "") -> None:
+        self._file = file
+        self._root = root
+        self._definition = definition
+
+    def read(self) -> Json:
+        """Read it."""
+        file = resources.files("eventkit.validation") / self._file
+        loaded: Json = json.loads(file.read_text(encoding="utf-8"))
+        return loaded | {"$ref": f"#/$defs/{self._definition}"} if self._definition else loaded
+
+    def errors(self, instance: Json) -> list[str]:
+        """List what makes *instance* no JSON or breaks the schema, as ``"path: rule"``."""
+        # First, for the validators disagree about what is not JSON.
+        errors = list(dict.fromkeys(_not_json(instance, "", 0, self._root)))
+        if errors or (self.accepts is not None and self.accepts(instance)):
+            return errors
+        found = sorted(self._validator.iter_errors(instance), key=lambda error: error.json_path)
+        return list(dict.fromkeys(_describe(error, self._root) for error in found))
+
+    @cached_property
+    def accepts(self) -> Callable[[Json], bool] | None:
+        """The quick check; None without the extra ``fast``."""
+        try:
+            import jsonschema_rs  # noqa: PLC0415 - optional
+        except ImportError:
+            return None
+        check: Callable[[Json], bool] = jsonschema_rs.Draft202012Validator(self.read()).is_valid
+        return check
+
+    @cached_property
+    def _validator(self) -> Draft202012Validator:
+        return Draft202012Validator(self.read())
 
 
 def is_date(text: str) -> bool:

@@ -8,25 +8,21 @@ other is said in the same words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-from jsonschema import Draft202012Validator
 
 from eventkit.exceptions import EventkitError
 from eventkit.typing import Json
 from eventkit.validation.documents import (
     MAX_DEPTH,
-    fast_check,
+    Schema,
     is_date,
-    load_schema,
-    schema_errors,
     shorten,
 )
 
 __all__ = ["MAX_DEPTH", "InvalidStatement", "schema", "statement_errors", "validate_statement"]
 
+_STATEMENT = Schema("xapi-1.0.3.json", "statement")
 _COMPONENTS = ("choices", "scale", "source", "target", "steps")
 _ROLES = ("parent", "grouping", "category", "other")
 
@@ -58,23 +54,12 @@ def validate_statement(statement: Mapping[str, Any]) -> None:
 def statement_errors(statement: Mapping[str, Any]) -> list[str]:
     """List what is wrong with *statement*, as ``"path: rule"``; empty when nothing is."""
     instance = dict(statement)
-    errors = schema_errors(instance, root="statement", validator=_validator, accepts=_fast_check())
-    return errors or list(_beyond_schema(instance, ""))
+    return _STATEMENT.errors(instance) or list(_beyond_schema(instance, ""))
 
 
 def schema() -> Json:
     """Read the shipped JSON Schema for one statement."""
-    return load_schema("xapi-1.0.3.json")
-
-
-@cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(schema())
-
-
-@cache
-def _fast_check() -> Callable[[Json], bool] | None:
-    return fast_check(schema())
+    return _STATEMENT.read()
 
 
 def _beyond_schema(statement: Json, within: str) -> Iterator[str]:
