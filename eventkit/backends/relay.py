@@ -1,8 +1,8 @@
 """
-The other end of ``RealTimeBackend(enqueue=store)``.
+Handing the events in a store's inbox to a backend: behind ``RealTimeBackend(enqueue=store)``.
 
-Events that requests put into a store's inbox are taken out again here, in a worker, and handed to
-what translates and routes them.
+What requests put there is taken out again here, in a worker, and handed to what translates and
+routes it.
 """
 
 from __future__ import annotations

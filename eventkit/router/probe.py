@@ -1,5 +1,5 @@
 """
-Looking whether a consumer can be reached as it is configured, and whether it takes documents.
+Asking a consumer whether it can be reached as it is configured, and whether it takes documents.
 
 What is sent to find out says of itself what it is, concerns nobody, and has the same id every time,
 so that a receiver which knows ids keeps one of it.

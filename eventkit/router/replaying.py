@@ -1,4 +1,4 @@
-"""Delivering dead letters again, once what was wrong has been put right."""
+"""Delivering dead letters to their consumers again, once what was wrong has been put right."""
 
 from __future__ import annotations
 
