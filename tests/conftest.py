@@ -38,6 +38,7 @@ LONGEST = (
 SHARING = (
     "lrs/",
     "demo/",
+    "properties/test_store_model.py",
     "events/test_plugins.py",
     "test_package.py",
     "translators/test_erb.py",
