@@ -51,26 +51,53 @@ def sources() -> dict[str, str]:
 def imports(texts: Mapping[str, str]) -> Imports:
     """Read what each module imports: anywhere in it, also for types only, also by a path."""
     return {
-        name: frozenset(each for each in _imported(text, texts) if each != name)
+        name: frozenset(each for each in _imported(name, text, texts) if each != name)
         for name, text in texts.items()
     }
 
 
-def _imported(text: str, modules: Mapping[str, str]) -> Iterator[str]:
+def _imported(module: str, text: str, modules: Mapping[str, str]) -> Iterator[str]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _module(alias.name, modules)
         elif isinstance(node, ast.ImportFrom):
             if node.level:
-                raise ValueError("imports are absolute here")
+                raise ValueError(f"{module}: imports are absolute here; name the whole path")
             for alias in node.names:
                 yield from _module(f"{node.module}.{alias.name}", modules)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             # What is imported by its path, as a transport is.
             path, _, named = node.value.partition(":")
-            if named.isidentifier() or path.startswith(f"{PACKAGE}.demo"):
+            if named and all(map(str.isidentifier, named.split("."))):
                 yield from _module(path, modules)
+        elif isinstance(node, ast.Call) and _called(node.func) in {"import_module", "__import__"}:
+            yield from _path(module, node, modules)
+
+
+def _called(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _path(module: str, call: ast.Call, modules: Mapping[str, str]) -> Iterator[str]:
+    """Give what a call imports, where it says so itself."""
+    first = call.args[0] if call.args else None
+    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+        if first.value.startswith("."):
+            raise ValueError(f"{module}: imports are absolute here; name the whole path")
+        yield from _module(first.value, modules)
+    elif isinstance(first, ast.JoinedStr) and not _stays(first, module):
+        hidden = f"{module}: a path that is put together hides what is imported"
+        raise ValueError(hidden)
+
+
+def _stays(path: ast.JoinedStr, module: str) -> bool:
+    """Tell whether a path that is put together cannot but lead into the module's own part."""
+    first = path.values[0]
+    own = f"{PACKAGE}.{part(module)}."
+    return isinstance(first, ast.Constant) and str(first.value).startswith(own)
 
 
 def _module(path: str, modules: Mapping[str, str]) -> Iterator[str]:
@@ -93,6 +120,8 @@ def upward(found: Imports) -> list[str]:
     """List the imports that do not point down."""
     height = {name: len(LAYERS) - n for n, layer in enumerate(LAYERS) for name in layer}
     height |= dict.fromkeys(ABOVE, len(LAYERS) + 1)
+    if homeless := {part(each) for each in found} - set(height):
+        raise ValueError(f"{', '.join(sorted(homeless))}: put each new part into LAYERS")
     return [
         f"{module or PACKAGE} imports {other or PACKAGE}"
         for module, others in sorted(found.items())
@@ -115,7 +144,7 @@ def arrows(found: Imports) -> dict[str, set[str]]:
     """Give of every part the parts that it imports, without those that others of them import."""
     direct: dict[str, set[str]] = {name: set() for layer in LAYERS for name in layer}
     for module, others in found.items():
-        if part(module) not in ABOVE:
+        if part(module) in direct:
             direct[part(module)] |= {part(each) for each in others} - {part(module)}
     below: dict[str, set[str]] = {}
     for name in TopologicalSorter(direct).static_order():
@@ -149,12 +178,14 @@ def render() -> str:
         f"<defs>{_MARKER}</defs>",
         f'<rect {size} fill="#ffffff"/>',
     ]
+    # Arrows that pass a box on their way are seen to pass it.
+    lines += [_box(*place) for place in places.values()]
     lines += [
         _arrow(places[name], places[other])
         for name, others in arrows(imports(sources())).items()
         for other in sorted(others)
     ]
-    lines += [_box(name, *place) for name, place in places.items()]
+    lines += [_name(name, *place) for name, place in places.items()]
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
@@ -167,12 +198,15 @@ def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
     )
 
 
-def _box(name: str, x: int, y: int) -> str:
+def _box(x: int, y: int) -> str:
     return (
         f'<rect x="{x - _BOX // 2}" y="{y}" width="{_BOX}" height="{_HEIGHT}" rx="4" '
         'fill="#eef3f7" stroke="#335c81"/>'
-        f'<text x="{x}" y="{y + 20}" text-anchor="middle" fill="#1d2a35">{name}</text>'
     )
+
+
+def _name(name: str, x: int, y: int) -> str:
+    return f'<text x="{x}" y="{y + 20}" text-anchor="middle" fill="#1d2a35">{name}</text>'
 
 
 if __name__ == "__main__":

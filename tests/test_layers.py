@@ -27,7 +27,9 @@ def test_every_import_points_down(picture):
 
 
 def test_there_is_no_circle(picture):
-    assert picture.circle(picture.imports(picture.sources())) == []
+    found = picture.circle(picture.imports(picture.sources()))
+
+    assert not found, " -> ".join(found)
 
 
 def test_every_part_has_its_place(picture):
@@ -46,6 +48,10 @@ def test_every_part_has_its_place(picture):
         "def later():\n    from eventkit.router import Router",
         "if TYPE_CHECKING:\n    from eventkit.router import Router",
         'PLACES = {"x": "eventkit.router.router:Router"}',
+        'PLACES = {"x": "eventkit.router.router:Router.send"}',
+        'import_module("eventkit.router.router")',
+        'importlib.import_module("eventkit.router").Router',
+        'def later():\n    return __import__("eventkit.router.router")',
     ],
 )
 def test_an_import_that_points_up_is_found(picture, importing):
@@ -53,6 +59,24 @@ def test_an_import_that_points_up_is_found(picture, importing):
     (found,) = picture.upward(picture.imports(texts))
 
     assert found.startswith("events.rows imports router")
+
+
+@pytest.mark.parametrize(
+    ("importing", "words"),
+    [
+        ("from ..router import router", "events.rows: imports are absolute"),
+        ('import_module("..router", __package__)', "events.rows: imports are absolute"),
+        ('import_module(f"eventkit.{part}")', "events.rows: a path that is put together"),
+    ],
+)
+def test_an_import_that_hides_is_refused(picture, importing, words):
+    with pytest.raises(ValueError, match=words):
+        picture.imports({"": "", "events.rows": importing})
+
+
+def test_a_new_part_must_have_a_place(picture):
+    with pytest.raises(ValueError, match="newpart: put each new part into LAYERS"):
+        picture.upward(picture.imports({"newpart.module": ""}))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +113,9 @@ def test_the_picture_is_up_to_date(picture):
 
 def test_the_package_can_be_looked_over():
     """A newcomer finds each part by its name, and there are not too many."""
-    assert len([each for each in PACKAGE.iterdir() if each.name != "__pycache__"]) <= 24
+    entries = [each for each in PACKAGE.iterdir() if each.is_file() or any(each.glob("*.py"))]
+
+    assert len(entries) <= 24
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -5,7 +5,7 @@ A document that a consumer will never take, or that there is no room or time for
 `DeadLetter` (`letter`): handed to a sink of the site's choice (`box`), never silently gone. They
 lie in a `file` of JSON lines, in `memory`, or in a store; `translation` makes letters of events
 that could not be translated, `mentions` finds somebody in them. Delivering them again is the
-router's (`eventkit.router.router.replaying`).
+router's (`eventkit.router.replaying`).
 """
 
 from __future__ import annotations

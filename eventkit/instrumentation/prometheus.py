@@ -1,4 +1,8 @@
-"""Metrics for Prometheus; needs the extra ``prometheus``."""
+"""
+Metrics for Prometheus; needs the extra ``prometheus``.
+
+A new metric has a place here and one in `opentelemetry`.
+"""
 
 from __future__ import annotations
 
