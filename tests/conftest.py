@@ -45,18 +45,19 @@ SHARING = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
+def pytest_itemcollected(item: pytest.Item) -> None:
+    where = item.nodeid.removeprefix("tests/")
+    for shared in SHARING:
+        if where.startswith(shared):
+            item.add_marker(pytest.mark.xdist_group(shared))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def rank(item: pytest.Item) -> int:
         where = item.nodeid.removeprefix("tests/")
         return next((i for i, each in enumerate(LONGEST) if where.startswith(each)), len(LONGEST))
 
     items.sort(key=rank)
-    for item in items:
-        where = item.nodeid.removeprefix("tests/")
-        for shared in SHARING:
-            if where.startswith(shared):
-                item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")

@@ -461,7 +461,8 @@ class TestHostileAnswers:
     def test_announced_answers_belong_to_their_request(self, server):
         """An answer that only announces another one is not taken for it, nor left to the next."""
         refusal = head("Content-Length: 0", status=400)
-        server.script.append(raw(head(status=103), head("Link: <x>", status=103), refusal))
+        announced = raw(head(status=103), head("Link: <x>", status=103), refusal, keep=True)
+        server.script.append(announced)
         made = transport(server.url)
 
         assert made.send(documents(1)).status == 400
