@@ -137,6 +137,8 @@ def _objects(line: str, unwrap: str) -> tuple[list[Json], bool]:
             is_torn = is_torn or _begins_object(line, start)
             failures += 1
             if failures == _MAX_ATTEMPTS:
+                # Nobody has looked at the rest.
+                is_torn = True
                 break
             end = start + 1
         else:

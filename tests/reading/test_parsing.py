@@ -139,6 +139,7 @@ class TestParseEvents:
     def test_bounded_however_many_braces(self):
         """What is behind too many of them is a loss that is counted."""
         assert read('{"' * 5_000 + LINE) == ["!not_json"]
+        assert read(LINE + "{x" * 40 + OTHER) == ["play_video", "!not_json"]
 
 
 class TestUnwrapping:
