@@ -41,6 +41,7 @@ SHARING = (
     "properties/test_store_model.py",
     "events/test_plugins.py",
     "test_package.py",
+    "translators/test_aspects_clickhouse.py",
     "translators/test_erb.py",
 )
 
