@@ -26,9 +26,13 @@ settings.register_profile(
 settings.load_profile("eventkit")
 
 
+BROWSER = "browser"
+"""Of tests that open a browser: they share one, and a site."""
+
 # What takes longest begins first, so that nobody waits for it in the end; and what shares a server
 # stays together when tests are shared out between processes (pytest -n).
 LONGEST = (
+    BROWSER,
     "test_instruction_count.py::test_translating",
     "properties/test_translation.py",
     "properties/",
@@ -46,8 +50,14 @@ SHARING = (
 )
 
 
+def opens_browser(item: pytest.Item) -> bool:
+    return "browser_page" in getattr(item, "fixturenames", ())
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     where = item.nodeid.removeprefix("tests/")
+    if opens_browser(item):
+        item.add_marker(pytest.mark.xdist_group(BROWSER))
     for shared in SHARING:
         if where.startswith(shared):
             item.add_marker(pytest.mark.xdist_group(shared))
@@ -55,7 +65,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def rank(item: pytest.Item) -> int:
-        where = item.nodeid.removeprefix("tests/")
+        where = BROWSER if opens_browser(item) else item.nodeid.removeprefix("tests/")
         return next((i for i, each in enumerate(LONGEST) if where.startswith(each)), len(LONGEST))
 
     items.sort(key=rank)

@@ -1,0 +1,1 @@
+"""A plain Django site with eventkit's admin, for tests."""
