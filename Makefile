@@ -16,6 +16,7 @@ COMPILED_TESTS := \
 	base/test_json.py events properties/test_translation.py reading test_batch.py test_golden.py \
 	translators/test_caliper.py translators/test_erb.py translators/test_ids.py \
 	translators/test_shortcuts.py translators/test_writing.py translators/test_xapi.py
+OLDEST_DJANGO := .django-4.2
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
@@ -41,8 +42,12 @@ PYTEST := python -m pytest -n $(or $(JOBS),4) --dist loadgroup --no-loadscope-re
 
 test: $(VENV)/.test-installed
 	@$(MAKE) --no-print-directory test-compiled >.test-compiled.log 2>&1 & compiled=$$!; \
-	trap 'kill $$compiled' INT TERM; \
-	if ! $(MAKE) --no-print-directory lint $(VENV)/.lrs-installed; then kill $$compiled; exit 1; fi; \
+	$(BIN)/python tests/system_packages.py & packages=$$!; \
+	trap 'kill $$compiled $$packages' INT TERM; \
+	if ! $(MAKE) --no-print-directory lint $(VENV)/.lrs-installed $(OLDEST_DJANGO)/.installed; then \
+	    kill $$compiled $$packages; exit 1; \
+	fi; \
+	wait $$packages; \
 	$(BIN)/$(PYTEST); plain=$$?; \
 	wait $$compiled; compiled=$$?; \
 	echo 'And with the hot path compiled:'; \
@@ -99,7 +104,7 @@ guard: $(VENV)/.installed
 	@$(BIN)/python benchmarks/guard.py
 
 clean:
-	rm -rf $(VENV) .compiled .test-compiled.log .venv-lrs .venv-bench .venv-bench-compiled .venv-bench-erb .venv-bench-ralph .bench build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST_DJANGO) .compiled .test-compiled.log .venv-lrs .venv-bench .venv-bench-compiled .venv-bench-erb .venv-bench-ralph .bench build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first Python that is new enough, unless PYTHON says which.
@@ -133,3 +138,9 @@ $(VENV)/.lrs-installed: $(VENV)/.created tests/lrs/install.py
 	@if $(BIN)/python tests/lrs/install.py; then touch $@; else \
 	    echo 'Without Ralph the tests marked "lrs" are skipped; everything else runs.' >&2; \
 	fi
+
+# The oldest Django that the admin is for, beside the one of the environment.
+$(OLDEST_DJANGO)/.installed: $(VENV)/.created
+	@rm -rf $(OLDEST_DJANGO)
+	@$(PIP) install --no-deps --target $(OLDEST_DJANGO) 'Django>=$(OLDEST_DJANGO:.django-%=%),<$(OLDEST_DJANGO:.django-%=%).999'
+	@touch $@

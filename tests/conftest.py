@@ -33,6 +33,7 @@ BROWSER = "browser"
 # stays together when tests are shared out between processes (pytest -n).
 LONGEST = (
     BROWSER,
+    "contrib/django/test_legs.py",
     "test_instruction_count.py::test_translating",
     "properties/test_translation.py",
     "properties/",
@@ -57,6 +58,7 @@ def opens_browser(item: pytest.Item) -> bool:
 def pytest_itemcollected(item: pytest.Item) -> None:
     where = item.nodeid.removeprefix("tests/")
     if opens_browser(item):
+        item.add_marker(pytest.mark.browser)
         item.add_marker(pytest.mark.xdist_group(BROWSER))
     for shared in SHARING:
         if where.startswith(shared):

@@ -8,6 +8,7 @@ import pytest
 from browser import axe_findings
 
 
+@pytest.mark.databases
 class TestDatabase:
     @pytest.mark.parametrize("_", [1, 2])
     def test_each_test_finds_it_as_it_was(self, admin_site, _):
