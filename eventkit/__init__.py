@@ -23,7 +23,7 @@ from eventkit.exceptions import (
 )
 from eventkit.filters import Filter
 from eventkit.reading import parse_events, parse_line
-from eventkit.router import Router, replay
+from eventkit.router import Router, explain, replay
 from eventkit.stores import SQLiteStore, open_dead_letters
 from eventkit.translators import (
     CachedCourses,
@@ -61,6 +61,7 @@ __all__ = [
     "TranslationLetters",
     "UnsupportedEvent",
     "XAPITranslator",
+    "explain",
     "open_dead_letters",
     "parse_events",
     "parse_line",

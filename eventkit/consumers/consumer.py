@@ -36,11 +36,13 @@ _MAX_COMPLAINTS = 5
 _MAX_BITS = 63
 """Of whole numbers that every reader of JSON takes."""
 
-_LEFT_OUT_IS_NONE = ("allow", "deny", "sensor")
+_LEFT_OUT_IS_NONE = ("allow", "deny", "match_params", "orgs", "sensor")
 """Arguments whose None is that of who leaves them out; in a file it is a mistake."""
 _NULL_REMEDIES = {
     "allow": "write [] to allow nothing, or leave it out to allow everything",
     "deny": "write [] or leave it out to deny nothing",
+    "match_params": "write {} or leave it out to allow everything",
+    "orgs": "write [] to let nothing through, or leave it out for no boundary",
 }
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -165,6 +167,12 @@ class Consumer:
 
         allow, deny: access rules, see `eventkit.Filter`.
 
+        orgs: the organisations beyond which it gets nothing, whatever its rules say, see
+            `eventkit.Filter`; None: there is no such boundary.
+
+        match_params: instead of *allow*, what a router configuration of event-routing-backends has
+            under that name, with the meaning that it has there.
+
         batch: ``max_size`` documents and ``max_bytes`` bytes of a request; ``max_wait`` seconds
             that a document waits for company in buffered mode.
 
@@ -194,6 +202,8 @@ class Consumer:
     auth: Auth = attrs.field(default=Auth(), converter=_auth)
     allow: list[Json] | None = attrs.field(default=None, repr=False)
     deny: list[Json] | None = attrs.field(default=None, repr=False)
+    orgs: list[str] | None = attrs.field(default=None, repr=False)
+    match_params: Json | None = attrs.field(default=None, repr=False)
     batch: Batch = attrs.field(default=Batch(), converter=_batch)
     timeout: Timeout = attrs.field(default=Timeout(), converter=_timeout)
     headers: dict[str, SecretSource] = attrs.field(
@@ -229,8 +239,8 @@ class Consumer:
 
     def __attrs_post_init__(self) -> None:
         try:
-            object.__setattr__(self, "filter", Filter(allow=self.allow, deny=self.deny))
-            object.__setattr__(self, "rules", _digest(self.allow, self.deny))
+            object.__setattr__(self, "filter", _filter(self))
+            object.__setattr__(self, "rules", _digest(self))
             _check_url(self)
             object.__setattr__(self, "owner", owner_of(self.protocol, self.url))
             object.__setattr__(self, "owners", _owners(self))
@@ -279,6 +289,13 @@ class Consumer:
             if sent:
                 found.append(f"plain_http: {sent} goes over http, for everybody on the way to read")
         return found
+
+    @property
+    def is_unrestricted(self) -> bool:
+        """Whether it may have everything, so that nobody has to look at an event."""
+        return (
+            self.allow is None and not self.deny and self.orgs is None and self.match_params is None
+        )
 
     def accepts(self, event: Event) -> bool:
         """Tell whether the access rules let this consumer have *event*."""
@@ -531,11 +548,21 @@ def _secrets_sent(consumer: Consumer) -> str:
     return ""
 
 
-def _digest(allow: list[Json] | None, deny: list[Json] | None) -> str:
-    # Only sets of patterns are not JSON.
-    written = json.dumps(
-        [allow, deny or []], sort_keys=True, default=lambda it: sorted(it, key=repr)
+def _filter(consumer: Consumer) -> Filter:
+    return Filter(
+        allow=consumer.allow,
+        deny=consumer.deny,
+        orgs=consumer.orgs,
+        match_params=consumer.match_params,
     )
+
+
+def _digest(consumer: Consumer) -> str:
+    settings: list[Any] = [consumer.allow, consumer.deny or []]
+    if consumer.orgs is not None or consumer.match_params is not None:
+        settings += [consumer.orgs, consumer.match_params]
+    # Only sets of patterns are not JSON.
+    written = json.dumps(settings, sort_keys=True, default=lambda it: sorted(it, key=repr))
     return hashlib.sha256(written.encode()).hexdigest()[:16]
 
 

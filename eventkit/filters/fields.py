@@ -51,6 +51,12 @@ def org(source: Source, _path: str) -> tuple[str, ...]:
     return (found,) if found else ()
 
 
+def org_in_lower(source: Source, _path: str) -> tuple[str, ...]:
+    """Read the organisation that documents show, in lower case."""
+    found = source.org
+    return (found.lower(),) if found else ()
+
+
 def orgs(source: Source, _path: str) -> tuple[str, ...]:
     """Read every organisation that is named anywhere, by itself or in a key."""
     return _any_case(source.org, *mentions(source).orgs())
@@ -285,3 +291,10 @@ def names(source: Source, _path: str) -> tuple[str, ...]:
 
 
 KNOWN = ("event", *ALLOW)
+
+FIELD_OF: dict[Reader, str] = {
+    names: "event",
+    org_in_lower: "org",
+    **{read: field for readers in (ALLOW, DENY) for field, read in readers.items()},
+}
+"""By reader, the field that it reads; those of dotted paths have none of their own."""

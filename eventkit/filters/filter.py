@@ -9,10 +9,11 @@ from typing import Any
 from eventkit.base.blame import INTERRUPTED, is_interrupt
 from eventkit.base.counting import Tally
 from eventkit.base.throttle import Throttle, describe
-from eventkit.exceptions import DropEvent
+from eventkit.exceptions import ConfigurationError, DropEvent
 from eventkit.filters import fields as _fields
+from eventkit.filters.explaining import Decision, decision, unreadable
 from eventkit.filters.index import Index
-from eventkit.filters.rules import Facts, Rule, Rules, Test, parse_rules
+from eventkit.filters.rules import Facts, Rule, Rules, Test, parse_rules, within
 from eventkit.typing import Event
 
 _log = Throttle(logging.getLogger(__name__))
@@ -31,6 +32,13 @@ class Filter:
             allows none, so that a list made by a program fails closed.
 
         deny: the rules of which none may match.
+
+        orgs: a boundary that no rule can widen: only events pass whose document shows one of these
+            organisations, and that name no other one anywhere. They count in any case. An empty
+            list lets nothing through; None (left out) is no boundary.
+
+        match_params: instead of *allow*, what a router configuration of event-routing-backends
+            holds under that name; see `from_match_params`.
 
     Fields are ``event`` (any name of it), ``course``, ``org``, ``user`` (id or username), ``site``
     (the request's host), ``activity_type`` (the block's type, or the event's family: ``video``,
@@ -63,11 +71,24 @@ class Filter:
         *,
         allow: Iterable[Mapping[str, Any]] | None = None,
         deny: Iterable[Mapping[str, Any]] | None = None,
+        orgs: Iterable[str] | None = None,
+        match_params: Mapping[str, Any] | None = None,
     ) -> None:
-        allowed = (
-            None if allow is None else parse_rules(allow, "allow", _fields.ALLOW, denies=False)
-        )
+        allowed: tuple[Rule, ...] | None = None
+        if allow is not None:
+            if match_params is not None:
+                raise ConfigurationError(
+                    "match_params: it says what is allowed, and so does allow; keep one of the two"
+                )
+            allowed = parse_rules(allow, "allow", _fields.ALLOW, denies=False)
+        elif match_params is not None:
+            allowed = (_as_the_peer(match_params),)
         denied = () if deny is None else parse_rules(deny, "deny", _fields.DENY, denies=True)
+        if orgs is not None:
+            boundary, shown = within(orgs)
+            denied = (boundary, *denied)
+            # The same, asked of the document alone: most events are settled by that, and quickly.
+            allowed = (shown,) if allowed is None else allowed
         self._begin((Rules(allowed, denied),))
 
     @classmethod
@@ -94,14 +115,7 @@ class Filter:
         Raises:
             ConfigurationError: an expression is invalid, or has no equal that runs in linear time.
         """
-        # It reads parse trees of the standard library, which nobody else need depend on.
-        from eventkit.filters import match_params as _match_params  # noqa: PLC0415
-
-        tests = [
-            Test(_fields.peer, path, patterns)
-            for path, patterns in _match_params.parse(params).items()
-        ]
-        return cls._of([Rules((Rule(None, tuple(tests)),), ())])
+        return cls._of([Rules((_as_the_peer(params),), ())])
 
     @classmethod
     def any_of(cls, filters: Iterable[Filter]) -> Filter:
@@ -126,6 +140,21 @@ class Filter:
             return False
         self._tally.add("accepted" if accepted else "filtered")
         return accepted
+
+    def explain(self, event: Event) -> Decision:
+        """
+        Say which rule decides on *event*, and why, in a sentence for people.
+
+        It always agrees with `accepts`, raises as little, and counts nothing. The sentence quotes
+        what the event holds.
+        """
+        try:
+            passes = self._judge(event)
+        except Exception as error:
+            if is_interrupt(error):
+                raise
+            return unreadable(error)
+        return decision(self._any_of, event, passes=passes)
 
     def __call__(self, event: Event) -> Event:
         """Hand *event* on as it is, or raise `eventkit.DropEvent`."""
@@ -160,6 +189,15 @@ class Filter:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpickle, (type(self), self._any_of)
+
+
+def _as_the_peer(params: Mapping[str, Any]) -> Rule:
+    """Make the rule that allows what *params*, the ``match_params`` of the peer, would route."""
+    # It reads parse trees of the standard library, which nobody else need depend on.
+    from eventkit.filters import match_params  # noqa: PLC0415
+
+    tests = [Test(_fields.peer, path, each) for path, each in match_params.parse(params).items()]
+    return Rule(None, tuple(tests), "match_params", match_params.written(params))
 
 
 def _unpickle(cls: type[Filter], any_of: tuple[Rules, ...]) -> Filter:

@@ -47,9 +47,22 @@ def parse(params: object) -> dict[str, Patterns]:
     return {path: _field(path, value) for path, value in params.items()}
 
 
+def written(params: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Give the expressions of *params* by path, without what is no text and never matches."""
+    return tuple((path, tuple(filter(_is_text, _listed(value)))) for path, value in params.items())
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
 def _field(path: str, value: object) -> Patterns:
     patterns = []
-    for item in value if isinstance(value, list) else [value]:
+    for item in _listed(value):
         if isinstance(item, str):
             patterns.append(_expression(item, f"match_params[{path!r}]"))
         else:

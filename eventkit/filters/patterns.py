@@ -130,6 +130,31 @@ class Regex:
         return bytes(byte for byte, _ in pairs).decode("utf-8", "ignore"), least == most
 
 
+class NoneOf:
+    """Any text but some, whatever their case: what stands outside of a boundary."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = frozenset(map(str.lower, texts))
+
+    def __repr__(self) -> str:
+        return f"NoneOf({sorted(self._texts)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NoneOf) and self._texts == other._texts
+
+    def __hash__(self) -> int:
+        return hash(self._texts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NoneOf, (sorted(self._texts),)
+
+    def matches(self, text: str) -> bool:
+        """Tell whether *text* is none of them."""
+        return text.lower() not in self._texts
+
+
 def encoded(text: str) -> bytes:
     """Encode *text* for RE2; a lone surrogate, which UTF-8 does not have, becomes U+FFFD."""
     try:

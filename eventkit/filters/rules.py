@@ -17,7 +17,13 @@ from eventkit.exceptions import ConfigurationError
 from eventkit.filters import fields as _fields
 from eventkit.filters.doubts import doubt
 from eventkit.filters.fields import Reader, names_of
-from eventkit.filters.patterns import Patterns, in_any_case, parse_patterns
+from eventkit.filters.patterns import (
+    REGEX_PREFIX,
+    NoneOf,
+    Patterns,
+    in_any_case,
+    parse_patterns,
+)
 from eventkit.reading.source import Source, name_of
 from eventkit.typing import Event
 
@@ -72,6 +78,10 @@ class Rule(NamedTuple):
 
     names: Patterns | None
     tests: tuple[Test, ...]
+    where: str = ""
+    """Where it is written: ``allow[0]``, ``deny[2]``, ``orgs``, ``match_params``."""
+    written: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The fields that it names, each with its patterns as they were written."""
 
     def matches(self, facts: Facts) -> bool:
         """Tell whether all fields of the rule match."""
@@ -146,37 +156,93 @@ def _parse_rule(rule: object, where: str, readers: Mapping[str, Reader], *, deni
         )
     names: Patterns | None = None
     tests: list[Test] = []
+    written: list[tuple[str, tuple[str, ...]]] = []
     for field, value in rule.items():
         if field in options:
             continue
         reader = _reader(field, where, readers)
         at = f"{where}.{field}"
-        patterns = _parse_field(value, at, numbers=field == "user" or "." in field)
+        texts = _parse_field(value, at, numbers=field == "user" or "." in field)
+        try:
+            patterns = compiled(field, texts, denies=denies)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{at}: {error}") from None
         if denies and not options.get("unknown"):
             _refuse_what_never_matches(field, value, at)
-        if denies and field in _fields.ANY_CASE:
-            patterns = in_any_case(patterns)
         if reader is None:
-            aliases = (alias for name in patterns.exact for alias in catalogue().names(name))
-            names = Patterns(aliases, patterns.others)
+            names = patterns
         else:
             tests.append(Test(reader, field if "." in field else "", patterns))
-    return _or_missing(names, tests) if "missing" in options else Rule(names, tuple(tests))
+        written.append((field, texts))
+    asked = _or_missing(names, tests) if "missing" in options else (names, tuple(tests))
+    return Rule(*asked, where, tuple(written))
 
 
-def _or_missing(names: Patterns | None, tests: list[Test]) -> Rule:
-    """Make the rule that also holds where the event lacks what *names* or *tests* ask for."""
+def compiled(field: str, texts: Iterable[str], *, denies: bool) -> Patterns:
+    """
+    Compile the patterns of a *field*, as rules that deny or those that allow take them.
+
+    Raises:
+        ConfigurationError: as `parse_patterns` does.
+    """
+    patterns = parse_patterns(texts)
+    if denies and field in _fields.ANY_CASE:
+        return in_any_case(patterns)
+    if field == "event":
+        aliases = (alias for name in patterns.exact for alias in catalogue().names(name))
+        return Patterns(aliases, patterns.others)
+    return patterns
+
+
+def _or_missing(
+    names: Patterns | None, tests: Iterable[Test]
+) -> tuple[Patterns | None, tuple[Test, ...]]:
+    """Have a rule also hold where the event lacks what *names* or *tests* ask for."""
     asked = [*tests, *([Test(_fields.names, "", names)] if names is not None else ())]
-    return Rule(
-        None,
-        tuple(
-            Test(
-                _fields.OrMissing(read, _fields.SHOWN.get(read, read)),
-                path,
-                Patterns((*patterns.exact, _fields.MISSING), patterns.others),
+    return None, tuple(
+        Test(
+            _fields.OrMissing(read, _fields.SHOWN.get(read, read)),
+            path,
+            Patterns((*patterns.exact, _fields.MISSING), patterns.others),
+        )
+        for read, path, patterns in asked
+    )
+
+
+def within(orgs: object) -> tuple[Rule, Rule]:
+    """
+    Make the rule that denies whatever reaches beyond *orgs*, and one that allows what shows them.
+
+    Beyond is an event whose document shows none of these organisations, or that names another one
+    anywhere. They count in any case. None of them given: every event is beyond.
+
+    Raises:
+        ConfigurationError: they are no list of names of organisations.
+    """
+    if isinstance(orgs, (str, bytes, Mapping)) or not isinstance(orgs, Iterable):
+        raise ConfigurationError(
+            f"orgs: expected a list of organisations, got {_kind(orgs)}; write ['edX']"
+        )
+    names = tuple(orgs)
+    for number, name in enumerate(names):
+        if not isinstance(name, str):
+            raise ConfigurationError(
+                f"orgs[{number}]: an organisation is text, got {_kind(name)}; write it in quotes"
             )
-            for read, path, patterns in asked
-        ),
+        if not name or name.startswith(REGEX_PREFIX) or "*" in name or "?" in name:
+            raise ConfigurationError(
+                f"orgs[{number}]: expected the name of one organisation, such as 'edX', "
+                f"got {name!r:.80}; patterns are for rules"
+            )
+        found = doubt("org", name)
+        if found is not None and found.never:
+            raise ConfigurationError(f"orgs[{number}]: {found.text}")
+    boundary = Test(_fields.DENY["org"], "", Patterns(others=[NoneOf(names)]))
+    shown = Test(_fields.org_in_lower, "", Patterns(map(str.lower, names)))
+    written = (("org", names),)
+    return (
+        Rule(*_or_missing(None, [boundary]), "orgs", written),
+        Rule(None, (shown,), "orgs", written),
     )
 
 
@@ -240,7 +306,7 @@ def _reader(field: object, where: str, readers: Mapping[str, Reader]) -> Reader 
     )
 
 
-def _parse_field(value: object, where: str, *, numbers: bool) -> Patterns:
+def _parse_field(value: object, where: str, *, numbers: bool) -> tuple[str, ...]:
     given = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
     if not given:
         raise ConfigurationError(f"{where}: the list of patterns is empty; remove the field")
@@ -260,7 +326,4 @@ def _parse_field(value: object, where: str, *, numbers: bool) -> Patterns:
                 f"{where}: a pattern is text{' or a whole number' if numbers else ''}, "
                 f"got {type(item).__name__}; write it in quotes"
             )
-    try:
-        return parse_patterns(patterns)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{where}: {error}") from None
+    return tuple(patterns)

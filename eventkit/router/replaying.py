@@ -216,7 +216,7 @@ class _Run:
             return "other_owner"
         if letter.event is None:
             # Without the event nobody can tell what it may not have.
-            is_allowed = consumer.allow is None and not consumer.deny
+            is_allowed = consumer.is_unrestricted
         else:
             is_allowed = consumer.accepts(letter.event)
         if not is_allowed:

@@ -37,6 +37,7 @@ from eventkit import (
     TranslationLetters,
     UnsupportedEvent,
     XAPITranslator,
+    explain,
     open_dead_letters,
     parse_events,
     parse_line,
@@ -158,6 +159,7 @@ peers = Filter.from_match_params({"context.org_id": "^edX$"})
 early = early_filter(consumers=[{"id": "a", "protocol": "xapi", "url": "log:events"}])
 processors: list[Processor] = [videos, peers, early, translator]
 allowed: bool = videos.accepts({"name": "play_video"})
+because: str = videos.explain({"name": "play_video"}).text
 
 consumer = Consumer(id="a", protocol="xapi", url="https://lrs.example.org/xapi")
 other = Consumer.from_dict({"id": "b", "protocol": "xapi", "url": "file:b.jsonl"})
@@ -176,6 +178,8 @@ letters: list[DeadLetter] = list(by_hand.dead_letters)
 kept = open_dead_letters("dead-letters.jsonl", key={"env": "LETTERS_KEY"})
 replayed = replay(kept, "consumers.yaml", lambda letter: letter.consumer == "engine")
 sent_again: bool = replayed.is_done
+explained = explain({"name": "play_video"}, "consumers.yaml", {"xapi": translator})
+exactly: list[Json] = explained[0].documents if explained[0].passes else []
 forgotten: int = kept.remove([letter.id for letter in kept])
 careful = XAPITranslator(
     lms_root="https://lms.example.org",

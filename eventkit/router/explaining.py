@@ -1,0 +1,188 @@
+"""Who may have an event, which rule decides that, and what is sent: for people who ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from eventkit.base.blame import is_interrupt
+from eventkit.base.json import NOT_JSON, dumps
+from eventkit.base.throttle import describe
+from eventkit.consumers.consumer import Consumer
+from eventkit.consumers.loading import ConsumerSource, load_consumers
+from eventkit.exceptions import DropEvent
+from eventkit.filters.explaining import Decision, unreadable
+from eventkit.filters.filter import Filter
+from eventkit.router.plan import own_documents
+from eventkit.router.replaying import Translators
+from eventkit.router.router import Router
+from eventkit.typing import Event, Json, ProtocolName
+
+EXAMPLE_ROOT = "https://lms.example.org"
+"""The root URL of the LMS in documents of `example_translators`."""
+
+
+@attrs.frozen
+class Explanation:
+    """What one consumer gets of an event, and why."""
+
+    consumer: str
+    """Its id."""
+    protocol: ProtocolName
+    decision: Decision
+    """What its access rules say, and which of them."""
+    documents: list[Json]
+    """What is sent, with the consumer's ``override`` merged in; empty when the rules say no."""
+    problem: str
+    """
+    Why nothing is sent although the rules let it pass: the consumer is disabled or paused, or the
+    event has no translation; ``""``: nothing is in the way.
+    """
+
+    @property
+    def passes(self) -> bool:
+        """Whether the access rules let the consumer have the event."""
+        return self.decision.passes
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether something goes out now."""
+        return self.passes and not self.problem
+
+    def to_dict(self) -> Json:
+        """Give it as JSON has it."""
+        return {
+            "consumer": self.consumer,
+            "protocol": self.protocol,
+            "passes": self.passes,
+            "sent": self.is_sent,
+            "reason": self.decision.reason,
+            "rule": self.decision.rule,
+            "text": self.decision.text,
+            "problem": self.problem,
+            "documents": self.documents,
+        }
+
+
+def explain(
+    event: Event,
+    consumers: ConsumerSource | Router,
+    translators: Translators | None = None,
+) -> tuple[Explanation, ...]:
+    """
+    Say for each consumer whether it gets *event*, which rule decides, and what it gets.
+
+    Nothing is sent, nothing is counted, and no consumer is asked for anything.
+
+    Args:
+        event: a tracking event, in either shape.
+
+        consumers: what a `Router` takes, or a router, whose consumers are taken.
+
+        translators: by protocol, as of `replay`; those of the site give exactly what is sent. None:
+            those of `example_translators`, with ids that are examples.
+
+    Raises:
+        ConfigurationError: the consumers cannot be read.
+    """
+    known = consumers.consumers if isinstance(consumers, Router) else load_consumers(consumers)
+    translated = _Translated(event, example_translators() if translators is None else translators)
+    return tuple(_explanation(consumer, event, translated) for consumer in known)
+
+
+def example_translators() -> Translators:
+    """Make translators whose documents look like those of a site; their ids are examples."""
+    from eventkit.translators.caliper import CaliperTranslator  # noqa: PLC0415 - start-up time
+    from eventkit.translators.identity import HMACIdentity  # noqa: PLC0415
+    from eventkit.translators.xapi import XAPITranslator  # noqa: PLC0415
+
+    identity = HMACIdentity("the ids of an example, nothing secret")
+    return {
+        "xapi": XAPITranslator(lms_root=EXAMPLE_ROOT, identity=identity),
+        "caliper": CaliperTranslator(lms_root=EXAMPLE_ROOT, identity=identity),
+    }
+
+
+class _Translated:
+    """What becomes of an event in each protocol, worked out when it is asked for."""
+
+    def __init__(self, event: Event, translators: Translators) -> None:
+        self._event = event
+        self._translators = translators
+        self._found: dict[str, tuple[list[Json], str]] = {}
+
+    def get(self, protocol: ProtocolName) -> tuple[list[Json], str]:
+        """Give the documents, and why there are none."""
+        if protocol not in self._found:
+            self._found[protocol] = self._translate(protocol)
+        return self._found[protocol]
+
+    def _translate(self, protocol: ProtocolName) -> tuple[list[Json], str]:
+        translator = self._translators.get(protocol)
+        if translator is None:
+            return [], f"not translated: there is no translator for {protocol}"
+        try:
+            documents = translator(self._event)["documents"]
+            for document in documents:
+                dumps(document)
+        except DropEvent as drop:
+            cause = drop.__cause__
+            said = f" ({cause})" if cause is not None and str(cause) != drop.reason else ""
+            return [], f"not translated: {drop.reason}{said}"
+        except NOT_JSON:
+            return [], "not translated: not_json"
+        except Exception as error:
+            if is_interrupt(error):
+                raise
+            return [], f"not translated: {describe(error)}"
+        return documents, "" if documents else "not translated: nothing becomes of it"
+
+
+def _explanation(consumer: Consumer, event: Event, translated: _Translated) -> Explanation:
+    found = decide(consumer, event)
+    documents: list[Json] = []
+    problem = ""
+    if found.passes:
+        documents, problem = translated.get(consumer.protocol)
+        documents = own_documents(documents, consumer)
+        problem = _obstacle(consumer) or problem
+    return Explanation(
+        consumer=consumer.id,
+        protocol=consumer.protocol,
+        decision=found,
+        documents=documents,
+        problem=problem,
+    )
+
+
+def _obstacle(consumer: Consumer) -> str:
+    if not consumer.enabled:
+        return "disabled: it gets nothing"
+    if getattr(consumer, "paused", False):
+        return "paused: what it may have waits"
+    return ""
+
+
+def decide(consumer: Consumer, event: Event) -> Decision:
+    """Say whether the rules of *consumer* let it have *event*, also where it adds its own code."""
+    rules: Any = consumer.filter
+    is_plain = type(consumer).accepts is Consumer.accepts
+    if is_plain and type(rules) is Filter:
+        return rules.explain(event)
+    try:
+        passes = bool(consumer.accepts(event))
+    except Exception as error:
+        if is_interrupt(error):
+            raise
+        return unreadable(error)
+    found = rules.explain(event) if isinstance(rules, Filter) else None
+    if found is not None and found.passes == passes:
+        return found
+    named = type(rules if is_plain else consumer).__qualname__
+    return Decision(
+        passes=passes,
+        reason="allowed" if passes else "not_allowed",
+        rule="",
+        text=f"{named} decides by code of its own: it {'passes' if passes else 'does not pass'}.",
+    )
