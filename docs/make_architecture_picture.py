@@ -17,8 +17,9 @@ PACKAGE = "eventkit"
 PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
+    ("contrib",),
     ("cli",),
-    ("demo", "testing", "contrib"),
+    ("demo", "testing"),
     ("backends", "receivers", "batch"),
     ("router",),
     ("transports", "stores"),

@@ -10,6 +10,7 @@ that is not known: such names are addresses of pages, or anything that a site ma
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from eventtracking.processors.exceptions import EventEmissionExit
@@ -46,8 +47,13 @@ class ConfigurationError(EventkitError, ValueError):
     """
     A setting is wrong.
 
-    The message names the key, what was given, and what would be right.
+    The message names the key, what was given, and what would be right. *problems* are its parts,
+    where several things may be wrong at once: each begins with its key.
     """
+
+    def __init__(self, message: str = "", problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class EventParseError(EventkitError, ValueError):

@@ -53,7 +53,7 @@ _RESERVED_HEADERS = frozenset(
 )
 """Headers that describe the request itself; another value would make it unreadable."""
 
-_SECRET_NAME = re.compile(
+SECRET_NAME = re.compile(
     r"auth|token|key|secret|pass|pwd|cookie|credential|session|sig(?:nature)?\b|jwt", re.IGNORECASE
 )
 """Names of headers, and of keys of a query, that say that a secret is behind them."""
@@ -251,7 +251,7 @@ class Consumer:
                 self.auth.values()
                 self.header_values()
         except ConfigurationError as error:
-            raise ConfigurationError(f"consumer {self.id!r}: {error}") from None
+            raise ConfigurationError(f"consumer {self.id!r}: {error}", [str(error)]) from None
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> Self:
@@ -335,7 +335,8 @@ def _written_as_variables(consumer: Consumer) -> Iterator[str]:
 def _refuse_null(settings: Mapping[str, Any], key: str) -> NoReturn:
     """Refuse a key with nothing behind it, which says neither "all" nor "none"."""
     remedy = _NULL_REMEDIES.get(key, "write a value, or leave it out")
-    raise ConfigurationError(f"{_who(settings)}: {key}: nothing stands behind it (null); {remedy}")
+    wrong = f"{key}: nothing stands behind it (null); {remedy}"
+    raise ConfigurationError(f"{_who(settings)}: {wrong}", [wrong])
 
 
 def _owners(consumer: Consumer) -> frozenset[str]:
@@ -391,7 +392,7 @@ def _check(settings: Mapping[str, Any]) -> None:
     try:
         plain = _plain(settings)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{_who(settings)}: {error}") from None
+        raise ConfigurationError(f"{_who(settings)}: {error}", [str(error)]) from None
     said = complaints(plain, schema=_SCHEMA, definition="consumer", private=_PRIVATE)
     found = list(islice(said, _MAX_COMPLAINTS))
     if not found and not (named.isprintable() and named == named.strip()):
@@ -402,7 +403,7 @@ def _check(settings: Mapping[str, Any]) -> None:
     if not found and (path := _no_json(plain.get("override", {}), "override")):
         found = [f"{path}: JSON has no such value; write text, a number, true, false or null"]
     if found:
-        raise ConfigurationError(f"{_who(settings)}: {'; '.join(found)}")
+        raise ConfigurationError(f"{_who(settings)}: {'; '.join(found)}", found)
 
 
 def _id(settings: Mapping[str, Any]) -> str:
@@ -540,10 +541,10 @@ def _secrets_sent(consumer: Consumer) -> str:
     if consumer.auth.type != "none":
         return f"the credentials of auth ({consumer.auth.type})"
     for name, value in consumer.headers.items():
-        if not isinstance(value, Secret) or _SECRET_NAME.search(name):
+        if not isinstance(value, Secret) or SECRET_NAME.search(name):
             return f"the header {name}"
     for name, _ in parse_qsl(urlsplit(consumer.url).query, keep_blank_values=True):
-        if _SECRET_NAME.search(name):
+        if SECRET_NAME.search(name):
             return f"the key {name!r:.40} of the query"
     return ""
 

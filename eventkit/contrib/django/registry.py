@@ -55,3 +55,7 @@ class SettingConsumers:
                 f"got {type(found).__name__}"
             )
         return found
+
+
+class DatabaseConsumers:
+    """Not yet."""

@@ -1,0 +1,965 @@
+"""
+What can be done with consumers: the Python API, the pages and the commands all call it.
+
+Each action takes *by*, the user who does it (None: a program of the site, which may do all), checks
+that they may (`eventkit.contrib.django.access`), validates as a consumers file is validated, writes
+the audit trail and has workers notice, in one transaction: all of it happens or nothing does.
+
+Settings are those of a consumers file (docs/reference/consumers.md), with these differences:
+``allow`` left out allows nothing and None everything; ``tenant`` (a `Tenant`), ``name``, ``note``,
+``representatives`` (users) and ``public_only`` are further ones; ``orgs`` is the tenant's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import F, Model, ProtectedError, QuerySet
+from django.utils import timezone
+
+from eventkit.consumers.owners import owner_of
+from eventkit.contrib.django import access, auditing, rows
+from eventkit.contrib.django.access import User
+from eventkit.contrib.django.fields import Sealed
+from eventkit.contrib.django.models import (
+    AccessRequest,
+    Consumer,
+    Credential,
+    Letter,
+    Replay,
+    Rule,
+    Tenant,
+    Version,
+    new_stamp,
+)
+from eventkit.contrib.django.validation import (
+    Invalid,
+    Problem,
+    field_errors,
+    find_problems,
+    problems_of,
+    public_problems,
+    tenant_problems,
+)
+from eventkit.exceptions import ConfigurationError
+from eventkit.typing import Json
+
+__all__ = [
+    "Invalid",
+    "Problem",
+    "approve_request",
+    "bump",
+    "change",
+    "change_tenant",
+    "clone",
+    "create",
+    "create_tenant",
+    "delete",
+    "delete_tenant",
+    "disable",
+    "drop_letters",
+    "enable",
+    "export",
+    "field_errors",
+    "mark_gone",
+    "pause",
+    "problems_of",
+    "refuse_request",
+    "request_access",
+    "request_replay",
+    "resume",
+    "set_credentials",
+    "validate",
+    "withdraw_request",
+]
+
+_OWN = ("name", "tenant", "note", "representatives", "public_only")
+"""Settings that a consumers file does not have, or that are the row's own."""
+
+_FILE = (
+    *("id", "protocol", "url", "enabled", "paused", "auth", "headers", "allow", "deny"),
+    *rows.OPTIONS,
+)
+
+
+# Consumers.
+
+
+def create(
+    settings: Mapping[str, Any], *, by: User | None = None, from_portal: bool = False
+) -> Consumer:
+    """
+    Register a consumer.
+
+    Args:
+        settings: as above; ``id``, ``protocol`` and ``url`` are needed. It is disabled unless they
+            say ``enabled: True``.
+
+        by: who does it.
+
+        from_portal: it was asked for by somebody outside: it may have public addresses only.
+
+    Raises:
+        Invalid: something is wrong with it.
+        PermissionDenied: *by* may not do this.
+    """
+    access.require(by, "add")
+    with _changing():
+        row = Consumer(from_portal=from_portal)
+        given = {"enabled": False, "allow": [], **settings}
+        _apply(row, given, by=by, is_new=True)
+        auditing.record("create", by=by, consumer=row, after=auditing.snapshot(_fresh(row)))
+    return row
+
+
+def change(
+    consumer: Consumer,
+    changes: Mapping[str, Any],
+    *,
+    by: User | None = None,
+    revision: int | None = None,
+) -> Consumer:
+    """
+    Change some settings of a consumer; those that are not named stay.
+
+    A setting whose value is None goes back to what it is when left out, but for ``allow``, of which
+    None allows everything. ``auth`` and ``headers`` are replaced whole.
+
+    Args:
+        consumer: which one.
+
+        changes: settings, as above.
+
+        by: who does it.
+
+        revision: `Consumer.revision` as the form showed it; if the consumer was changed since then
+            it is refused. None: the last one wins.
+
+    Raises:
+        Invalid: something is wrong with it.
+        PermissionDenied: *by* may not do this.
+    """
+    with _changing():
+        row = _locked(consumer)
+        access.require(by, "change", row)
+        if "paused" in changes and bool(changes["paused"]) != row.paused:
+            access.require(by, "pause" if changes["paused"] else "resume", row)
+        if revision is not None and revision != row.revision:
+            text = "somebody has changed it since you opened it; load it again to see how"
+            raise Invalid([Problem("", text)])
+        before = auditing.snapshot(row)
+        secrets = _secrets(row)
+        _apply(row, changes, by=by, is_new=False)
+        row = _fresh(row)
+        after = auditing.snapshot(row)
+        if secrets != _secrets(row):
+            # What they look like may be the same.
+            before, after = before | {"secrets": "***"}, after | {"secrets": "*** (others)"}
+        auditing.record("change", by=by, consumer=row, before=before, after=after)
+    return row
+
+
+def set_credentials(
+    consumer: Consumer,
+    *,
+    auth: Mapping[str, Any] | None = None,
+    headers: Mapping[str, Any] | None = None,
+    by: User | None = None,
+) -> Consumer:
+    """
+    Replace the credentials of a consumer; its representatives may, too.
+
+    Args:
+        consumer: which one.
+
+        auth: as in a consumers file; None: as it was.
+
+        headers: all further headers; None: as they were.
+
+        by: who does it.
+
+    Raises:
+        Invalid: something is wrong with them.
+        PermissionDenied: *by* may not do this.
+    """
+    with _changing():
+        row = _locked(consumer)
+        access.require(by, "set_credentials", row)
+        before = auditing.snapshot(row)
+        given = {"auth": auth, "headers": headers}
+        _apply(
+            row,
+            {key: value for key, value in given.items() if value is not None},
+            by=by,
+            is_new=False,
+        )
+        row = _fresh(row)
+        before["secrets"], after = "***", auditing.snapshot(row)
+        after["secrets"] = "*** (others)"
+        auditing.record("set_credentials", by=by, consumer=row, before=before, after=after)
+    return row
+
+
+def enable(consumer: Consumer, *, by: User | None = None) -> Consumer:
+    """Let a consumer have what its rules allow; all of it is validated, its secrets too."""
+    return _switch(consumer, "enable", by, enabled=True)
+
+
+def disable(consumer: Consumer, *, by: User | None = None) -> Consumer:
+    """Give a consumer nothing any more."""
+    return _switch(consumer, "enable", by, enabled=False, named="disable")
+
+
+def pause(consumer: Consumer, *, by: User | None = None) -> Consumer:
+    """Send nothing to a consumer; what it may have is accepted and waits."""
+    is_own = by is not None and not access.sees_all(by) and _is_representative(consumer, by)
+    return _switch(consumer, "pause", by, paused=True, paused_by_representative=is_own)
+
+
+def resume(consumer: Consumer, *, by: User | None = None) -> Consumer:
+    """Send again to a consumer that was paused, or that was gone."""
+    return _switch(
+        consumer, "resume", by, paused=False, paused_by_representative=False, gone_at=None
+    )
+
+
+def mark_gone(slug: str, when: Any = None) -> bool:
+    """
+    Stop a consumer that has answered 410 Gone, for all processes; False: there is none to stop.
+
+    It is for what routers report, and so has no *by*.
+    """
+    with _changing(is_certain=False) as noticed:
+        row = Consumer.objects.select_for_update().filter(slug=slug, gone_at=None).first()
+        if row is None:
+            return False
+        before = auditing.snapshot(row)
+        row.gone_at = when or timezone.now()
+        row.save(update_fields=["gone_at"])
+        noticed()
+        auditing.record("gone", by=None, consumer=row, before=before, after=auditing.snapshot(row))
+    return True
+
+
+def clone(consumer: Consumer, slug: str, *, by: User | None = None, name: str = "") -> Consumer:
+    """Register a disabled copy under another id, without credentials and representatives."""
+    access.require(by, "view", consumer)
+    settings = rows.settings_of(consumer, with_secrets=False)
+    for key in ("auth", "headers", "orgs", "paused", "public_only"):
+        settings.pop(key, None)
+    settings |= {
+        "id": slug,
+        "name": name or f"Copy of {consumer}"[:200],
+        "tenant": consumer.tenant,
+        "note": consumer.note,
+        "public_only": consumer.public_only,
+        "enabled": False,
+        "allow": settings.get("allow"),
+    }
+    return create(settings, by=by, from_portal=consumer.from_portal)
+
+
+def delete(consumer: Consumer, *, by: User | None = None) -> None:
+    """Remove a consumer. Its audit trail, its letters and what waits in a store stay."""
+    with _changing():
+        row = _locked(consumer)
+        access.require(by, "delete", row)
+        auditing.record("delete", by=by, consumer=row, before=auditing.snapshot(row))
+        row.delete()
+
+
+def export(found: Iterable[Consumer], *, by: User | None = None) -> list[Json]:
+    """
+    Give consumers as a consumers file says them, without secrets; where these are read stays.
+
+    Raises:
+        PermissionDenied: *by* may not see one of them.
+    """
+    exported = []
+    for row in found:
+        access.require(by, "export", row)
+        settings = rows.settings_of(row, with_secrets=False)
+        exported.append(settings)
+    return exported
+
+
+def validate(
+    consumer: Consumer | None, changes: Mapping[str, Any], *, by: User | None = None
+) -> list[Problem]:
+    """
+    Say what would be wrong if a consumer were changed so, or made (None), and change nothing.
+
+    Raises:
+        PermissionDenied: *by* may not do this.
+    """
+    try:
+        with transaction.atomic():
+            if consumer is None:
+                create(changes, by=by)
+            else:
+                change(consumer, changes, by=by)
+            raise _Undone
+    except Invalid as error:
+        return list(error.found)
+    except _Undone:
+        return []
+
+
+class _Undone(Exception):
+    """All that was tried is undone."""
+
+
+# Tenants.
+
+
+def create_tenant(
+    name: str,
+    organisations: Sequence[str],
+    *,
+    users: Iterable[Any] = (),
+    by: User | None = None,
+) -> Tenant:
+    """Make a tenant of some organisations; *users* are its staff."""
+    access.require(by, "change_tenant")
+    with _changing():
+        row = Tenant(name=name, organisations=_organisations(organisations))
+        _save_tenant(row)
+        row.users.set(users)
+        auditing.record("create_tenant", by=by, tenant=row, after=_tenant_snapshot(row))
+    return row
+
+
+def change_tenant(
+    tenant: Tenant,
+    *,
+    name: str | None = None,
+    organisations: Sequence[str] | None = None,
+    users: Iterable[Any] | None = None,
+    by: User | None = None,
+) -> Tenant:
+    """Change a tenant; None stays. The boundary of its consumers changes with it at once."""
+    access.require(by, "change_tenant", tenant)
+    with _changing():
+        row = Tenant.objects.select_for_update().get(pk=tenant.pk)
+        before = _tenant_snapshot(row)
+        row.name = row.name if name is None else name
+        if organisations is not None:
+            row.organisations = _organisations(organisations)
+        _save_tenant(row)
+        if users is not None:
+            row.users.set(users)
+        auditing.record(
+            "change_tenant", by=by, tenant=row, before=before, after=_tenant_snapshot(row)
+        )
+    return row
+
+
+def delete_tenant(tenant: Tenant, *, by: User | None = None) -> None:
+    """
+    Remove a tenant that has no consumers.
+
+    Raises:
+        Invalid: it has some, which would be without a boundary.
+    """
+    access.require(by, "change_tenant", tenant)
+    with _changing():
+        before = _tenant_snapshot(tenant)
+        try:
+            tenant.delete()
+        except ProtectedError:
+            text = "it has consumers; give them to another tenant or remove them first"
+            raise Invalid([Problem("", text)]) from None
+        auditing.record("delete_tenant", by=by, before=before)
+
+
+def _save_tenant(row: Tenant) -> None:
+    found = _row_problems(row, {"name": "name"})
+    if found:
+        raise Invalid(found)
+    row.save()
+
+
+def _tenant_snapshot(row: Tenant) -> Json:
+    return {
+        "name": row.name,
+        "organisations": row.organisations,
+        "users": sorted(each.get_username() for each in row.users.all()),
+    }
+
+
+def _organisations(given: Sequence[str]) -> list[str]:
+    listed = list(dict.fromkeys(given))
+    for each in listed:
+        is_one = isinstance(each, str) and each and each.isprintable()
+        if not is_one or set(each) & set(" *?+/:|,"):
+            text = f"{each!r:.100} is no organisation of a course key, such as edX"
+            raise Invalid([Problem("organisations", text)])
+    if not listed:
+        raise Invalid([Problem("organisations", "name at least one, such as edX")])
+    return listed
+
+
+# Dead letters.
+
+
+def drop_letters(chosen: QuerySet[Letter] | Iterable[str], *, by: User | None = None) -> int:
+    """
+    Forget dead letters for ever; give how many there were.
+
+    Args:
+        chosen: letters, or their ids. Those that *by* does not see stay.
+
+        by: who does it.
+    """
+    access.require(by, "drop_letters")
+    with transaction.atomic():
+        count = 0
+        for ids in _parts(_ids(chosen, by)):
+            count += Letter.objects.filter(letter_id__in=ids).delete()[0]
+        auditing.record("drop_letters", by=by, after={"letters": count})
+    return count
+
+
+def request_replay(chosen: QuerySet[Letter] | Iterable[str], *, by: User | None = None) -> Replay:
+    """Have dead letters delivered again, in the background; those that *by* sees."""
+    access.require(by, "replay")
+    with transaction.atomic():
+        ids = _ids(chosen, by)
+        row = Replay.objects.create(
+            who=access.person(by),
+            who_name=by.get_username() if by is not None else "",
+            is_program=by is None,
+            chosen={"ids": ids},
+            total=len(ids),
+        )
+        auditing.record("replay", by=by, after={"letters": len(ids)})
+    return row
+
+
+_AT_ONCE = 500
+"""Ids in one statement; databases have a limit."""
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _AT_ONCE):
+        yield ids[start : start + _AT_ONCE]
+
+
+def _ids(chosen: QuerySet[Letter] | Iterable[str], by: User | None) -> list[str]:
+    seen = Letter.objects.all() if by is None else access.letters(by)
+    if isinstance(chosen, QuerySet):
+        within = chosen if by is None else chosen.filter(pk__in=seen.values("pk"))
+        return list(within.order_by("time", "pk").values_list("letter_id", flat=True))
+    found: list[str] = []
+    for ids in _parts(list(dict.fromkeys(chosen))):
+        found += seen.filter(letter_id__in=ids).values_list("letter_id", flat=True)
+    return found
+
+
+# Requests for access.
+
+
+def request_access(
+    by: Any,
+    *,
+    organisation: str,
+    contact: str,
+    protocol: str,
+    url: str,
+    why: str,
+    courses: Sequence[str] = (),
+    events: Sequence[str] = (),
+) -> AccessRequest:
+    """
+    Ask to become a consumer. Nothing flows before somebody approves.
+
+    Raises:
+        Invalid: something is missing, or the address is none for consumers from outside.
+    """
+    if not getattr(by, "is_active", False) or by.pk is None:
+        raise PermissionDenied("log in to ask for access")
+    row = AccessRequest(
+        who=by,
+        organisation=organisation,
+        contact=contact,
+        protocol=protocol,
+        url=url,
+        why=why,
+        courses=list(courses),
+        events=list(events),
+    )
+    fields = ("organisation", "contact", "protocol", "url", "why")
+    found = _row_problems(row, {key: key for key in fields})
+    rules = _asked_rules(row)
+    draft = {"id": "asked", "protocol": protocol, "url": url, "allow": rules, "enabled": False}
+    known = {each.path for each in found}
+    for each in (*find_problems(draft), *public_problems(url)):
+        root = each.path.partition("[")[0].partition(".")[0]
+        if root == "allow":
+            field = "courses" if each.path.endswith(".course") else "events"
+            found.append(Problem(field, each.text))
+        elif root not in known:
+            found.append(each)
+    if found:
+        raise Invalid(found)
+    named = [each for each in Tenant.objects.all() if _is_of(row.organisation, each)]
+    row.tenant = named[0] if len(named) == 1 else None
+    with transaction.atomic():
+        row.save()
+        auditing.record("request_access", by=by, tenant=row.tenant, after={"url": row.url})
+    return row
+
+
+def _is_of(organisation: str, tenant: Tenant) -> bool:
+    return organisation.lower() in {each.lower() for each in tenant.organisations}
+
+
+def _asked_rules(row: AccessRequest) -> list[Json]:
+    """Give the rules that a request asks for; nothing, where it names nothing."""
+    rule: Json = {}
+    if row.events:
+        rule["event"] = list(row.events)
+    if row.courses:
+        rule["course"] = list(row.courses)
+    return [rule] if rule else []
+
+
+def approve_request(
+    request: AccessRequest,
+    settings: Mapping[str, Any],
+    *,
+    by: User | None = None,
+    reason: str = "",
+) -> Consumer:
+    """
+    Make a consumer of a request, narrowed or not.
+
+    Args:
+        request: which one.
+
+        settings: as of `create`: at least its ``id``. What is left out is as it was asked for; the
+            representative is who asked.
+
+        by: who does it.
+
+        reason: what the representative is told, if anything.
+
+    Raises:
+        Invalid: something is wrong with them, or it was decided before.
+        PermissionDenied: *by* may not do this.
+    """
+    with _changing():
+        row = _undecided(request, by)
+        given = {
+            "protocol": row.protocol,
+            "url": row.url,
+            "name": row.organisation,
+            "tenant": row.tenant,
+            "allow": _asked_rules(row),
+            "representatives": [row.who],
+            "enabled": True,
+            **settings,
+        }
+        consumer = Consumer(from_portal=True)
+        _apply(consumer, given, by=by, is_new=True)
+        _decide(row, AccessRequest.State.APPROVED, by, reason, consumer)
+        auditing.record(
+            "approve", by=by, consumer=consumer, after=auditing.snapshot(_fresh(consumer))
+        )
+    return consumer
+
+
+def refuse_request(request: AccessRequest, reason: str, *, by: User | None = None) -> AccessRequest:
+    """
+    Refuse a request, with a reason for who asked.
+
+    Raises:
+        Invalid: there is no reason, or it was decided before.
+        PermissionDenied: *by* may not do this.
+    """
+    if not reason.strip():
+        raise Invalid([Problem("reason", "say why; the representative will read it")])
+    with transaction.atomic():
+        row = _undecided(request, by)
+        _decide(row, AccessRequest.State.REFUSED, by, reason, None)
+        auditing.record("refuse", by=by, tenant=row.tenant, after={"request": str(row.pk)})
+    return row
+
+
+def withdraw_request(request: AccessRequest, *, by: Any) -> AccessRequest:
+    """
+    Take back an own request that nobody has decided.
+
+    Raises:
+        Invalid: it was decided before.
+        PermissionDenied: it is somebody else's.
+    """
+    with transaction.atomic():
+        row = AccessRequest.objects.select_for_update().get(pk=request.pk)
+        if by is None or not by.is_active or row.who_id != by.pk:
+            raise PermissionDenied("it is not yours")
+        _refuse_decided(row)
+        row.state = AccessRequest.State.WITHDRAWN
+        row.decided_at = timezone.now()
+        row.save()
+        auditing.record("withdraw", by=by, tenant=row.tenant, after={"request": str(row.pk)})
+    return row
+
+
+def _undecided(request: AccessRequest, by: User | None) -> AccessRequest:
+    row = AccessRequest.objects.select_for_update().get(pk=request.pk)
+    access.require(by, "decide", row)
+    _refuse_decided(row)
+    return row
+
+
+def _refuse_decided(row: AccessRequest) -> None:
+    if row.state != AccessRequest.State.WAITING:
+        text = f"it is {row.get_state_display()} already; load the page again"
+        raise Invalid([Problem("", text)])
+
+
+def _decide(
+    row: AccessRequest,
+    state: AccessRequest.State,
+    by: User | None,
+    reason: str,
+    consumer: Consumer | None,
+) -> None:
+    row.state = state
+    row.decided_by_id = by.pk if by is not None else None
+    row.decided_at = timezone.now()
+    row.reason = reason
+    row.consumer = consumer
+    row.save()
+
+
+# How it is done.
+
+
+@contextmanager
+def _changing(*, is_certain: bool = True) -> Iterator[Callable[[], None]]:
+    """
+    Open a transaction in which something changes that workers must see.
+
+    The version row is written before anything is read: changes come one after the other, each on
+    top of the one before, whatever the database locks by itself. With *is_certain* False it is
+    written when what is given is called.
+    """
+    with transaction.atomic():
+        if is_certain:
+            bump()
+        yield bump
+
+
+def bump() -> None:
+    """Have workers read the consumers anew. It belongs into the transaction of the change."""
+    changed = Version.objects.filter(pk=Version.ROW).update(
+        number=F("number") + 1, stamp=new_stamp()
+    )
+    if not changed:
+        try:
+            with transaction.atomic():
+                Version.objects.create(pk=Version.ROW, number=1)
+        except IntegrityError:
+            bump()
+
+
+def _locked(consumer: Consumer) -> Consumer:
+    """Read *consumer* as it is now, and keep others from changing it meanwhile."""
+    Consumer.objects.select_for_update().get(pk=consumer.pk)
+    return _fresh(consumer)
+
+
+def _fresh(row: Consumer) -> Consumer:
+    # Not with the lock: databases refuse it where there may be no tenant.
+    return (
+        Consumer.objects.select_related(*rows.WITH_ONE)
+        .prefetch_related(*rows.WITH, "representatives")
+        .get(pk=row.pk)
+    )
+
+
+def _secrets(row: Consumer) -> Any:
+    """Give what is secret of *row*, to be compared; None where it does not open."""
+    try:
+        found = rows.settings_of(row)
+    except ConfigurationError:
+        return None
+    return found.get("auth"), found.get("headers")
+
+
+def _is_representative(consumer: Consumer, user: User) -> bool:
+    return access.represented(user).filter(pk=consumer.pk).exists()
+
+
+def _switch(
+    consumer: Consumer, action: str, by: User | None, *, named: str = "", **columns: Any
+) -> Consumer:
+    """Set *columns*; what was so already stays, and is not written anywhere."""
+    with transaction.atomic():
+        bump()
+        row = _locked(consumer)
+        access.require(by, action, row)
+        if all(getattr(row, key) == value for key, value in columns.items()):
+            return row
+        before = auditing.snapshot(row)
+        for key, value in columns.items():
+            setattr(row, key, value)
+        if columns.get("enabled"):
+            _refuse(_problems(row, rows.settings_of(row)))
+        row.changed = timezone.now()
+        row.revision += 1
+        row.save()
+        auditing.record(
+            named or action, by=by, consumer=row, before=before, after=auditing.snapshot(row)
+        )
+    return row
+
+
+def _apply(row: Consumer, changes: Mapping[str, Any], *, by: User | None, is_new: bool) -> None:
+    """Put *changes* into *row* and what belongs to it, and save all of it if it is right."""
+    unknown = [key for key in changes if key not in (*_OWN, *_FILE)]
+    found = [Problem("", f"unknown key {each!r:.80}") for each in unknown]
+    if not is_new and changes.get("id", row.slug) != row.slug:
+        found.append(Problem("id", "it cannot be changed; clone the consumer instead"))
+    _refuse(found)
+    former = (row.protocol, row.url)
+    opened: Json = {} if is_new else _opened_credentials(row, changes)
+    found = _set_columns(row, changes, by, is_new=is_new)
+    settings = _settings(row, changes, opened, is_new=is_new)
+    if not (by is None or access.sees_all(by)):
+        found += _credential_problems(row, changes, opened, former=former)
+    _refuse(found + _problems(row, settings))
+    row.changed = timezone.now()
+    row.revision += 0 if is_new else 1
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:
+        _refuse([_taken(row.slug)])
+    if "allow" in changes or "deny" in changes:
+        row.rules.all().delete()
+        Rule.objects.bulk_create(
+            _owned(row, rows.rule_rows(settings.get("allow") or (), settings.get("deny") or ()))
+        )
+    if "representatives" in changes:
+        row.representatives.set(changes["representatives"] or ())
+    if "auth" in changes or "headers" in changes:
+        _save_credentials(row, settings)
+
+
+def _owned(row: Consumer, made: Iterable[Rule]) -> list[Rule]:
+    found = list(made)
+    for each in found:
+        each.consumer = row
+    return found
+
+
+def _refuse(found: Sequence[Problem]) -> None:
+    if found:
+        raise Invalid(found)
+
+
+def _taken(slug: str) -> Problem:
+    return Problem("id", f"there is a consumer {slug!r:.110} already; give each its own id")
+
+
+def _opened_credentials(row: Consumer, changes: Mapping[str, Any]) -> Json:
+    """Give the credentials that stay; they are not opened when all are replaced."""
+    if "auth" in changes and "headers" in changes:
+        return {}
+    found = rows.settings_of(row)
+    return {key: found[key] for key in ("auth", "headers") if key in found and key not in changes}
+
+
+def _set_columns(
+    row: Consumer, changes: Mapping[str, Any], by: User | None, *, is_new: bool
+) -> list[Problem]:
+    """Set the columns that need no more than that; say what *by* may not set."""
+    is_site = by is None or access.sees_all(by)
+    if is_new:
+        row.slug = changes.get("id", "")
+    for key in ("protocol", "url", "enabled", "name", "note"):
+        if key in changes:
+            default = _column(Consumer, key).get_default()
+            setattr(row, key, default if changes[key] is None else changes[key])
+    _set_switches(row, changes)
+    options = {key: value for key, value in row.options.items() if key not in changes}
+    options |= {
+        key: changes[key] for key in rows.OPTIONS if key in changes and changes[key] is not None
+    }
+    row.options = options
+    if "tenant" in changes:
+        row.tenant = changes["tenant"]
+    return [] if is_site else _bound(row, changes, by, is_new=is_new)
+
+
+def _set_switches(row: Consumer, changes: Mapping[str, Any]) -> None:
+    if "paused" in changes:
+        row.paused = bool(changes["paused"])
+        row.paused_by_representative = False
+    if "allow" in changes:
+        row.allows_everything = changes["allow"] is None
+    if "url" in changes:
+        # Somewhere else it may be there.
+        row.gone_at = None
+    if "public_only" in changes:
+        row.public_only = bool(changes["public_only"])
+    row.public_only = row.public_only or row.from_portal
+
+
+def _bound(row: Consumer, changes: Mapping[str, Any], by: Any, *, is_new: bool) -> list[Problem]:
+    """Keep who is bound to organisations within these, and out of the inner network."""
+    own = list(access.tenants(by))
+    if is_new and row.tenant is None and len(own) == 1:
+        row.tenant = own[0]
+    if is_new or "url" in changes or "public_only" in changes:
+        row.public_only = row.public_only or is_new or "url" in changes
+        if "public_only" in changes and not changes["public_only"]:
+            row.public_only = True
+    if (is_new or "tenant" in changes) and row.tenant not in own:
+        return [Problem("tenant", "choose one of your own")]
+    return []
+
+
+def _settings(row: Consumer, changes: Mapping[str, Any], opened: Json, *, is_new: bool) -> Json:
+    """Give *row* with *changes* as a consumers file would say it."""
+    allow, deny, _ = ([], [], {}) if is_new else rows.rules_of(row.rules.all())
+    found: Json = {
+        "id": row.slug,
+        "protocol": row.protocol,
+        "url": row.url,
+        "enabled": row.enabled,
+        **row.options,
+        **opened,
+    }
+    if row.paused:
+        found["paused"] = True
+    if not row.allows_everything:
+        found["allow"] = changes.get("allow", allow)
+    found["deny"] = changes.get("deny", deny)
+    if not found["deny"]:
+        del found["deny"]
+    for key in ("auth", "headers"):
+        if changes.get(key) is not None:
+            given = changes[key]
+            is_object = isinstance(given, Mapping)
+            found[key] = (
+                {
+                    name: rows.hidden(value) if name != "type" else value
+                    for name, value in given.items()
+                }
+                if is_object
+                else given
+            )
+    if rows.is_public_only(row):
+        found["public_only"] = True
+    if row.tenant is not None:
+        found["orgs"] = list(row.tenant.organisations)
+    return found
+
+
+def _problems(row: Consumer, settings: Json) -> list[Problem]:
+    """Say all that is wrong with *row*, whose settings are *settings*."""
+    columns = {"slug": "id", "name": "name", "url": "url", "protocol": "protocol"}
+    found = find_problems(settings)
+    known = {each.path for each in found}
+    found += [each for each in _row_problems(row, columns) if each.path not in known]
+    if rows.is_public_only(row) and isinstance(row.url, str):
+        found += public_problems(row.url)
+    if row.tenant is not None and not any(each.rule for each in found):
+        found += tenant_problems(settings, row.tenant.organisations)
+    if row.slug and isinstance(row.slug, str):
+        # Databases differ in whether case counts.
+        same = Consumer.objects.filter(slug__iexact=row.slug).exclude(pk=row.pk)
+        if same.exists():
+            found.append(_taken(row.slug))
+    return found
+
+
+def _credential_problems(
+    row: Consumer,
+    changes: Mapping[str, Any],
+    opened: Json,
+    *,
+    former: tuple[str, str],
+) -> list[Problem]:
+    """
+    Keep secrets from who is not to have them.
+
+    Whoever is bound to organisations could have what the server's environment and files hold, or
+    the credentials of others, sent to an address of their own.
+    """
+    found = []
+    for key in ("auth", "headers"):
+        given = changes.get(key)
+        if isinstance(given, Mapping):
+            found += [
+                Problem(f"{key}.{name}", "write the secret itself; you may not name a place")
+                for name, value in given.items()
+                if isinstance(value, Mapping)
+            ]
+    if all(former) and any(opened.values()):
+        try:
+            is_same = owner_of(row.protocol, row.url) == owner_of(*former)
+        except ValueError:  # The URL is none; that is told elsewhere.
+            is_same = True
+        if not is_same:
+            text = "it is another address; give the credentials for it again, too"
+            found.append(Problem("url", text))
+    return found
+
+
+def _save_credentials(row: Consumer, settings: Json) -> None:
+    auth: Json = dict(settings.get("auth", {"type": "none"}))
+    headers: Json = settings.get("headers", {})
+    kind = auth.pop("type")
+    if not auth and not headers:
+        Credential.objects.filter(consumer=row).delete()
+        return
+    Credential.objects.update_or_create(
+        consumer=row,
+        defaults={
+            "auth_type": kind,
+            "secrets": _sealed(auth, "auth") if auth else None,
+            "headers": _sealed(headers, "headers") if headers else None,
+            "outline": rows.outline(settings.get("auth", {}), headers),
+            "changed": timezone.now(),
+        },
+    )
+
+
+def _sealed(given: Json, path: str) -> Sealed:
+    try:
+        return Sealed.of({key: rows.plain(value) for key, value in given.items()})
+    except ConfigurationError as error:
+        raise Invalid([Problem(path, str(error))]) from None
+
+
+def _column(model: type[Model], name: str) -> Any:
+    return model._meta.get_field(name)  # noqa: SLF001 - Django documents it
+
+
+def _row_problems(row: Any, columns: Mapping[str, str]) -> list[Problem]:
+    """Say what the columns of a table do not take: too long, no choice, no text."""
+    found = []
+    for name, path in columns.items():
+        field = _column(type(row), name)
+        try:
+            value = getattr(row, name)
+            if not isinstance(value, str):
+                raise ValidationError("write text")
+            value.encode()
+            field.clean(value, row)
+            if "\0" in value:
+                raise ValidationError("holds a character that is none (null)")
+        except UnicodeEncodeError:
+            found.append(Problem(path, "holds what is no text in UTF-8"))
+        except ValidationError as error:
+            found += [Problem(path, text) for text in error.messages]
+    return found

@@ -1,0 +1,108 @@
+"""A column that holds what is secret, encrypted with the keys of the site."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Self
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from eventkit.contrib.django.conf import sealer
+
+
+class Sealed:
+    """
+    Something encrypted. It opens only when asked to, and what is in it does not show.
+
+    A row with one can be read, copied and dumped by anybody who has no key.
+    """
+
+    __slots__ = ("token",)
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        """As it lies in the database."""
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """
+        Encrypt *value*, which is JSON.
+
+        Raises:
+            ConfigurationError: the site has no keys.
+        """
+        written = json.dumps(value, separators=(",", ":")).encode("ascii")
+        return cls(sealer().seal(written).decode("ascii"))
+
+    def open(self) -> Any:
+        """
+        Decrypt it.
+
+        Raises:
+            ConfigurationError: none of the keys of the site fits.
+        """
+        # What is no ASCII is no token, and so is refused like one of another key.
+        return json.loads(sealer().unseal(self.token.encode("utf-8", "replace")))
+
+    def renewed(self) -> Self:
+        """Encrypt it anew, with the first of the keys."""
+        return self.of(self.open())
+
+    def __repr__(self) -> str:
+        return "Sealed(***)"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sealed) and other.token == self.token
+
+    def __hash__(self) -> int:
+        return hash(self.token)
+
+
+if TYPE_CHECKING:
+    _TextField = models.TextField[Sealed | None, Sealed | None]
+else:
+    _TextField = models.TextField
+
+
+class SealedField(_TextField):
+    """A `Sealed`, or None. No form shows it, and it takes no plain text."""
+
+    description = "Something encrypted"
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        options["editable"] = False
+        super().__init__(*args, **options)
+
+    def deconstruct(self) -> Any:
+        """Say how it is made; never editable is not said."""
+        name, path, args, options = super().deconstruct()
+        options.pop("editable", None)
+        return name, path, args, options
+
+    def from_db_value(self, value: str | None, *_: Any) -> Sealed | None:
+        """Wrap what the database has; nothing is decrypted yet."""
+        return None if value is None else Sealed(value)
+
+    def to_python(self, value: Any) -> Sealed | None:
+        """Take what a fixture has, which is what the database had."""
+        if value is None or isinstance(value, Sealed):
+            return value
+        if isinstance(value, str):
+            return Sealed(value)
+        raise ValidationError("expected what is encrypted")
+
+    def get_prep_value(self, value: Any) -> str | None:
+        """Give what is encrypted; anything else is refused and not shown."""
+        if value is None:
+            return None
+        if not isinstance(value, Sealed):
+            raise TypeError(f"{self.name}: only what is encrypted is kept; use Sealed.of(...)")
+        return value.token
+
+    def value_to_string(self, obj: models.Model) -> Any:
+        """Write it into a fixture, encrypted as it is."""
+        return self.get_prep_value(self.value_from_object(obj))

@@ -1,0 +1,175 @@
+"""Consumers as rows and as what a consumers file says of them: from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from eventkit.base.secrets import Secret
+from eventkit.contrib.django import conf
+from eventkit.contrib.django.models import Consumer, Credential, Rule
+from eventkit.typing import Json
+
+OPTIONS = ("batch", "timeout", "override", "sensor", "plain_http", "inherits")
+"""What `Consumer.options` may hold."""
+
+AUTH_KEYS = ("username", "password", "token")
+
+
+def settings_of(row: Consumer, *, with_secrets: bool = True) -> Json:
+    """
+    Give what a consumers file would say of *row*.
+
+    Rules, credential and tenant of the row are read; fetch them with it (`WITH`).
+
+    Args:
+        row: the consumer.
+
+        with_secrets: False leaves out what is secret, not where it is (``{"env": NAME}``).
+
+    Raises:
+        ConfigurationError: what is secret does not open with the keys of the site.
+    """
+    allow, deny, _ = rules_of(row.rules.all())
+    found: Json = {"id": row.slug, "protocol": row.protocol, "url": row.url}
+    found["enabled"] = row.enabled
+    if row.paused or row.gone_at is not None:
+        found["paused"] = True
+    if not row.allows_everything:
+        found["allow"] = allow
+    if deny:
+        found["deny"] = deny
+    found |= {key: row.options[key] for key in OPTIONS if key in row.options}
+    if is_public_only(row):
+        found["public_only"] = True
+    if row.tenant is not None:
+        found["orgs"] = list(row.tenant.organisations)
+    credential = credential_of(row)
+    if credential is not None:
+        found |= _opened(credential) if with_secrets else _places(credential)
+    return found
+
+
+WITH = ("rules",)
+"""What to prefetch for `settings_of`."""
+WITH_ONE = ("credential", "tenant")
+"""What to select with it."""
+
+
+def credential_of(row: Consumer) -> Credential | None:
+    """Give the credential of *row*; None: it has none."""
+    try:
+        return row.credential
+    except Credential.DoesNotExist:
+        return None
+
+
+def is_public_only(row: Consumer) -> bool:
+    """Tell whether only public addresses are open to *row*."""
+    return row.public_only and not is_allowed_host(row.url)
+
+
+def is_allowed_host(url: str) -> bool:
+    """Tell whether the site has allowed the host of *url* by name, public or not."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    hosts = {each.lower().rstrip(".") for each in conf.admin_settings().allow_hosts}
+    return parts.scheme in ("http", "https") and host in hosts
+
+
+def rules_of(rows: Iterable[Rule]) -> tuple[list[Json], list[Json], dict[str, Rule]]:
+    """
+    Give the rules that *rows* are, in order: those that allow, those that deny.
+
+    Rows of one kind and number are one rule. The third is each row by the place that messages name:
+    ``allow[0].course``.
+    """
+    found: dict[str, dict[int, Json]] = {Rule.Kind.ALLOW: {}, Rule.Kind.DENY: {}}
+    named: list[tuple[str, int, Rule]] = []
+    for row in sorted(rows, key=lambda each: (each.kind, each.number)):
+        rule = found[row.kind].setdefault(row.number, {})
+        # A field that stands twice asks for any of both.
+        rule[row.field] = [*rule.get(row.field, ()), *row.patterns]
+        if row.unknown:
+            rule["unknown"] = True
+        if row.missing:
+            rule["missing"] = "deny"
+        named.append((row.kind, row.number, row))
+    places = {
+        f"{kind}[{list(found[kind]).index(number)}].{row.field}": row for kind, number, row in named
+    }
+    return list(found[Rule.Kind.ALLOW].values()), list(found[Rule.Kind.DENY].values()), places
+
+
+def rule_rows(allow: Sequence[Mapping[str, Any]], deny: Sequence[Mapping[str, Any]]) -> list[Rule]:
+    """Make the rows of rules that have been checked; they belong to no consumer yet."""
+    return [
+        Rule(
+            kind=kind,
+            number=number,
+            field=field,
+            patterns=list(given) if isinstance(given, (list, tuple)) else [given],
+            unknown=bool(rule.get("unknown", False)),
+            missing="missing" in rule,
+        )
+        for kind, rules in ((Rule.Kind.ALLOW, allow), (Rule.Kind.DENY, deny))
+        for number, rule in enumerate(rules, start=1)
+        for field, given in rule.items()
+        if field not in ("unknown", "missing")
+    ]
+
+
+def outline(auth: Mapping[str, Any], headers: Mapping[str, Any]) -> Json:
+    """Give credentials as people may see them: what is secret as ``***``."""
+    shown: Json = {"auth": {"type": auth.get("type", "none")}, "headers": {}}
+    shown["auth"] |= {key: _shown(auth[key]) for key in AUTH_KEYS if key in auth}
+    shown["headers"] = {name: _shown(value) for name, value in headers.items()}
+    return shown
+
+
+def _shown(value: object) -> Any:
+    return dict(value) if isinstance(value, Mapping) else "***"
+
+
+def _opened(credential: Credential) -> Json:
+    found: Json = {}
+    if credential.secrets is not None:
+        found["auth"] = {
+            "type": credential.auth_type,
+            **{key: hidden(value) for key, value in credential.secrets.open().items()},
+        }
+    if credential.headers is not None:
+        found["headers"] = {
+            name: hidden(value) for name, value in credential.headers.open().items()
+        }
+    return found
+
+
+def _places(credential: Credential) -> Json:
+    """Give what may be shown of a credential: its type, and where what is secret is read."""
+    auth = credential.outline.get("auth", {})
+    headers = credential.outline.get("headers", {})
+    found: Json = {}
+    if credential.auth_type != Credential.AuthType.NONE:
+        found["auth"] = {"type": credential.auth_type} | _only_places(auth)
+    if kept := _only_places(headers):
+        found["headers"] = kept
+    return found
+
+
+def _only_places(given: Mapping[str, Any]) -> Json:
+    return {key: value for key, value in given.items() if isinstance(value, dict)}
+
+
+def hidden(value: Any) -> Any:
+    """Wrap a text as a `Secret`; leave places as they are."""
+    return Secret(value) if isinstance(value, str) else value
+
+
+def plain(value: Any) -> Any:
+    """Give what `hidden` wrapped, to be encrypted."""
+    return value.reveal() if isinstance(value, Secret) else value
