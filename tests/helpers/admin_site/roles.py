@@ -30,15 +30,6 @@ TENANT = "Lakeside"
 """The tenant of the tenant administrator, whose organisations are `ORGANISATIONS`."""
 ORGANISATIONS = ["Lakeside"]
 
-_SEES = ("view_consumer", "view_letter", "view_report", "view_auditentry", "view_accessrequest")
-_OPERATES = ("operate_consumer",)
-_CHANGES = (
-    "add_consumer",
-    "change_consumer",
-    "delete_consumer",
-    "change_accessrequest",
-)
-
 
 def username(role: str) -> str:
     """Give the name of the account of *role*."""
@@ -75,11 +66,13 @@ def make_everybody() -> None:
 
 
 def _entitle(account, role: str) -> None:
-    names = [*_SEES]
-    if role != "viewer":
-        names += _OPERATES
-    if role in {"administrator", "tenant administrator"}:
-        names += _CHANGES
+    from eventkit.contrib.django import access
+
+    names = []
+    for known, permissions in access.ROLES.items():
+        names += permissions
+        if known == f"eventkit {role.removeprefix('tenant ')}":
+            break
     if role != "tenant administrator":
         names.append("all_organisations")
     account.user_permissions.set(
