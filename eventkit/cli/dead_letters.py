@@ -194,6 +194,7 @@ _MEANINGS = {
     "damaged": "what is left of them cannot be sent",
     "denied": "the consumer's rules do not let it have the event (or the letter has none)",
     "disabled": "the consumer is not enabled",
+    "paused": "the consumer is paused by its setting; say 'paused: false' there first",
     "in_trouble": "the consumer cannot take it now; run again",
     "lookup_failed": "what the translation has to look up does not answer; run again",
     "no_content": "neither documents nor an event",

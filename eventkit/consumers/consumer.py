@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
+from eventkit.base.addresses import refusal
 from eventkit.base.schema_errors import complaints
 from eventkit.base.secrets import Secret, read_secret
 from eventkit.base.settings_file import MAX_DEPTH
@@ -188,6 +189,12 @@ class Consumer:
 
         plain_http: whether credentials may go over plain ``http:`` to other machines.
 
+        paused: what its rules let it have is accepted and waits; nothing is sent.
+
+        public_only: only addresses of the public internet, over ``https:``, and no proxy: for a
+            consumer whose URL was chosen by somebody who must not reach into the site's network.
+            What its host's name stands for is looked at each time that it is connected to.
+
         inherits: former URLs of this consumer, once it has moved: what was accepted for them, under
             this id and protocol, is its own. Without them it stays where it is, see `owner`.
 
@@ -212,6 +219,8 @@ class Consumer:
     override: Json = attrs.field(factory=dict, converter=copy.deepcopy, repr=False)
     sensor: str | None = None
     plain_http: bool = False
+    paused: bool = False
+    public_only: bool = False
     inherits: tuple[str, ...] = attrs.field(default=(), converter=tuple, repr=False)
     filter: Filter = attrs.field(init=False, eq=False, repr=False)
     rules: str = attrs.field(init=False, eq=False, repr=False)
@@ -504,12 +513,22 @@ def _check_url(consumer: Consumer) -> None:
         raise ConfigurationError(
             "url: has no scheme; expected https://..., http://..., file:/... or log:..."
         )
+    if consumer.public_only and (refused := refusal(url)):
+        raise ConfigurationError(refused)
     if consumer.scheme not in ("http", "https"):
         return
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError("url: must not hold credentials; put them in auth")
     if not host:
         raise ConfigurationError("url: has no host; expected https://host[:port]/path")
+    _check_secrecy(consumer, host)
+    if consumer.protocol == "xapi" and (parts.query or parts.fragment):
+        raise ConfigurationError(
+            "url: an LRS endpoint has no query or fragment; put keys in auth or headers"
+        )
+
+
+def _check_secrecy(consumer: Consumer, host: str) -> None:
     if consumer.scheme == "http" and not consumer.plain_http and not _is_loopback(host):
         found = _secrets_sent(consumer)
         if found:
@@ -517,10 +536,6 @@ def _check_url(consumer: Consumer) -> None:
                 f"url: {found} would go over http, for everybody on the way to read; write "
                 "https://, or say 'plain_http: true' if the whole way is trusted"
             )
-    if consumer.protocol == "xapi" and (parts.query or parts.fragment):
-        raise ConfigurationError(
-            "url: an LRS endpoint has no query or fragment; put keys in auth or headers"
-        )
 
 
 def _is_loopback(host: str) -> bool:

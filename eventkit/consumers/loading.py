@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from eventkit.base.schema_errors import near_miss
 from eventkit.base.settings_file import read_settings
 from eventkit.consumers.consumer import Consumer
+from eventkit.consumers.reports import ConsumerReport
 from eventkit.exceptions import ConfigurationError
 
 
@@ -19,6 +20,31 @@ class Registry(Protocol):
 
     def consumers(self) -> Iterable[Consumer | Mapping[str, Any]]:
         """Give all consumers as they are now."""
+
+
+@runtime_checkable
+class Reported(Registry, Protocol):
+    """
+    A registry that wants to know how its consumers are doing.
+
+    A router calls `report` every ten seconds or so while it has work, and when it is closed or the
+    process ends: from a thread of its own, so that delivery waits for nothing.
+    """
+
+    def report(self, reports: Sequence[ConsumerReport], *, closing: bool) -> None:
+        """
+        Take down what one router has done since it was last called, all of it or nothing.
+
+        Never called twice at once by one router, but by several routers, and in forked children
+        too. An error is logged and counted (``report_failed``), and what the call said is part of
+        the next one: so a call that raises must not have kept anything.
+
+        Args:
+            reports: one for each consumer about which there is anything new and, every minute or
+                so and in the end, for each.
+
+            closing: the router ends; no more will come of it.
+        """
 
 
 ConsumerSource = (

@@ -31,11 +31,13 @@ class Reading:
     state: str
     documents: int
     oldest: float
+    is_meant_to: bool = True
+    """Whether it is to take documents at all."""
 
     @property
     def is_up(self) -> bool | None:
         """Whether it takes documents; None: it is not meant to."""
-        return None if self.state in _NOT_MEANT_TO else self.state == "ok"
+        return self.state == "ok" if self.is_meant_to else None
 
 
 def check_routers(routers: Iterable[HasHealth] | HasHealth) -> tuple[HasHealth, ...]:
@@ -69,6 +71,7 @@ def read(routers: Iterable[HasHealth]) -> dict[str, Reading]:
                     str(health.get("state", "")),
                     int(health.get("pending", 0)),
                     float(health.get("oldest_seconds") or 0.0),
+                    _is_meant_to(health),
                 )
                 found[consumer] = _joined(found.get(consumer), reading)
         except Exception as error:  # noqa: BLE001 - the other metrics must be read
@@ -81,4 +84,15 @@ def _joined(one: Reading | None, other: Reading) -> Reading:
         return other
     # Trouble anywhere is trouble; a router in which it is disabled says nothing about the others.
     worse = min(one, other, key=lambda reading: (reading.is_up is None, reading.is_up is True))
-    return Reading(worse.state, one.documents + other.documents, max(one.oldest, other.oldest))
+    return attrs.evolve(
+        worse,
+        documents=one.documents + other.documents,
+        oldest=max(one.oldest, other.oldest),
+    )
+
+
+def _is_meant_to(health: Mapping[str, Any]) -> bool:
+    """Tell whether a consumer is to take documents: nobody has disabled, removed or paused it."""
+    state = health.get("state", "")
+    is_wanted_pause = state == "paused" and health.get("reason") == "setting"
+    return state not in _NOT_MEANT_TO and not is_wanted_pause

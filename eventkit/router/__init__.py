@@ -6,12 +6,13 @@ once. Each consumer has a `lane` (its transport, and what became of each documen
 background, a `sender` that drives it: how long one in trouble is waited for is in `backoff`, who is
 suspected of bringing it down in `suspicion`. `feed` reads the queue in a store, `fleet` holds all
 lanes of a process, `keeper` does what is due now and then. `early` is the early filter, `replaying`
-delivers dead letters again, `probe` looks whether a consumer can be reached, `explaining` says who
-gets an event and why.
+delivers dead letters again, `connection` and `probe` look whether a consumer can be reached,
+`explaining` says who gets an event and why.
 """
 
 from __future__ import annotations
 
+from eventkit.router.connection import ConnectionReport, test_connection
 from eventkit.router.early import early_filter
 from eventkit.router.explaining import Explanation, example_translators, explain
 from eventkit.router.probe import check_consumer, try_consumer
@@ -19,6 +20,7 @@ from eventkit.router.replaying import ReplayReport, replay
 from eventkit.router.router import Router
 
 __all__ = [
+    "ConnectionReport",
     "Explanation",
     "ReplayReport",
     "Router",
@@ -27,5 +29,6 @@ __all__ = [
     "example_translators",
     "explain",
     "replay",
+    "test_connection",
     "try_consumer",
 ]

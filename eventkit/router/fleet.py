@@ -78,9 +78,9 @@ class Fleet:
                 if consumer.enabled
                 and (consumer.queue not in self.lanes or before.get(consumer.queue) != consumer)
             ]
-            enabled = {consumer.queue for consumer in consumers if consumer.enabled}
+            active = {each.queue for each in consumers if each.enabled and not each.paused}
             for queue, sender in self.senders.items():
-                if queue not in enabled:
+                if queue not in active:
                     sender.park()
             for consumer, transport in fresh:
                 self._set_up(consumer, transport)
@@ -291,7 +291,7 @@ class Fleet:
         lane = self.lanes.get(name)
         if lane is not None:
             lane.change(consumer, transport)
-            if name in self.senders:
+            if name in self.senders and not consumer.paused:
                 self.senders[name].go_on()
             return
         lane = Lane(consumer, transport, bury=self._bury, clock=self._clock, look=self._look)
@@ -300,6 +300,8 @@ class Fleet:
         if self._has_senders:
             feed = Feed(self._store, lane, self._clock) if self._store is not None else None
             sender = Sender(lane, self._pace, self._clock, feed)
+            if consumer.paused:
+                sender.park()
             self.senders = {**self.senders, name: sender}
 
 

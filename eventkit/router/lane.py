@@ -6,6 +6,7 @@ import json
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Literal
 
@@ -14,12 +15,14 @@ import attrs
 from eventkit.base.clock import Clock
 from eventkit.base.throttle import SafeLogger, describe
 from eventkit.consumers.consumer import Consumer
+from eventkit.consumers.reports import LastError
 from eventkit.dead_letters.letter import DeadLetter
 from eventkit.instrumentation.hooks import Details, What, is_on, tell
 from eventkit.reading.jsonable import from_json, to_json
 from eventkit.transports.transport import (
     CANNOT_ASK,
     CONFLICT,
+    STOPPING,
     Answer,
     Document,
     Inquiry,
@@ -92,22 +95,30 @@ class Lane:
         self._look = look
         self._counts: Counter[str] = Counter()
         self._trouble: Answer | None = None
-        self._trouble_since = 0.0
+        self._trouble_since = clock.now()
         self._failures = 0
         self._refusals = 0
         self._bound: int | None = None
         self._steady = 0
         self._may_ask = True
+        self._last_success: datetime | None = None
+        self._last_error: LastError | None = None
 
     def change(self, consumer: Consumer, transport: Transport) -> None:
         """Go on with other settings; a request that is under way is not disturbed."""
         with self.changed:
+            state = self.state
             before, self._transport = self._transport, transport
             self.consumer = consumer
             self._trouble = self._bound = None
             self._failures = self._refusals = 0
             self._may_ask = True
+            if consumer.paused:
+                self._trouble_since = self._clock.now()
+            now = self.state
         before.close()
+        if now != state:
+            self.tell("state", 1, now)
 
     @property
     def room(self) -> int:
@@ -176,8 +187,9 @@ class Lane:
             if not batch:
                 continue
             self._look()
-            if not may_go_on():
-                return _open([*waiting, batch]), None
+            halt = self.halt
+            if halt is not None or not may_go_on():
+                return _open([*waiting, batch]), halt
             answer = self._prepare(batch)
             if answer is None:
                 # Before each request: the rules, and what a request may hold, may have changed.
@@ -191,7 +203,7 @@ class Lane:
                 parts, answer = self._take_apart(batch, answer, missing, may_go_on)
                 waiting += parts
                 batch = []
-            if answer.verdict in (Verdict.RETRY, Verdict.PAUSE):
+            if answer.verdict in STOPPING:
                 self._report(answer)
                 return _open([*waiting, batch]), answer
             if self._refusals < MAX_REFUSALS:
@@ -226,6 +238,8 @@ class Lane:
     def bury(self, documents: Iterable[Document], reason: str, answer: Answer | None = None) -> int:
         """Give *documents* to the dead letters; tell how many of them nobody had settled before."""
         mine = self._claim(documents, f"dead:{reason}")
+        if answer is not None and mine:
+            self._note_error(answer, reason)
         for document in mine:
             letter = DeadLetter(
                 consumer=self.consumer.id,
@@ -257,10 +271,22 @@ class Lane:
             return dict(sorted(counts.items()))
 
     @property
+    def halt(self) -> Answer | None:
+        """Say why nothing is sent at all before a setting changes; None: it is."""
+        if self.consumer.paused:
+            return _PAUSED
+        trouble = self._trouble
+        return trouble if trouble is not None and trouble.verdict is Verdict.GONE else None
+
+    @property
     def state(self) -> str:
-        """``ok``, ``retrying``, ``open`` (down: it is only probed) or ``paused``."""
+        """``ok``, ``retrying``, ``open`` (down: it is only probed), ``paused`` or ``gone``."""
+        if self.consumer.paused:
+            return "paused"
         if self._trouble is None:
             return "ok"
+        if self._trouble.verdict is Verdict.GONE:
+            return "gone"
         if self._trouble.verdict is Verdict.PAUSE:
             return "paused"
         return "open" if self._failures >= _OPEN_AFTER else "retrying"
@@ -271,7 +297,11 @@ class Lane:
             health: dict[str, Any] = {"state": self.state, "pending": self.pending}
             if conflict := self._counts[f"dead:{CONFLICT}"]:
                 health["conflict"] = conflict
-            trouble = self._trouble
+            if self._last_success is not None:
+                health["last_success"] = self._last_success.isoformat()
+            if self._last_error is not None:
+                health["last_error"] = self._last_error.as_dict()
+            trouble = _PAUSED if self.consumer.paused else self._trouble
             if trouble is not None:
                 health |= {
                     "reason": trouble.reason,
@@ -281,6 +311,12 @@ class Lane:
                     "seconds": round(self._clock.now() - self._trouble_since, 3),
                 }
             return health
+
+    @property
+    def last(self) -> tuple[datetime | None, LastError | None]:
+        """Say when the consumer took something last, and when and why it did not."""
+        with self.changed:
+            return self._last_success, self._last_error
 
     def close(self) -> None:
         """Let go of the transport's connections."""
@@ -413,7 +449,7 @@ class Lane:
             elif found.reason == CANNOT_ASK:
                 self._may_ask = False
                 break
-            elif found.verdict in (Verdict.RETRY, Verdict.PAUSE):
+            elif found.verdict in STOPPING:
                 return [_unsettled(batch)], found
             else:
                 self._settle_known(document, found)
@@ -467,6 +503,8 @@ class Lane:
         with self.changed:
             mine = self._claim(documents, f"{how}:{reason}" if reason else how)
             self._leave(how, len(mine), reason)
+            if how == "delivered":
+                self._last_success = datetime.now(UTC)
         if mine and how != "returned" and is_on():
             oldest = min(document.since for document in mine)
             self.tell(how, len(mine), reason, since=oldest if how == "delivered" else 0)
@@ -478,6 +516,16 @@ class Lane:
             for document in mine:
                 document.outcome = outcome
             return mine
+
+    def _note_error(self, answer: Answer, reason: str) -> None:
+        """Take down that the consumer has not taken what it was sent, and what it said."""
+        self._last_error = LastError(
+            time=datetime.now(UTC),
+            reason=reason,
+            status=answer.status,
+            detail=answer.detail,
+            response=answer.response,
+        )
 
     def _leave(self, how: Way, number: int, reason: str = "") -> None:
         with self.changed:
@@ -493,6 +541,8 @@ class Lane:
         with self.changed:
             before, state = self._trouble, self.state
             self._trouble = answer
+            if answer is not None:
+                self._note_error(answer, answer.reason)
             failed = answer is not None and answer.verdict is Verdict.RETRY
             self._failures = self._failures + 1 if failed else 0
             if answer is not None and (before is None or before.verdict is not answer.verdict):
@@ -504,6 +554,8 @@ class Lane:
         if answer is None:
             if before is not None:
                 _log.info("Consumer %s answers again.", who)
+        elif answer.verdict is Verdict.GONE:
+            _log.warning("Consumer %s is stopped, its events are kept: %s", who, answer.detail)
         elif answer.verdict is Verdict.PAUSE:
             if before is None or (before.verdict, before.reason) != (answer.verdict, answer.reason):
                 _log.warning("Consumer %s is paused, its events are kept: %s", who, answer.detail)
@@ -531,6 +583,15 @@ COUNTS = ("enqueued", "delivered", "dead", "dropped", "returned", "requests", "r
 
 REFUSES_ALL = "refuses_everything"
 """The reason of a pause because of `MAX_REFUSALS`."""
+
+SETTING = "setting"
+"""The reason of a pause that somebody wants."""
+
+_PAUSED = Answer(
+    Verdict.PAUSE,
+    SETTING,
+    "it is paused by its setting; what comes for it waits until that says 'paused: false'",
+)
 
 
 def plain(event: Event | bytes | None) -> Json | None:

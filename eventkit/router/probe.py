@@ -13,9 +13,9 @@ from eventkit.consumers.consumer import Consumer
 from eventkit.dead_letters.letter import DeadLetter
 from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.exceptions import ConfigurationError, DeliveryError
+from eventkit.router.connection import test_connection
 from eventkit.router.plan import merged
 from eventkit.router.router import Router
-from eventkit.transports.making import make_transport
 from eventkit.transports.transport import CheckResult
 from eventkit.typing import Json
 
@@ -48,18 +48,11 @@ def check_consumer(consumer: Consumer, *, trust_env: bool = False) -> CheckResul
     """
     Tell whether documents could be sent to *consumer*, without sending any.
 
-    An LRS is asked for what it is and for one statement, and a Caliper endpoint for its
-    configuration, with the credentials; a file must be writable; a logger is always fine. Never
-    raises for what is wrong with the consumer.
+    It is `eventkit.router.test_connection` in one line. Never raises for what is wrong with the
+    consumer.
     """
-    try:
-        transport = make_transport(consumer, trust_env=trust_env)
-    except ConfigurationError as error:
-        return CheckResult(ok=False, detail=str(error))
-    try:
-        return transport.check()
-    finally:
-        transport.close()
+    report = test_connection(consumer, trust_env=trust_env)
+    return CheckResult(ok=report.ok, detail=report.detail)
 
 
 def try_consumer(consumer: Consumer, *, trust_env: bool = False) -> CheckResult:

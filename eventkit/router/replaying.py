@@ -37,7 +37,8 @@ class ReplayReport:
     """They failed for good once more: the letters are new, with the earlier failure in them."""
     kept: Mapping[str, int]
     """
-    They lie there as before, by reason: ``unknown_consumer``, ``disabled``, ``wrong_protocol``,
+    They lie there as before, by reason: ``unknown_consumer``, ``disabled``, ``paused`` (by its
+    setting), ``wrong_protocol``,
     ``other_owner`` (the consumer has another address now, and does not inherit from that one),
     ``damaged`` (nothing of them can be sent), ``denied`` (by the consumer's rules of today, or no
     event to judge by), ``in_trouble`` (the consumer cannot take them now), ``lookup_failed`` (a
@@ -210,6 +211,8 @@ class _Run:
             return "unknown_consumer"
         if not consumer.enabled:
             return "disabled"
+        if consumer.paused:
+            return "paused"
         if (letter.protocol or _protocol(letter.documents)) != consumer.protocol:
             return "wrong_protocol"
         if letter.owner and letter.owner not in consumer.owners:

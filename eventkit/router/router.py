@@ -643,7 +643,7 @@ class Router:
         """Make one error of what stopped the deliveries."""
         waits: list[float] = []
         for answer in failures.values():
-            if answer.verdict is Verdict.PAUSE:
+            if answer.verdict in (Verdict.PAUSE, Verdict.GONE):
                 waits.append(self._pace.pause)
             elif answer.retry_after is not None:
                 waits.append(self._pace.heeded(answer.retry_after))

@@ -15,9 +15,9 @@ from eventkit.base.clock import Clock
 from eventkit.base.throttle import SafeLogger, describe
 from eventkit.router.backoff import Pace
 from eventkit.router.feed import RETRY, Feed
-from eventkit.router.lane import REFUSES_ALL, Lane, total_size
+from eventkit.router.lane import REFUSES_ALL, SETTING, Lane, total_size
 from eventkit.router.suspicion import Suspect, Ward
-from eventkit.transports.transport import Answer, Document, Verdict
+from eventkit.transports.transport import ADDRESS_REFUSED, Answer, Document, Verdict
 
 _log = SafeLogger(__name__)
 
@@ -32,6 +32,8 @@ _LOOK_AGAIN = 0.05
 """Seconds between two looks at whether a shared store is empty."""
 _READ_AHEAD = 2
 """Requests' worth of documents that are read from the store at a time."""
+_NOT_ITS_FAULT = frozenset({REFUSES_ALL, SETTING, ADDRESS_REFUSED})
+"""Reasons of a pause that no document can be."""
 
 
 class Sender:
@@ -65,6 +67,7 @@ class Sender:
         self._was_trial = False
         self._flushing = 0
         self._parked = False
+        self._counts_from = -float("inf")
         self._is_to_start_over = False
         self._crash = ""
         self._closed = False
@@ -114,6 +117,9 @@ class Sender:
     def go_on(self) -> None:
         """Send again, and at once: the settings have changed."""
         with self._changed:
+            if self._parked:
+                # While nobody was to try it, nothing grew too old.
+                self._counts_from = self._clock.now()
             self._parked = False
             self._not_before = -float("inf")
             self._failures = 0
@@ -240,7 +246,7 @@ class Sender:
         return not lost
 
     def health(self) -> dict[str, Any]:
-        """Say how old the oldest waiting document is, and when the consumer is tried again."""
+        """Say how old the oldest waiting document is, and when the consumer is tried, if ever."""
         with self._changed:
             now = self._clock.now()
             waiting = [*self._in_flight[:1], *itertools.islice(self._queue, 1)]
@@ -248,7 +254,9 @@ class Sender:
             oldest = min((document.since for document in waiting), default=now)
             return {
                 "oldest_seconds": round(now - oldest, 3),
-                "next_try_seconds": round(max(0.0, self._not_before - now), 3),
+                "next_try_seconds": None
+                if self._parked
+                else round(max(0.0, self._not_before - now), 3),
             }
 
     def _refusal(self, size: int) -> str:
@@ -503,7 +511,9 @@ class Sender:
             failed = _has_failed(answer)
             if is_aside and left:
                 self._set_aside(trial, left[0], answer if failed else None)
-            if answer is not None and not (is_aside and failed):
+            if answer is not None and answer.verdict is Verdict.GONE:
+                self._parked = True
+            elif answer is not None and not (is_aside and failed):
                 self._most = 1
                 self._not_before = self._clock.now() + self._delay(answer)
         if answer is not None and answer.verdict in (Verdict.RETRY, Verdict.PAUSE):
@@ -541,7 +551,7 @@ class Sender:
     def _give_up_old(self) -> None:
         """Give the dead letters what has been tried for longer than it may."""
         limit = self._pace.max_age
-        if limit is None:
+        if limit is None or self._clock.now() - self._counts_from < limit:
             return
         with self._changed:
             oldest = self._clock.now() - limit
@@ -575,7 +585,7 @@ def _has_failed(answer: Answer | None) -> bool:
     """
     return answer is not None and (
         answer.verdict is Verdict.RETRY
-        or (answer.verdict is Verdict.PAUSE and answer.reason != REFUSES_ALL)
+        or (answer.verdict is Verdict.PAUSE and answer.reason not in _NOT_ITS_FAULT)
     )
 
 

@@ -20,6 +20,7 @@ from eventkit.transports.transport import (
     CheckResult,
     Document,
     Inquiry,
+    Step,
     Transport,
     Verdict,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "CheckResult",
     "Document",
     "Inquiry",
+    "Step",
     "Transport",
     "TransportFactory",
     "Verdict",

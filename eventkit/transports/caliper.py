@@ -15,18 +15,20 @@ import attrs
 from eventkit.consumers.consumer import Consumer
 from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.exceptions import ConfigurationError
+from eventkit.transports.checking import Check
 from eventkit.transports.http import REMEDIES, Client, NoReply, Reply, judge
 from eventkit.transports.transport import (
     DELIVERED,
     Answer,
-    CheckResult,
     Document,
+    Step,
     Verdict,
     distinct,
     enclosed,
 )
 
 _HEADERS = {"Content-Type": "application/json"}
+_ACCEPT = {"Accept": "application/json"}
 _REMEDIES = REMEDIES | {
     415: "check url: this endpoint does not take application/json, so it is none for Caliper",
     422: f"this endpoint does not take {CONTEXT}; have it brought to Caliper 1.2, or check url",
@@ -75,6 +77,7 @@ class CaliperTransport:
     """
 
     def __init__(self, consumer: Consumer, *, trust_env: bool = False) -> None:
+        self._consumer = consumer
         self._url = consumer.url
         self._client = Client(consumer, trust_env=trust_env)
         self._sensor = consumer.sensor
@@ -128,28 +131,45 @@ class CaliperTransport:
             self._ask_from = min(self._ask_from, self._asked + _AGAIN)
         return judge(reply, self._url, _REMEDIES)
 
-    def check(self) -> CheckResult:
+    def check(self) -> list[Step]:
         """Ask the endpoint for its configuration, with the credentials."""
-        try:
-            reply = self._get()
-        except NoReply as error:
-            return CheckResult(ok=False, detail=error.detail)
-        except ConfigurationError as error:
-            return CheckResult(ok=False, detail=str(error))
+        check = Check(self._client, is_secure=self._consumer.scheme == "https")
+        reply = check.get(self._url, _ACCEPT)
+        if reply is not None:
+            self._note(check, reply)
+        return check.steps()
+
+    def _note(self, check: Check, reply: Reply) -> None:
+        """Take down what the answer of the endpoint says."""
+        # What GET does not find may be there for POST, but then it is an endpoint of old.
+        if reply.status == 404 or reply.status not in (200, 401, 403, *_SILENT):
+            check.note("http", ok=False, detail=judge(reply, self._url).detail)
+            return
+        check.note("http", ok=True, detail=f"{self._url} answers")
+        if reply.status == 401:
+            check.note("credentials", ok=False, detail=judge(reply, self._url).detail)
+            return
         if reply.status == 403:
             detail = (
                 f"HTTP 403 from {self._url}: the credentials may not read the configuration; "
                 "whether they may write shows when the first envelope is sent"
             )
-            return CheckResult(ok=False, detail=detail)
-        # What GET does not find may be there for POST, but then it is an endpoint of old.
-        if reply.status == 404 or reply.status not in (200, *_SILENT):
-            return CheckResult(ok=False, detail=judge(reply, self._url).detail)
+            check.note("credentials", ok=False, detail=detail)
+            return
+        is_told = reply.status == 200
+        told = "they are taken" if is_told else "it does not look at them before an envelope comes"
+        if is_told and self._consumer.auth.type == "none":
+            told = "none are asked for"
+        check.note("credentials", ok=True if is_told else None, detail=told)
         published = _configuration(reply)
-        detail = f"{self._url} answers, and {published}"
         if published.versions is None:
-            detail += "; whether it is a Caliper endpoint shows when the first envelope is sent"
-        return CheckResult(ok=published.is_fit, detail=detail)
+            detail = "whether it is a Caliper endpoint shows when the first envelope is sent"
+            check.note("version", ok=None, detail=f"{published}; {detail}")
+        elif published.is_fit:
+            check.note("version", ok=True, detail=str(published))
+        else:
+            detail = f"{self._url} {published}; have it brought to Caliper 1.2, or check url"
+            check.note("version", ok=False, detail=detail)
 
     def close(self) -> None:
         """Close the connections to the endpoint."""
@@ -173,7 +193,7 @@ class CaliperTransport:
             self._ask_from = self._asked + _LIFETIME
 
     def _get(self) -> Reply:
-        return self._client.request("GET", self._url, headers={"Accept": "application/json"})
+        return self._client.request("GET", self._url, headers=_ACCEPT)
 
 
 def _start(sensor: str) -> bytes:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from eventkit.base.appending import append, is_regular
 from eventkit.consumers.consumer import Consumer
 from eventkit.exceptions import ConfigurationError
-from eventkit.transports.transport import DELIVERED, Answer, CheckResult, Document, Verdict
+from eventkit.transports.transport import DELIVERED, Answer, Document, Step, Verdict
 
 _TEMPORARY = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EINTR}
@@ -60,20 +60,23 @@ class FileTransport:
             )
         return DELIVERED
 
-    def check(self) -> CheckResult:
+    def check(self) -> list[Step]:
         """Tell whether the file, or a file in its folder, could be written."""
+        trouble = self._trouble()
+        target = self._path if self._path.exists() else self._path.parent
+        return [Step("file", ok=not trouble, detail=trouble or f"{target} is writable")]
+
+    def _trouble(self) -> str:
         folder = self._path.parent
         if self._path.is_dir():
-            return CheckResult(ok=False, detail=f"{self._path} is a folder")
+            return f"{self._path} is a folder"
         if not folder.is_dir():
-            return CheckResult(ok=False, detail=f"the folder {folder} does not exist")
+            return f"the folder {folder} does not exist"
         if not is_regular(self._path):
-            return CheckResult(ok=False, detail=f"{self._path} is no regular file")
+            return f"{self._path} is no regular file"
         target = self._path if self._path.exists() else folder
         needed = os.W_OK if target is self._path else os.W_OK | os.X_OK
-        if not os.access(target, needed):
-            return CheckResult(ok=False, detail=f"{target} is not writable")
-        return CheckResult(ok=True, detail=f"{target} is writable")
+        return "" if os.access(target, needed) else f"{target} is not writable"
 
     def close(self) -> None:
         """Do nothing: the file is open only while something is written."""

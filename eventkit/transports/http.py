@@ -9,6 +9,7 @@ to the last byte of the answer, knows when the request as a whole must end.
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import io
 import json
@@ -33,8 +34,10 @@ from urllib3.util import Retry
 from eventkit.base.json import loads
 from eventkit.consumers.consumer import Consumer
 from eventkit.exceptions import ConfigurationError
-from eventkit.transports.host_names import look_up
-from eventkit.transports.transport import MAX_RESPONSE, Answer, Verdict
+from eventkit.transports.addresses import AddressRefused, check_addresses
+from eventkit.transports.host_names import Address, look_up
+from eventkit.transports.transport import ADDRESS_REFUSED, GONE, MAX_RESPONSE, Answer, Verdict
+from eventkit.transports.watching import Watch
 
 _MAX_BODY = 4_000_000
 """Bytes of an answer that are read; the ids of 10,000 statements are a tenth of it."""
@@ -60,6 +63,7 @@ _NOTHING = (
     ValueError,
 )
 _RETRYABLE = frozenset({408, 425, 429})
+_GONE = 410
 REMEDIES = {
     401: "check auth: the credentials are refused",
     403: "check auth: the credentials may not write here",
@@ -116,9 +120,12 @@ class Client:
         headers: Mapping[str, str],
         body: bytes | None = None,
         whole: bool = True,
+        watch: Watch | None = None,
     ) -> Reply:
         """
         Make one request; *whole*: a success without the end of its answer is none.
+
+        *watch* is told of a connection that is made for it.
 
         Raises:
             NoReply: no connection, no answer in time, or no end of it.
@@ -130,6 +137,8 @@ class Client:
             session, own, secrets = self._opened
         limits = self._consumer.timeout
         _current.deadline = time.monotonic() + limits.total
+        _current.public_only = self._consumer.public_only
+        _current.watch = watch
         try:
             response = session.request(
                 method,
@@ -152,7 +161,7 @@ class Client:
         except _NOTHING as error:
             raise NoReply(*_explain(error, url)) from None
         finally:
-            _current.deadline = None
+            _current.deadline = _current.watch = None
         return Reply(response.status_code, response.headers, _redact(text, secrets))
 
     def ask(
@@ -168,7 +177,9 @@ class Client:
         try:
             return self.request(method, url, headers=headers, body=body, whole=whole)
         except NoReply as error:
-            return Answer(Verdict.RETRY, error.reason, error.detail)
+            is_refused = error.reason == ADDRESS_REFUSED
+            verdict = Verdict.PAUSE if is_refused else Verdict.RETRY
+            return Answer(verdict, error.reason, error.detail)
         except ConfigurationError as error:
             return Answer(Verdict.PAUSE, "configuration", str(error))
 
@@ -186,7 +197,7 @@ class Client:
     def _open(self) -> tuple[requests.Session, dict[str, str], tuple[str, ...]]:
         auth = {key: secret.reveal() for key, secret in self._consumer.auth.values().items()}
         further = {name: secret.reveal() for name, secret in self._consumer.header_values().items()}
-        session = _Session()
+        session = _Session(uses_proxies=not self._consumer.public_only)
         session.trust_env = self._trust_env
         adapter = _Adapter(max_retries=Retry(0, read=False))
         session.mount("https://", adapter)
@@ -227,6 +238,12 @@ def judge(reply: Reply, url: str, remedies: Mapping[int, str] = REMEDIES) -> Ans
             response,
             retry_after=retry_after(reply.headers.get("Retry-After")),
         )
+    if status == _GONE:
+        hint = (
+            "the receiver is there no more and asks to be left alone; nothing is sent until a "
+            "setting of this consumer changes, and what waits for it is kept"
+        )
+        return Answer(Verdict.GONE, GONE, f"{what}: {hint}", status, response)
     if 300 <= status < 400:
         target = _shown(reply.headers.get("Location", ""))
         moved = f" to {target}" if target else ""
@@ -328,6 +345,9 @@ def _explain(error: Exception, url: str) -> tuple[str, str]:
         return "timeout", f"no answer in time from {place}"
     if is_any(requests.exceptions.SSLError, urllib3.exceptions.SSLError):
         return "tls", f"no secure connection to {place}"
+    for each in causes:
+        if isinstance(each, AddressRefused):
+            return ADDRESS_REFUSED, f"{each}; have url corrected"
     if is_any(requests.exceptions.ProxyError):
         return "proxy", f"the proxy does not connect to {place}"
     if is_any(socket.gaierror):
@@ -398,6 +418,14 @@ def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest
 class _Session(requests.Session):
     """A session that reads no answer of its own accord, as it would that of a redirect."""
 
+    def __init__(self, *, uses_proxies: bool) -> None:
+        super().__init__()
+        self._uses_proxies = uses_proxies
+
+    def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
+        found = super().merge_environment_settings(*args, **kwargs)
+        return found if self._uses_proxies else {**found, "proxies": {}}
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         del resp
 
@@ -406,6 +434,8 @@ class _Current(threading.local):
     """The request that this thread is making."""
 
     deadline: float | None = None
+    public_only: bool = True
+    watch: Watch | None = None
 
 
 _current = _Current()
@@ -522,12 +552,18 @@ class _Connection(HTTPConnection):
 class _SecureConnection(_Connection, HTTPSConnection):
     """The same over TLS."""
 
+    def connect(self) -> None:
+        watch = _current.watch
+        with contextlib.nullcontext() if watch is None else watch.securing(self):
+            super().connect()
+
 
 def _connected(connection: HTTPConnection) -> socket.socket:
     """
     Connect to the first address that can be had, looking up the name included in the time.
 
     Raises:
+        AddressRefused: the consumer may only have public addresses, and this is another one.
         OSError: none can be had, or the name is not known.
         LocationParseError: what should be a name can be none.
     """
@@ -537,8 +573,24 @@ def _connected(connection: HTTPConnection) -> socket.socket:
         name.encode("idna")
     except UnicodeError:
         raise LocationParseError(name) from None
+    watch = _current.watch
+    if watch is None:
+        return _connect(connection, name, look_up(name, connection.port, _remaining()))
+    with watch.looking_up(name) as seen:
+        addresses = look_up(name, connection.port, _remaining())
+        seen += [str(address[0]) for *_, address in addresses]
+    proxy = "the proxy " if connection.proxy else ""
+    with watch.connecting(f"{proxy}{name} port {connection.port}") as made:
+        made.append(_connect(connection, name, addresses))
+    return made[0]
+
+
+def _connect(connection: HTTPConnection, name: str, addresses: list[Address]) -> socket.socket:
+    """Connect to the first of *addresses* that can be had, if *name* may be connected to."""
+    if _current.public_only:
+        check_addresses(name, addresses)
     failure: OSError = OSError("the name has no address")
-    for family, kind, protocol, _, address in look_up(name, connection.port, _remaining()):
+    for family, kind, protocol, _, address in addresses:
         sock = None
         try:
             sock = socket.socket(family, kind, protocol)

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from eventkit.base.printable import printable_json
 from eventkit.consumers.consumer import Consumer
 from eventkit.exceptions import ConfigurationError
-from eventkit.transports.transport import DELIVERED, Answer, CheckResult, Document, Verdict
+from eventkit.transports.transport import DELIVERED, Answer, Document, Step, Verdict
 
 
 class LogTransport:
@@ -47,9 +47,9 @@ class LogTransport:
             self._logger.info("%s", printable_json(document.body.decode()))
         return DELIVERED
 
-    def check(self) -> CheckResult:
+    def check(self) -> list[Step]:
         """Say yes: the logging configuration of the process that will send is not known here."""
-        return CheckResult(ok=True, detail=f"logger {self._logger.name}")
+        return [Step("log", ok=True, detail=f"logger {self._logger.name}")]
 
     def close(self) -> None:
         """Do nothing: loggers belong to the site."""

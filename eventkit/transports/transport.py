@@ -79,6 +79,12 @@ class Verdict(enum.Enum):
     """Not now; the same request may succeed later."""
     PAUSE = "pause"
     """Nothing will succeed until somebody corrects a setting, here or at the receiver."""
+    GONE = "gone"
+    """The receiver is there no more, and wants to be asked no more (HTTP 410)."""
+
+
+STOPPING = frozenset({Verdict.RETRY, Verdict.PAUSE, Verdict.GONE})
+"""Verdicts after which nothing more is sent for now: documents wait."""
 
 
 @attrs.frozen
@@ -122,6 +128,11 @@ CONFLICT = "conflict"
 """The reason when a receiver has another document under the same id."""
 
 
+GONE = "gone"
+"""The reason when a receiver says that it is there no more."""
+ADDRESS_REFUSED = "address_refused"
+"""The reason when a consumer may not be connected to where its name leads now."""
+
 DELIVERED = Answer(Verdict.DELIVERED)
 
 _start_of = operator.itemgetter(slice(128))
@@ -143,6 +154,18 @@ def enclosed(start: bytes, bodies: list[bytes], end: bytes) -> bytes:
     parts[0] = start
     parts[-1] = end
     return b"".join(parts)
+
+
+@attrs.frozen
+class Step:
+    """One step of finding out whether sending would work."""
+
+    name: str
+    ok: bool | None
+    """Whether it succeeded; None: it cannot tell, or was not taken because of one before."""
+    detail: str = ""
+    """One line for people: what was found and, where it failed, what to do."""
+    seconds: float = 0.0
 
 
 @attrs.frozen
@@ -175,8 +198,8 @@ class Transport(Protocol):
     def send(self, documents: Sequence[Document]) -> Answer:
         """Send *documents* in one request."""
 
-    def check(self) -> CheckResult:
-        """Tell, without sending anything, whether sending would work."""
+    def check(self) -> list[Step]:
+        """Find out step by step, without sending anything, whether sending would work."""
 
     def close(self) -> None:
         """Let go of connections; the next `send` opens new ones."""

@@ -12,9 +12,9 @@ from uuid import UUID
 import attrs
 
 from eventkit.consumers.consumer import Consumer
-from eventkit.exceptions import ConfigurationError
 from eventkit.reading.source import utc
-from eventkit.transports.http import Client, NoReply, Reply, judge
+from eventkit.transports.checking import Check
+from eventkit.transports.http import Client, Reply, judge
 from eventkit.transports.same_statement import differences
 from eventkit.transports.transport import (
     CANNOT_ASK,
@@ -22,18 +22,21 @@ from eventkit.transports.transport import (
     DELIVERED,
     MAX_RESPONSE,
     Answer,
-    CheckResult,
     Document,
+    Step,
     Verdict,
     distinct,
     enclosed,
 )
 from eventkit.typing import Json
 
-_VERSION = {"X-Experience-API-Version": "1.0.3"}
+_VERSION_HEADER = "X-Experience-API-Version"
+_VERSION = {_VERSION_HEADER: "1.0.3"}
 _JSON = {"Content-Type": "application/json"}
 _CONFLICT = 409
 _NOT_IMPLEMENTED = 501
+_MOST_TOLD = 200
+"""Characters of an answer that are part of a line."""
 _MOST_LISTED = 500
 """Statements that are asked for at once."""
 
@@ -53,6 +56,7 @@ class XAPITransport:
     max_bytes = None
 
     def __init__(self, consumer: Consumer, *, trust_env: bool = False) -> None:
+        self._consumer = consumer
         self._endpoint = consumer.url.rstrip("/")
         self._url = f"{self._endpoint}/statements"
         self._client = Client(consumer, trust_env=trust_env)
@@ -117,35 +121,65 @@ class XAPITransport:
         url = f"{self._url}?{urlencode(query)}"
         return self._client.ask("GET", url, headers=_VERSION)
 
-    def check(self) -> CheckResult:
+    def check(self) -> list[Step]:
         """Ask the LRS what it is, and for one statement, with the credentials."""
-        try:
-            about = self._get("about")
-            reply = self._get("statements?limit=1")
-        except NoReply as error:
-            return CheckResult(ok=False, detail=error.detail)
-        except ConfigurationError as error:
-            return CheckResult(ok=False, detail=str(error))
-        status = reply.status
-        if status == 403:
+        check = Check(self._client, is_secure=self._consumer.scheme == "https")
+        about = check.get(f"{self._endpoint}/about", _VERSION)
+        reply = None if about is None else check.get(f"{self._url}?limit=1", _VERSION)
+        if about is not None and reply is not None:
+            self._note(check, about, reply)
+        return check.steps()
+
+    def _note(self, check: Check, about: Reply, reply: Reply) -> None:
+        """Take down what the answers of the LRS say."""
+        versions = _versions(about)
+        own = self._version()
+        is_other = bool(versions) and not any(_are_alike(own, each) for each in versions)
+        named = f"xAPI {', '.join(versions)[:80]}"
+        answer = judge(reply, self._url)
+        if reply.status == 403:
             # Credentials that may only write are good enough for delivery, but so may be none.
             detail = (
                 f"HTTP 403 from {self._url}: the credentials may not read statements; "
                 "whether they may write shows when the first one is sent"
             )
-            return CheckResult(ok=False, detail=detail)
-        if status != 200:
-            return CheckResult(ok=False, detail=judge(reply, self._url).detail)
-        if not isinstance(reply.json(), dict):
-            return CheckResult(ok=False, detail=f"{self._url} answers, but not as an LRS does")
-        return CheckResult(ok=True, detail=f"{self._endpoint} answers{_versions(about)}")
+            check.note("credentials", ok=False, detail=detail)
+        elif reply.status == 401:
+            check.note("credentials", ok=False, detail=answer.detail)
+        elif reply.status == 200 and isinstance(reply.json(), dict):
+            told = "none are asked for" if self._consumer.auth.type == "none" else "they are taken"
+            check.note("credentials", ok=True, detail=told)
+        elif not (reply.status == 400 and is_other):
+            is_lrs = reply.status != 200
+            said = f": {' '.join(answer.response[:_MOST_TOLD].split())}" if answer.response else ""
+            detail = f"{answer.detail}{said if reply.status == 400 else ''}"
+            check.note(
+                "http",
+                ok=False,
+                detail=detail if is_lrs else f"{self._url} answers, but not as an LRS does",
+            )
+            return
+        check.note("http", ok=True, detail=f"{self._endpoint} answers")
+        if is_other:
+            detail = (
+                f"{self._endpoint} speaks {named} only, and statements are of {own}; have it take "
+                "these as well, or send to one that does"
+            )
+            check.note("version", ok=False, detail=detail)
+        elif versions:
+            check.note("version", ok=True, detail=named)
+        else:
+            check.note("version", ok=None, detail="which versions of xAPI it does not say")
+
+    def _version(self) -> str:
+        """Say which version of xAPI requests are of; a header of the consumer can say another."""
+        named = {name.lower(): value for name, value in self._consumer.header_values().items()}
+        own = named.get(_VERSION_HEADER.lower())
+        return _VERSION[_VERSION_HEADER] if own is None else own.reveal()
 
     def close(self) -> None:
         """Close the connections to the LRS."""
         self._client.close()
-
-    def _get(self, resource: str) -> Reply:
-        return self._client.request("GET", f"{self._endpoint}/{resource}", headers=_VERSION)
 
 
 class _Inquiry:
@@ -251,11 +285,14 @@ def _normal(statement_id: object) -> str:
         return statement_id.lower()
 
 
-def _versions(about: Reply) -> str:
-    """Say which versions of xAPI the LRS speaks, when it says so."""
+def _versions(about: Reply) -> list[str]:
+    """Give the versions of xAPI that the LRS speaks, if it says so."""
     parsed = about.json() if about.status == 200 else None
     versions = parsed.get("version") if isinstance(parsed, dict) else None
-    if not isinstance(versions, list) or not versions:
-        return ""
-    named = [version for version in versions if isinstance(version, str) and version.isprintable()]
-    return f", xAPI {', '.join(named)[:80]}"
+    listed = versions if isinstance(versions, list) else []
+    return [each for each in listed if isinstance(each, str) and each and each.isprintable()]
+
+
+def _are_alike(one: str, other: str) -> bool:
+    """Tell whether two versions are one but for their patches, which change nothing that counts."""
+    return one.split(".")[:2] == other.split(".")[:2]

@@ -586,7 +586,11 @@ class TestTelling:
         assert "check auth" in told[0].getMessage()
         assert ("paused", "http_401", 401) == (paused["state"], paused["reason"], paused["status"])
         assert json.loads(json.dumps(paused)) == paused
-        assert router.health()["lrs"] == {"state": "ok", "pending": 0}
+        now = router.health()["lrs"]
+        assert ("ok", 0) == (now["state"], now["pending"])
+        assert now["last_error"]["reason"] == "http_401"
+        assert now["last_error"]["time"] < now["last_success"]
+        assert "reason" not in now
         assert TOKEN not in caplog.text
         assert "learner-17" not in caplog.text
 

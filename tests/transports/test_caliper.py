@@ -351,7 +351,9 @@ class TestAnswers:
         answer = made.send(documents(1))
         assert answer.verdict is Verdict.PAUSE
         assert "auth.token" in answer.detail
-        assert "auth.token" in made.check().detail
+        (failed,) = [step for step in made.check() if step.ok is False]
+        assert failed.name == "credentials"
+        assert "auth.token" in failed.detail
 
 
 class TestSplitting:
@@ -668,7 +670,7 @@ class TestCheck:
     @pytest.mark.parametrize(
         ("configuration", "words"),
         [
-            (V1P2, "answers, and takes Caliper v1p1, v1p2"),
+            (V1P2, "answers, takes Caliper v1p1, v1p2"),
             (V1P2 | {"caliperMaximumPayloadSize": 512}, "v1p2, at most 512,000 bytes"),
             (405, "publishes no configuration; whether it is a Caliper endpoint shows when"),
             (501, "publishes no configuration"),
