@@ -10,7 +10,7 @@ after the consumers that name them, without being staff.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,8 @@ _PERMISSIONS = {
     "set_credentials": "eventkit.change_consumer",
     "pause": "eventkit.operate_consumer",
     "resume": "eventkit.operate_consumer",
+    "pause_own": "",
+    "resume_own": "",
     "test": "eventkit.operate_consumer",
     "replay": "eventkit.operate_consumer",
     "try": "eventkit.view_consumer",
@@ -60,11 +62,11 @@ _PERMISSIONS = {
     "decide": "eventkit.decide_accessrequest",
     "change_tenant": "eventkit.change_tenant",
 }
-"""The permission that each action takes."""
+"""The permission that each action takes; none: it is for representatives only."""
 
 ACTIONS = frozenset(_PERMISSIONS)
 
-_OWN = frozenset({"view", "pause", "resume", "test", "set_credentials", "view_delivery"})
+_OWN = frozenset({"view", "pause_own", "resume_own", "test", "set_credentials", "view_delivery"})
 """What a representative may do with own consumers."""
 
 _SITE_WIDE = frozenset({"change_tenant"})
@@ -180,8 +182,29 @@ def replays(user: User) -> QuerySet[Replay]:
 
 
 def requests(user: User) -> QuerySet[AccessRequest]:
-    """Give the requests for access that *user* sees as staff."""
-    return _within(AccessRequest.objects.all(), user, "view_requests", "tenant__in")
+    """
+    Give the requests for access that *user* sees as staff.
+
+    For who is bound to organisations, those that ask for nothing beyond what one tenant of theirs
+    has.
+    """
+    found = AccessRequest.objects.all()
+    if not _has(user, "view_requests"):
+        return found.none()
+    if sees_all(user):
+        return found
+    own = [
+        {each.lower() for each in listed}
+        for listed in tenants(user).values_list("organisations", flat=True)
+    ]
+    # There are few different ones, and no database compares sets.
+    scopes = found.order_by().values_list("scope", flat=True).distinct()
+    fitting = [each for each in scopes if any(_fits(each, listed) for listed in own)]
+    return found.filter(scope__in=fitting)
+
+
+def _fits(scope: str, organisations: Collection[str]) -> bool:
+    return bool(scope) and all(each in organisations for each in scope.split(" "))
 
 
 def own_requests(user: User) -> QuerySet[AccessRequest]:
@@ -211,7 +234,7 @@ def may(user: User | None, action: str, about: object = None) -> bool:
         return True
     if not user.is_active:
         return False
-    if isinstance(about, Consumer) and action in _OWN and _represents(user, about, action):
+    if isinstance(about, Consumer) and action in _OWN and _represents(user, about):
         return True
     if not _has(user, action):
         return False
@@ -235,13 +258,8 @@ def _has(user: User, action: str) -> bool:
     return bool(user.is_active and user.has_perm(_PERMISSIONS[action]))
 
 
-def _represents(user: User, consumer: Consumer, action: str) -> bool:
-    if user.pk is None or consumer.pk is None:
-        return False
-    # What the site has paused, the site resumes; what is gone, its own people may try again.
-    if action == "resume" and consumer.paused and not consumer.paused_by_representative:
-        return False
-    return consumer.representatives.filter(pk=user.pk).exists()
+def _represents(user: User, consumer: Consumer) -> bool:
+    return consumer.pk is not None and represented(user).filter(pk=consumer.pk).exists()
 
 
 def _is_within(user: User, about: object) -> bool:
@@ -251,7 +269,9 @@ def _is_within(user: User, about: object) -> bool:
         return about.who_id == user.pk
     if isinstance(about, Tenant):
         return tenants(user).filter(pk=about.pk).exists()
-    if isinstance(about, (Consumer, AccessRequest)):
+    if isinstance(about, AccessRequest):
+        return requests(user).filter(pk=about.pk).exists()
+    if isinstance(about, Consumer):
         tenant = about.tenant_id
         return tenant is not None and tenants(user).filter(pk=tenant).exists()
     # Nobody has thought of it.

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F, Model, ProtectedError, QuerySet
 from django.utils import timezone
@@ -26,7 +26,6 @@ from eventkit.contrib.django import access, auditing, rows
 from eventkit.contrib.django.access import User
 from eventkit.contrib.django.fields import Sealed
 from eventkit.contrib.django.models import (
-    AccessRequest,
     Consumer,
     Credential,
     Letter,
@@ -51,10 +50,10 @@ from eventkit.typing import Json
 __all__ = [
     "Invalid",
     "Problem",
-    "approve_request",
     "bump",
     "change",
     "change_tenant",
+    "changing",
     "clone",
     "create",
     "create_tenant",
@@ -68,13 +67,12 @@ __all__ = [
     "mark_gone",
     "pause",
     "problems_of",
-    "refuse_request",
-    "request_access",
+    "register",
     "request_replay",
     "resume",
+    "row_problems",
     "set_credentials",
     "validate",
-    "withdraw_request",
 ]
 
 _OWN = ("name", "tenant", "note", "representatives", "public_only")
@@ -108,8 +106,30 @@ def create(
         PermissionDenied: *by* may not do this.
     """
     access.require(by, "add")
-    with _changing():
-        row = Consumer(from_portal=from_portal)
+    return register(settings, by=by, from_portal=from_portal)
+
+
+def register(
+    settings: Mapping[str, Any],
+    *,
+    by: User | None,
+    from_portal: bool = False,
+    awaits_credentials: bool = False,
+) -> Consumer:
+    """
+    Do what `create` does, for somebody of whom it is known that they may.
+
+    Args:
+        settings: as there.
+
+        by: as there.
+
+        from_portal: as there.
+
+        awaits_credentials: it gets nothing before it has some.
+    """
+    with changing():
+        row = Consumer(from_portal=from_portal, awaits_credentials=awaits_credentials)
         given = {"enabled": False, "allow": [], **settings}
         _apply(row, given, by=by, is_new=True)
         auditing.record("create", by=by, consumer=row, after=auditing.snapshot(_fresh(row)))
@@ -143,7 +163,7 @@ def change(
         Invalid: something is wrong with it.
         PermissionDenied: *by* may not do this.
     """
-    with _changing():
+    with changing():
         row = _locked(consumer)
         access.require(by, "change", row)
         if "paused" in changes and bool(changes["paused"]) != row.paused:
@@ -186,7 +206,7 @@ def set_credentials(
         Invalid: something is wrong with them.
         PermissionDenied: *by* may not do this.
     """
-    with _changing():
+    with changing():
         row = _locked(consumer)
         access.require(by, "set_credentials", row)
         before = auditing.snapshot(row)
@@ -214,17 +234,45 @@ def disable(consumer: Consumer, *, by: User | None = None) -> Consumer:
     return _switch(consumer, "enable", by, enabled=False, named="disable")
 
 
-def pause(consumer: Consumer, *, by: User | None = None) -> Consumer:
-    """Send nothing to a consumer; what it may have is accepted and waits."""
-    is_own = by is not None and not access.sees_all(by) and _is_representative(consumer, by)
-    return _switch(consumer, "pause", by, paused=True, paused_by_representative=is_own)
+def pause(
+    consumer: Consumer, *, by: User | None = None, as_representative: bool = False
+) -> Consumer:
+    """
+    Send nothing to a consumer; what it may have is accepted and waits.
+
+    Args:
+        consumer: which one.
+
+        by: who does it.
+
+        as_representative: it is the pause of its representatives, which is another one than that of
+            the site: nothing is sent while there is either.
+    """
+    if as_representative:
+        return _switch(consumer, "pause_own", by, paused_by_representative=True)
+    return _switch(consumer, "pause", by, paused=True)
 
 
-def resume(consumer: Consumer, *, by: User | None = None) -> Consumer:
-    """Send again to a consumer that was paused, or that was gone."""
-    return _switch(
-        consumer, "resume", by, paused=False, paused_by_representative=False, gone_at=None
-    )
+def resume(
+    consumer: Consumer, *, by: User | None = None, as_representative: bool = False
+) -> Consumer:
+    """
+    Send again to a consumer that was paused, or that was gone.
+
+    Args:
+        consumer: which one.
+
+        by: who does it.
+
+        as_representative: take back the pause of its representatives, and leave that of the site.
+            Else it is that of the site, and where there is none that of the representatives.
+    """
+    if as_representative:
+        return _switch(consumer, "resume_own", by, paused_by_representative=False, gone_at=None)
+    now = Consumer.objects.get(pk=consumer.pk)
+    if now.paused or now.gone_at is not None:
+        return _switch(consumer, "resume", by, paused=False, gone_at=None)
+    return _switch(consumer, "resume", by, paused_by_representative=False)
 
 
 def mark_gone(slug: str, when: Any = None) -> bool:
@@ -233,7 +281,7 @@ def mark_gone(slug: str, when: Any = None) -> bool:
 
     It is for what routers report, and so has no *by*.
     """
-    with _changing(is_certain=False) as noticed:
+    with changing(is_certain=False) as noticed:
         row = Consumer.objects.select_for_update().filter(slug=slug, gone_at=None).first()
         if row is None:
             return False
@@ -265,7 +313,7 @@ def clone(consumer: Consumer, slug: str, *, by: User | None = None, name: str = 
 
 def delete(consumer: Consumer, *, by: User | None = None) -> None:
     """Remove a consumer. Its audit trail, its letters and what waits in a store stay."""
-    with _changing():
+    with changing():
         row = _locked(consumer)
         access.require(by, "delete", row)
         auditing.record("delete", by=by, consumer=row, before=auditing.snapshot(row))
@@ -325,7 +373,7 @@ def create_tenant(
 ) -> Tenant:
     """Make a tenant of some organisations; *users* are its staff."""
     access.require(by, "change_tenant")
-    with _changing():
+    with changing():
         row = Tenant(name=name, organisations=_organisations(organisations))
         _save_tenant(row)
         row.users.set(users)
@@ -343,7 +391,7 @@ def change_tenant(
 ) -> Tenant:
     """Change a tenant; None stays. The boundary of its consumers changes with it at once."""
     access.require(by, "change_tenant", tenant)
-    with _changing():
+    with changing():
         row = Tenant.objects.select_for_update().get(pk=tenant.pk)
         before = _tenant_snapshot(row)
         row.name = row.name if name is None else name
@@ -366,7 +414,7 @@ def delete_tenant(tenant: Tenant, *, by: User | None = None) -> None:
         Invalid: it has some, which would be without a boundary.
     """
     access.require(by, "change_tenant", tenant)
-    with _changing():
+    with changing():
         before = _tenant_snapshot(tenant)
         try:
             tenant.delete()
@@ -377,7 +425,7 @@ def delete_tenant(tenant: Tenant, *, by: User | None = None) -> None:
 
 
 def _save_tenant(row: Tenant) -> None:
-    found = _row_problems(row, {"name": "name"})
+    found = row_problems(row, {"name": "name"})
     if found:
         raise Invalid(found)
     row.save()
@@ -460,189 +508,11 @@ def _ids(chosen: QuerySet[Letter] | Iterable[str], by: User | None) -> list[str]
     return found
 
 
-# Requests for access.
-
-
-def request_access(
-    by: Any,
-    *,
-    organisation: str,
-    contact: str,
-    protocol: str,
-    url: str,
-    why: str,
-    courses: Sequence[str] = (),
-    events: Sequence[str] = (),
-) -> AccessRequest:
-    """
-    Ask to become a consumer. Nothing flows before somebody approves.
-
-    Raises:
-        Invalid: something is missing, or the address is none for consumers from outside.
-    """
-    if not getattr(by, "is_active", False) or by.pk is None:
-        raise PermissionDenied("log in to ask for access")
-    row = AccessRequest(
-        who=by,
-        organisation=organisation,
-        contact=contact,
-        protocol=protocol,
-        url=url,
-        why=why,
-        courses=list(courses),
-        events=list(events),
-    )
-    fields = ("organisation", "contact", "protocol", "url", "why")
-    found = _row_problems(row, {key: key for key in fields})
-    rules = _asked_rules(row)
-    draft = {"id": "asked", "protocol": protocol, "url": url, "allow": rules, "enabled": False}
-    known = {each.path for each in found}
-    for each in (*find_problems(draft), *public_problems(url)):
-        root = each.path.partition("[")[0].partition(".")[0]
-        if root == "allow":
-            field = "courses" if each.path.endswith(".course") else "events"
-            found.append(Problem(field, each.text))
-        elif root not in known:
-            found.append(each)
-    if found:
-        raise Invalid(found)
-    named = [each for each in Tenant.objects.all() if _is_of(row.organisation, each)]
-    row.tenant = named[0] if len(named) == 1 else None
-    with transaction.atomic():
-        row.save()
-        auditing.record("request_access", by=by, tenant=row.tenant, after={"url": row.url})
-    return row
-
-
-def _is_of(organisation: str, tenant: Tenant) -> bool:
-    return organisation.lower() in {each.lower() for each in tenant.organisations}
-
-
-def _asked_rules(row: AccessRequest) -> list[Json]:
-    """Give the rules that a request asks for; nothing, where it names nothing."""
-    rule: Json = {}
-    if row.events:
-        rule["event"] = list(row.events)
-    if row.courses:
-        rule["course"] = list(row.courses)
-    return [rule] if rule else []
-
-
-def approve_request(
-    request: AccessRequest,
-    settings: Mapping[str, Any],
-    *,
-    by: User | None = None,
-    reason: str = "",
-) -> Consumer:
-    """
-    Make a consumer of a request, narrowed or not.
-
-    Args:
-        request: which one.
-
-        settings: as of `create`: at least its ``id``. What is left out is as it was asked for; the
-            representative is who asked.
-
-        by: who does it.
-
-        reason: what the representative is told, if anything.
-
-    Raises:
-        Invalid: something is wrong with them, or it was decided before.
-        PermissionDenied: *by* may not do this.
-    """
-    with _changing():
-        row = _undecided(request, by)
-        given = {
-            "protocol": row.protocol,
-            "url": row.url,
-            "name": row.organisation,
-            "tenant": row.tenant,
-            "allow": _asked_rules(row),
-            "representatives": [row.who],
-            "enabled": True,
-            **settings,
-        }
-        consumer = Consumer(from_portal=True)
-        _apply(consumer, given, by=by, is_new=True)
-        _decide(row, AccessRequest.State.APPROVED, by, reason, consumer)
-        auditing.record(
-            "approve", by=by, consumer=consumer, after=auditing.snapshot(_fresh(consumer))
-        )
-    return consumer
-
-
-def refuse_request(request: AccessRequest, reason: str, *, by: User | None = None) -> AccessRequest:
-    """
-    Refuse a request, with a reason for who asked.
-
-    Raises:
-        Invalid: there is no reason, or it was decided before.
-        PermissionDenied: *by* may not do this.
-    """
-    if not reason.strip():
-        raise Invalid([Problem("reason", "say why; the representative will read it")])
-    with transaction.atomic():
-        row = _undecided(request, by)
-        _decide(row, AccessRequest.State.REFUSED, by, reason, None)
-        auditing.record("refuse", by=by, tenant=row.tenant, after={"request": str(row.pk)})
-    return row
-
-
-def withdraw_request(request: AccessRequest, *, by: Any) -> AccessRequest:
-    """
-    Take back an own request that nobody has decided.
-
-    Raises:
-        Invalid: it was decided before.
-        PermissionDenied: it is somebody else's.
-    """
-    with transaction.atomic():
-        row = AccessRequest.objects.select_for_update().get(pk=request.pk)
-        if by is None or not by.is_active or row.who_id != by.pk:
-            raise PermissionDenied("it is not yours")
-        _refuse_decided(row)
-        row.state = AccessRequest.State.WITHDRAWN
-        row.decided_at = timezone.now()
-        row.save()
-        auditing.record("withdraw", by=by, tenant=row.tenant, after={"request": str(row.pk)})
-    return row
-
-
-def _undecided(request: AccessRequest, by: User | None) -> AccessRequest:
-    row = AccessRequest.objects.select_for_update().get(pk=request.pk)
-    access.require(by, "decide", row)
-    _refuse_decided(row)
-    return row
-
-
-def _refuse_decided(row: AccessRequest) -> None:
-    if row.state != AccessRequest.State.WAITING:
-        text = f"it is {row.get_state_display()} already; load the page again"
-        raise Invalid([Problem("", text)])
-
-
-def _decide(
-    row: AccessRequest,
-    state: AccessRequest.State,
-    by: User | None,
-    reason: str,
-    consumer: Consumer | None,
-) -> None:
-    row.state = state
-    row.decided_by_id = by.pk if by is not None else None
-    row.decided_at = timezone.now()
-    row.reason = reason
-    row.consumer = consumer
-    row.save()
-
-
 # How it is done.
 
 
 @contextmanager
-def _changing(*, is_certain: bool = True) -> Iterator[Callable[[], None]]:
+def changing(*, is_certain: bool = True) -> Iterator[Callable[[], None]]:
     """
     Open a transaction in which something changes that workers must see.
 
@@ -691,10 +561,6 @@ def _secrets(row: Consumer) -> Any:
     except ConfigurationError:
         return None
     return found.get("auth"), found.get("headers")
-
-
-def _is_representative(consumer: Consumer, user: User) -> bool:
-    return access.represented(user).filter(pk=consumer.pk).exists()
 
 
 def _switch(
@@ -802,7 +668,6 @@ def _set_columns(
 def _set_switches(row: Consumer, changes: Mapping[str, Any]) -> None:
     if "paused" in changes:
         row.paused = bool(changes["paused"])
-        row.paused_by_representative = False
     if "allow" in changes:
         row.allows_everything = changes["allow"] is None
     if "url" in changes:
@@ -811,6 +676,9 @@ def _set_switches(row: Consumer, changes: Mapping[str, Any]) -> None:
     if "public_only" in changes:
         row.public_only = bool(changes["public_only"])
     row.public_only = row.public_only or row.from_portal
+    auth = changes.get("auth")
+    if isinstance(auth, Mapping) and auth.get("type", "none") != "none":
+        row.awaits_credentials = False
 
 
 def _bound(row: Consumer, changes: Mapping[str, Any], by: Any, *, is_new: bool) -> list[Problem]:
@@ -838,7 +706,7 @@ def _settings(row: Consumer, changes: Mapping[str, Any], opened: Json, *, is_new
         **row.options,
         **opened,
     }
-    if row.paused:
+    if row.paused or row.paused_by_representative:
         found["paused"] = True
     if not row.allows_everything:
         found["allow"] = changes.get("allow", allow)
@@ -869,7 +737,7 @@ def _problems(row: Consumer, settings: Json) -> list[Problem]:
     columns = {"slug": "id", "name": "name", "url": "url", "protocol": "protocol"}
     found = find_problems(settings)
     known = {each.path for each in found}
-    found += [each for each in _row_problems(row, columns) if each.path not in known]
+    found += [each for each in row_problems(row, columns) if each.path not in known]
     if rows.is_public_only(row) and isinstance(row.url, str):
         found += public_problems(row.url)
     if row.tenant is not None and not any(each.rule for each in found):
@@ -945,7 +813,7 @@ def _column(model: type[Model], name: str) -> Any:
     return model._meta.get_field(name)  # noqa: SLF001 - Django documents it
 
 
-def _row_problems(row: Any, columns: Mapping[str, str]) -> list[Problem]:
+def row_problems(row: Any, columns: Mapping[str, str]) -> list[Problem]:
     """Say what the columns of a table do not take: too long, no choice, no text."""
     found = []
     for name, path in columns.items():

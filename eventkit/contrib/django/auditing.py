@@ -28,6 +28,8 @@ def snapshot(consumer: Consumer) -> Json:
         "url": without_query(consumer.url),
         "enabled": consumer.enabled,
         "paused": consumer.paused,
+        "paused_by_representative": consumer.paused_by_representative,
+        "awaits_credentials": consumer.awaits_credentials,
         "gone": consumer.gone_at is not None,
         "allow": "everything" if consumer.allows_everything else allow,
         "deny": deny,

@@ -36,7 +36,13 @@ class AdminSettings:
     allow_hosts: tuple[str, ...] = ()
     """Hosts that consumers from the portal may have although they are not public."""
     mail_to: tuple[str, ...] = ()
-    """Who is told of a request for access."""
+    """Who is told of a request for access; nobody: Django's ``ADMINS``."""
+    require_permission: bool = False
+    """Whether only who has the permission ``add_accessrequest`` may ask for access."""
+    open_requests: int = 5
+    """Requests of one user that may wait for a decision at a time."""
+    site_url: str = ""
+    """The root URL of the site, for links in mails."""
     keep_reports_days: int = 30
     keep_letters_days: int | None = None
     """None: dead letters stay until somebody drops them."""
@@ -61,6 +67,9 @@ def admin_settings() -> AdminSettings:
         translators=given.get("TRANSLATORS", {}),
         allow_hosts=tuple(portal.get("ALLOW_HOSTS", ())),
         mail_to=tuple(portal.get("MAIL_TO", ())),
+        require_permission=portal.get("REQUIRE_PERMISSION", False),
+        open_requests=portal.get("OPEN_REQUESTS", 5),
+        site_url=portal.get("SITE_URL", ""),
         keep_reports_days=given.get("KEEP_REPORTS_DAYS", 30),
         keep_letters_days=given.get("KEEP_LETTERS_DAYS"),
     )
@@ -107,10 +116,10 @@ def problems(given: object) -> Iterator[str]:
             yield f"{NAME}['{key}']: expected {expected}"
     portal = given.get("PORTAL")
     if isinstance(portal, Mapping):
-        yield from _unknown(portal, ("ALLOW_HOSTS", "MAIL_TO"), f"{NAME}['PORTAL']")
-        for key in ("ALLOW_HOSTS", "MAIL_TO"):
-            if not _are_texts(portal.get(key, [])):
-                yield f"{NAME}['PORTAL']['{key}']: expected a list of texts"
+        yield from _unknown(portal, _PORTAL, f"{NAME}['PORTAL']")
+        for key, (fits, expected) in _PORTAL.items():
+            if key in portal and not fits(portal[key]):
+                yield f"{NAME}['PORTAL']['{key}']: expected {expected}"
 
 
 def _unknown(given: Mapping[Any, Any], known: Any, where: str) -> Iterator[str]:
@@ -145,11 +154,25 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "PORTAL": (
         lambda value: isinstance(value, Mapping),
-        "a dictionary with 'ALLOW_HOSTS' or 'MAIL_TO'",
+        "a dictionary",
     ),
     "KEEP_REPORTS_DAYS": (_is_days, "a whole number of days, from 1 on"),
     "KEEP_LETTERS_DAYS": (
         lambda value: value is None or _is_days(value),
         "a whole number of days, from 1 on, or None to keep them",
+    ),
+}
+
+_PORTAL: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "ALLOW_HOSTS": (_are_texts, "a list of texts"),
+    "MAIL_TO": (_are_texts, "a list of texts"),
+    "REQUIRE_PERMISSION": (lambda value: isinstance(value, bool), "True or False"),
+    "OPEN_REQUESTS": (
+        lambda value: type(value) is int and 0 < value <= 1000,
+        "a whole number from 1 to 1000",
+    ),
+    "SITE_URL": (
+        lambda value: isinstance(value, str) and value.startswith(("https://", "http://")),
+        "a URL such as https://lms.example.org",
     ),
 }

@@ -101,6 +101,9 @@ class Consumer(models.Model):
         default=False, help_text="What it may have is accepted and waits; nothing is sent."
     )
     paused_by_representative = models.BooleanField(default=False, editable=False)
+    """A pause of their own, beside that of the site: each takes back only its own."""
+    awaits_credentials = models.BooleanField(default=False, editable=False)
+    """It gets nothing before somebody has entered what its receiver wants to be shown."""
     gone_at = models.DateTimeField(
         null=True,
         blank=True,
@@ -443,8 +446,23 @@ class AccessRequest(models.Model):
     contact = models.EmailField()
     protocol = models.CharField(max_length=10, choices=Protocol.choices, default=Protocol.XAPI)
     url = models.CharField("URL", max_length=2000)
+    auth_type = models.CharField(
+        "credentials",
+        max_length=10,
+        choices=Credential.AuthType.choices,
+        default=Credential.AuthType.NONE,
+    )
+    """What its receiver wants to be shown; nothing is sent before it is there."""
     courses = models.JSONField(default=list)
+    organisations = models.JSONField(default=list)
     events = models.JSONField(default=list)
+    asked = models.JSONField(default=dict)
+    """Courses, organisations and events before they were narrowed; empty: they were not."""
+    scope = models.TextField(blank=True)
+    """
+    The organisations that nothing in it is beyond, in lower case, sorted, one blank between. Empty:
+    there is no saying, so only who sees all organisations may decide it.
+    """
     why = models.TextField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     created = models.DateTimeField(default=timezone.now, db_index=True)
@@ -453,10 +471,6 @@ class AccessRequest(models.Model):
     )
     decided_at = models.DateTimeField(null=True)
     reason = models.TextField(blank=True)
-    tenant = models.ForeignKey(
-        Tenant, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
-    )
-    """Whose staff may decide it too; none: only who sees all organisations."""
     consumer = models.ForeignKey(
         Consumer, on_delete=models.SET_NULL, null=True, related_name="requests"
     )
@@ -465,7 +479,7 @@ class AccessRequest(models.Model):
         """The latest first."""
 
         ordering = ("-created", "-pk")
-        default_permissions = ("view",)
+        default_permissions = ("view", "add")
         permissions = (("decide_accessrequest", "Can approve and refuse requests for access"),)
 
     def __str__(self) -> str:

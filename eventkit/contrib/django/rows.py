@@ -33,8 +33,8 @@ def settings_of(row: Consumer, *, with_secrets: bool = True) -> Json:
     """
     allow, deny, _ = rules_of(row.rules.all())
     found: Json = {"id": row.slug, "protocol": row.protocol, "url": row.url}
-    found["enabled"] = row.enabled
-    if row.paused or row.gone_at is not None:
+    found["enabled"] = row.enabled and not row.awaits_credentials
+    if row.paused or row.paused_by_representative or row.gone_at is not None:
         found["paused"] = True
     if not row.allows_everything:
         found["allow"] = allow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,14 +12,19 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.views.decorators.csrf import csrf_protect
 from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_protect
 
 from eventkit.contrib.django import access
 from eventkit.contrib.django.models import LONGEST_ID, AccessRequest, Tenant
 from eventkit.contrib.django.portal import asking, notices
 from eventkit.contrib.django.portal.forms import WantedFields, initial_of
 from eventkit.contrib.django.validation import Invalid
+
+if TYPE_CHECKING:
+    _Admin = admin.ModelAdmin[AccessRequest]
+else:
+    _Admin = admin.ModelAdmin
 
 
 class DecisionForm(WantedFields):
@@ -56,7 +61,7 @@ class DecisionForm(WantedFields):
 
 
 @admin.register(AccessRequest)
-class AccessRequestAdmin(admin.ModelAdmin[AccessRequest]):
+class AccessRequestAdmin(_Admin):
     """Requests that somebody may see; a request is decided on its own page."""
 
     list_display = ("organisation", "protocol", "url", "who", "state", "created")
@@ -85,19 +90,15 @@ class AccessRequestAdmin(admin.ModelAdmin[AccessRequest]):
         return access.may(request.user, "view_requests", obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Representatives ask, in the portal."""
+        """Say no: representatives ask, in the portal."""
         del request
         return False
 
-    def has_change_permission(
-        self, request: HttpRequest, obj: AccessRequest | None = None
-    ) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: AccessRequest | None = None) -> bool:
         """Tell whether the user may decide it."""
         return access.may(request.user, "decide", obj)
 
-    def has_delete_permission(
-        self, request: HttpRequest, obj: AccessRequest | None = None
-    ) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: AccessRequest | None = None) -> bool:
         """Say no: what was asked for and decided stays."""
         del request, obj
         return False
@@ -218,4 +219,4 @@ class AccessRequestAdmin(admin.ModelAdmin[AccessRequest]):
 
     def _consumer(self, request: HttpRequest, asked: AccessRequest) -> Any:
         """Give the consumer that came of it, if the user sees it."""
-        return access.consumers(request.user).filter(pk=asked.consumer_id).first()
+        return access.consumers(request.user).filter(requests=asked).first()

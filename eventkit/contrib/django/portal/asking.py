@@ -106,7 +106,7 @@ def ask(
         raise Invalid(found)
     with transaction.atomic():
         # One after the other, so that many at once are no more than one may have.
-        get_user_model()._default_manager.select_for_update().get(pk=by.pk)
+        get_user_model().objects.select_for_update().get(pk=by.pk)
         if said := obstacle(by):
             raise PermissionDenied(said)
         row.save()
@@ -160,7 +160,11 @@ def approve(
     Make a consumer of a request.
 
     Args:
+        request: which one.
+
         slug: the consumer's id.
+
+        by: who does it.
 
         wanted: what it may have, instead of what was asked for.
 
@@ -173,7 +177,7 @@ def approve(
         Invalid: something is wrong with it, or it reaches beyond the tenant's organisations.
         PermissionDenied: *by* may not decide it.
     """
-    with transaction.atomic():
+    with actions.changing():
         row = _undecided(request, by)
         if wanted is not None:
             _narrow(row, wanted, by)

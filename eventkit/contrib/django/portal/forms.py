@@ -10,7 +10,7 @@ from django import forms
 from eventkit.consumers.consumer import Consumer
 from eventkit.contrib.django.portal.asking import address_problems, problems
 from eventkit.contrib.django.portal.wanted import Wanted, families, joined, split
-from eventkit.contrib.django.validation import Problem
+from eventkit.contrib.django.validation import Problem, field_errors
 from eventkit.exceptions import ConfigurationError
 
 PROTOCOLS = [
@@ -45,7 +45,7 @@ class LinesField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Compare the texts, not how their lines end."""
-        return tuple(initial or ()) != self.to_python(data)
+        return bool(tuple(initial or ()) != self.to_python(data))
 
     def run_validators(self, value: Any) -> None:
         """Check the length of the whole, which the validators of the field are about."""
@@ -279,12 +279,9 @@ class CredentialsForm(Described):
         return {"type": kind, **{name: self.cleaned_data[name] for name in self.needed[kind]}}
 
     def _check_values(self, auth: dict[str, str]) -> None:
+        draft = {"id": "x", "protocol": "xapi", "url": "https://example.org", "auth": auth}
         try:
-            Consumer.from_dict(
-                {"id": "x", "protocol": "xapi", "url": "https://example.org", "auth": auth}
-            )
+            Consumer.from_dict(draft)
         except ConfigurationError as error:
-            # "consumer 'x': auth.token: must be one line ..."
-            _, _, said = str(error).partition("auth.")
-            name, _, text = said.partition(": ")
-            self.add_error(name if name in self.needed[auth["type"]] else None, text or str(error))
+            for name, said in field_errors(error).items():
+                self.add_error(name if name in self.needed[auth["type"]] else None, said)

@@ -60,15 +60,16 @@ def delivery_log(slug: str, now: datetime) -> Log:
         .values("start")
         .annotate(**{f"total_{name}": total for name, total in sums.items()})
         .order_by("-start")
+        .values_list("start", *(f"total_{name}" for name in _NUMBERS))
     )
     day = reports.filter(minute__gte=now - timedelta(days=1)).aggregate(**sums)
     failed = reports.filter(Q(dead__gt=0) | Q(dropped__gt=0)).order_by("-minute")[:_MOST_ROWS]
     presences = list(Presence.objects.filter(consumer_slug=slug).order_by("-seen")[:200])
     return Log(
         hours=[
-            {"start": hour["start"], **{name: hour[f"total_{name}"] for name in _NUMBERS}}
-            for hour in hours
-            if any(hour[f"total_{name}"] for name in _NUMBERS)
+            {"start": start, **dict(zip(_NUMBERS, numbers, strict=True))}
+            for start, *numbers in hours
+            if any(numbers)
         ],
         day={
             "delivered": day["delivered"] or 0,

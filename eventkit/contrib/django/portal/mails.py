@@ -42,9 +42,7 @@ def send(template: str, subject: str, to: Sequence[str], **context: Any) -> bool
         return True
     try:
         body = render_to_string(f"eventkit/portal/mails/{template}.txt", context)
-        EmailMessage(
-            " ".join(subject.split()), body, to=list(to), connection=_connection()
-        ).send()
+        EmailMessage(" ".join(subject.split()), body, to=list(to), connection=_connection()).send()
     except Exception as error:  # noqa: BLE001 - whatever a mail back end raises
         # Not the text of the error: mail servers quote addresses.
         _log.warning("the mail %r was not sent: %s", template, type(error).__name__)

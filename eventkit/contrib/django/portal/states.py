@@ -24,7 +24,10 @@ class State:
 _ASK = "Ask an administrator of the site."
 
 OFF = State(
-    "off", "Switched off", "An administrator of the site has switched it off: it gets nothing.", _ASK
+    "off",
+    "Switched off",
+    "An administrator of the site has switched it off: it gets nothing.",
+    _ASK,
 )
 NO_CREDENTIALS = State(
     "wait",
@@ -35,9 +38,9 @@ NO_CREDENTIALS = State(
 GONE = State(
     "bad",
     "Stopped: it answered 410 Gone",
-    "Your receiver said that it is gone for good (410), so nothing is sent to it any more. What was "
-    "waiting is kept.",
-    "When it is back, ask an administrator of the site to resume it.",
+    "Your receiver said that it is gone for good (410), so nothing is sent to it any more. What "
+    "was waiting is kept.",
+    "When it is back, resume it.",
 )
 PAUSED = State(
     "off",

@@ -1,4 +1,4 @@
-"""The pages of representatives. Each looks at who asks and whose it is; what is not theirs is 404."""
+"""The pages of representatives. Each looks at who asks; what is not theirs is not found."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def request_detail(request: HttpRequest, pk: int) -> HttpResponse:
         sentence=sentence,
         is_narrowed=asking.wanted_of(asked) != asking.asked_of(asked),
         words=notices.words_of_request(asked),
-        consumer=access.represented(request.user).filter(pk=asked.consumer_id).first(),
+        consumer=access.represented(request.user).filter(requests=asked).first(),
         is_waiting=asked.state == AccessRequest.State.WAITING,
     )
 
@@ -157,7 +157,9 @@ def consumer(request: HttpRequest, pk: int) -> HttpResponse:
         oldest=timesince(log.oldest, now) if log.oldest else "",
         credentials=_credentials(row, credential),
         wants_credentials=_wants_credentials(row, credential),
-        has_credentials=credential is not None,
+        has_credentials=not row.awaits_credentials,
+        may_pause=not row.paused_by_representative,
+        may_resume=row.paused_by_representative or row.gone_at is not None,
         now=now,
     )
 
@@ -170,7 +172,8 @@ def credentials(request: HttpRequest, pk: int) -> HttpResponse:
     credential = rows.credential_of(row)
     if not _wants_credentials(row, credential):
         raise PermissionDenied("This receiver needs no credentials.")
-    kind = credential.auth_type if credential is not None else asking.asked_auth_type(row)
+    asked = row.requests.first()
+    kind = (credential or asked or Credential()).auth_type
     data = request.POST if request.method == "POST" else None
     form = CredentialsForm(data, initial={"type": kind})
     if form.is_valid():

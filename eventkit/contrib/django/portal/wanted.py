@@ -7,7 +7,7 @@ themselves or with ``*`` and ``?``; regular expressions are for administrators.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 
 import attrs
@@ -26,6 +26,10 @@ MOST_ENTRIES = 300
 LONGEST_ENTRY = 255
 
 
+def _texts(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(given)
+
+
 @attrs.frozen
 class Wanted:
     """
@@ -35,9 +39,9 @@ class Wanted:
     events.
     """
 
-    courses: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    organisations: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    events: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    courses: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    organisations: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    events: tuple[str, ...] = attrs.field(default=(), converter=_texts)
 
     def rules(self) -> list[Json]:
         """Give the rules that allow what is asked for; none where a part of it is lacking."""

@@ -32,7 +32,8 @@ class TestRules:
         assert Wanted([], ["edX"], ["*", "play_video"]).rules() == [{"org": ["edX"]}]
 
     @pytest.mark.parametrize(
-        "wanted", [Wanted(), Wanted(["course-v1:edX+A+B"]), Wanted([], ["edX"]), Wanted(events=["*"])]
+        "wanted",
+        [Wanted(), Wanted(["course-v1:edX+A+B"]), Wanted([], ["edX"]), Wanted(events=["*"])],
     )
     def test_what_is_not_said_allows_nothing(self, wanted):
         assert wanted.rules() == []
