@@ -95,7 +95,7 @@ class TestComplaints:
             ("courses", "edX+*", "did you mean 'course-v1:edX+*'"),
             ("courses", "re:course-v1:edX.*", "instead of a regular expression"),
             ("courses", "x" * 256, "longer than the 255 characters"),
-            ("organisations", "edX MITx", "one a line"),
+            ("organisations", "edX MITx", "one word"),
             ("organisations", "edX,MITx", "several are a list"),
             ("organisations", "ed\u202eX", "cannot be shown"),
             ("events", "play_vidoe", "did you mean 'play_video'"),
