@@ -159,7 +159,7 @@ def _show(options: argparse.Namespace, letters: DeadLetters) -> int:
 
 def _replay(options: argparse.Namespace, letters: DeadLetters) -> int:
     # Whoever only looks at letters needs no transport.
-    from eventkit.router.replaying import replay  # noqa: PLC0415
+    from eventkit.router.replaying import KEPT, replay  # noqa: PLC0415
 
     chosen = _chosen(options)
     # What the router has to say of consumers in trouble is in the report.
@@ -183,7 +183,7 @@ def _replay(options: argparse.Namespace, letters: DeadLetters) -> int:
     if report.refused:
         print(f"{'refused':<12}{report.refused:>12,}  for good once more", file=sys.stderr)
     for reason, number in report.kept.items():
-        say(f"{'kept':<12}{number:>12,}  {reason}: {_MEANINGS[reason]}")
+        say(f"{'kept':<12}{number:>12,}  {reason}: {_MEANINGS.get(reason, KEPT[reason])}")
     for note in report.notes:
         say(f"eventkit: {' '.join(note.split())}")
     _warn_of_unreadable(letters, options.path)
@@ -191,20 +191,10 @@ def _replay(options: argparse.Namespace, letters: DeadLetters) -> int:
 
 
 _MEANINGS = {
-    "damaged": "what is left of them cannot be sent",
-    "denied": "the consumer's rules do not let it have the event (or the letter has none)",
-    "disabled": "the consumer is not enabled",
-    "paused": "the consumer is paused by its setting; say 'paused: false' there first",
-    "in_trouble": "the consumer cannot take it now; run again",
-    "lookup_failed": "what the translation has to look up does not answer; run again",
-    "no_content": "neither documents nor an event",
     "no_translator": "the event is to be translated; give --lms-root and an identity option",
-    "not_translated": "there is no translation for the event",
-    "other_owner": "accepted for another address; name that URL under the consumer's 'inherits'",
     "unknown_consumer": "there is no such consumer in the file",
-    "unwanted": "no consumer may have the event",
-    "wrong_protocol": "the consumer speaks another protocol now",
 }
+"""What this command says in its own way."""
 
 
 def _drop(options: argparse.Namespace, letters: DeadLetters) -> int:

@@ -23,6 +23,23 @@ from eventkit.typing import Delivery, Event, Json, Translation
 Translators = Mapping[str, Callable[[Event], Translation]]
 """A translator for each protocol, as a processor: it gives a translation or raises `DropEvent`."""
 
+KEPT: Mapping[str, str] = {
+    "damaged": "what is left of them cannot be sent",
+    "denied": "the consumer's rules do not let it have the event (or the letter has none)",
+    "disabled": "the consumer is not enabled",
+    "in_trouble": "the consumer cannot take it now; run again",
+    "paused": "the consumer is paused by its setting; resume it first",
+    "lookup_failed": "what the translation has to look up does not answer; run again",
+    "no_content": "neither documents nor an event",
+    "no_translator": "the event is to be translated, and no translator was given",
+    "not_translated": "there is no translation for the event",
+    "other_owner": "accepted for another address; name that URL under the consumer's 'inherits'",
+    "unknown_consumer": "there is no such consumer",
+    "unwanted": "no consumer may have the event",
+    "wrong_protocol": "the consumer speaks another protocol now",
+}
+"""What the reasons of `ReplayReport.kept` mean, for people."""
+
 _SETTLE_EVERY = 5.0
 """Seconds of work that a kill may cost: what arrived in them arrives once more next time."""
 

@@ -69,6 +69,7 @@ __all__ = [
     "problems_of",
     "register",
     "request_replay",
+    "restart_replay",
     "resume",
     "row_problems",
     "set_credentials",
@@ -454,12 +455,18 @@ def _organisations(given: Sequence[str]) -> list[str]:
 # Dead letters.
 
 
-def drop_letters(chosen: QuerySet[Letter] | Iterable[str], *, by: User | None = None) -> int:
+def drop_letters(
+    chosen: QuerySet[Letter] | Iterable[str], *, by: User | None = None, words: str = ""
+) -> int:
     """
     Forget dead letters for ever; give how many there were.
 
     Args:
         chosen: letters, or their ids. Those that *by* does not see stay.
+
+        by: who asks.
+
+        words: how they were chosen, for the audit trail.
 
         by: who does it.
     """
@@ -468,12 +475,25 @@ def drop_letters(chosen: QuerySet[Letter] | Iterable[str], *, by: User | None = 
         count = 0
         for ids in _parts(_ids(chosen, by)):
             count += Letter.objects.filter(letter_id__in=ids).delete()[0]
-        auditing.record("drop_letters", by=by, after={"letters": count})
+        auditing.record("drop_letters", by=by, after={"letters": count, "which": words})
     return count
 
 
-def request_replay(chosen: QuerySet[Letter] | Iterable[str], *, by: User | None = None) -> Replay:
-    """Have dead letters delivered again, in the background; those that *by* sees."""
+def request_replay(
+    chosen: QuerySet[Letter] | Iterable[str], *, by: User | None = None, words: str = ""
+) -> Replay:
+    """
+    Have dead letters delivered again, in the background; those that *by* sees.
+
+    It is a row yet: `eventkit.contrib.django.replays` runs it.
+
+    Args:
+        chosen: letters, or their ids.
+
+        by: who asks.
+
+        words: how they were chosen, for people.
+    """
     access.require(by, "replay")
     with transaction.atomic():
         ids = _ids(chosen, by)
@@ -482,9 +502,32 @@ def request_replay(chosen: QuerySet[Letter] | Iterable[str], *, by: User | None 
             who_name=by.get_username() if by is not None else "",
             is_program=by is None,
             chosen={"ids": ids},
+            words=words[:500],
             total=len(ids),
         )
-        auditing.record("replay", by=by, after={"letters": len(ids)})
+        auditing.record("replay", by=by, after={"letters": len(ids), "which": words})
+    return row
+
+
+def restart_replay(replay: Replay, *, by: User | None = None) -> Replay:
+    """
+    Have a replay begin again that has failed or lost its process; what has arrived is done.
+
+    Raises:
+        Invalid: it is done, or runs.
+        PermissionDenied: *by* may not do this.
+    """
+    access.require(by, "replay", replay)
+    with transaction.atomic():
+        row = Replay.objects.select_for_update().get(pk=replay.pk)
+        if row.state == Replay.State.DONE or (
+            row.state == Replay.State.RUNNING and not row.is_lost
+        ):
+            raise Invalid([Problem("", f"it is {row.get_state_display()}")])
+        row.state = Replay.State.WAITING
+        row.notes = []
+        row.save(update_fields=["state", "notes"])
+        auditing.record("restart_replay", by=by, after={"letters": row.total})
     return row
 
 

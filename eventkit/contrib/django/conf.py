@@ -43,6 +43,13 @@ class AdminSettings:
     """Requests of one user that may wait for a decision at a time."""
     site_url: str = ""
     """The root URL of the site, for links in mails."""
+    replays: str = "thread"
+    """
+    Who delivers dead letters again: ``thread``, a thread of the process that was asked for it;
+    ``work``: ``manage.py eventkit replay-work``, or a task that calls `replays.work`.
+    """
+    trust_env: bool = False
+    """Whether HTTP proxies are taken from the environment, as of `eventkit.Router`."""
     keep_reports_days: int = 30
     keep_letters_days: int | None = None
     """None: dead letters stay until somebody drops them."""
@@ -70,6 +77,8 @@ def admin_settings() -> AdminSettings:
         require_permission=portal.get("REQUIRE_PERMISSION", False),
         open_requests=portal.get("OPEN_REQUESTS", 5),
         site_url=portal.get("SITE_URL", ""),
+        replays=given.get("REPLAYS", "thread"),
+        trust_env=given.get("TRUST_ENV", False),
         keep_reports_days=given.get("KEEP_REPORTS_DAYS", 30),
         keep_letters_days=given.get("KEEP_LETTERS_DAYS"),
     )
@@ -156,6 +165,8 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, Mapping),
         "a dictionary",
     ),
+    "REPLAYS": (lambda value: value in ("thread", "work"), "'thread' or 'work'"),
+    "TRUST_ENV": (lambda value: isinstance(value, bool), "True or False"),
     "KEEP_REPORTS_DAYS": (_is_days, "a whole number of days, from 1 on"),
     "KEEP_LETTERS_DAYS": (
         lambda value: value is None or _is_days(value),

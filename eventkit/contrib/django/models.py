@@ -8,6 +8,7 @@ saved past them is not validated, not in the audit trail, and unseen by workers.
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -279,8 +280,9 @@ class Report(models.Model):
     """``{"dead": {reason: n}, "dropped": {reason: n}}``"""
 
     class Meta:
-        """One row each."""
+        """One row each; what people see of all together is how deliveries go."""
 
+        verbose_name = verbose_name_plural = "delivery"
         default_permissions = ("view",)
         constraints = (
             models.UniqueConstraint(
@@ -388,6 +390,9 @@ class Letter(models.Model):
 class Replay(models.Model):
     """Letters that are to be delivered again, in the background."""
 
+    LOST_AFTER = timedelta(seconds=60)
+    """One that says it runs, and has said nothing more for so long, has lost its process."""
+
     class State(models.TextChoices):
         """How far it is."""
 
@@ -406,9 +411,13 @@ class Replay(models.Model):
     started = models.DateTimeField(null=True)
     seen = models.DateTimeField(null=True)
     """When it last said how far it is."""
+    process = models.CharField(max_length=100, blank=True)
+    """Who runs it."""
     ended = models.DateTimeField(null=True)
     chosen = models.JSONField(default=dict)
-    """``{"ids": [...]}``, or ``{"filter": {...}}`` as `Letter` is filtered by."""
+    """``{"ids": [...]}``, in the order in which they are taken."""
+    words = models.CharField(max_length=500, blank=True)
+    """How they were chosen, for people."""
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     total = models.IntegerField(default=0)
     done = models.IntegerField(default=0)
@@ -426,6 +435,12 @@ class Replay(models.Model):
 
     def __str__(self) -> str:
         return f"replay of {self.total}"
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it says that it runs, and does not."""
+        is_silent = self.seen is None or self.seen < timezone.now() - self.LOST_AFTER
+        return self.state == self.State.RUNNING and is_silent
 
 
 class AccessRequest(models.Model):

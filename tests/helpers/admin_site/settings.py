@@ -8,6 +8,7 @@ EVENTKIT_SITE_DATABASE says which database: a file of SQLite, or an address such
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from urllib.parse import parse_qsl, urlsplit
 
 import django
@@ -34,7 +35,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "eventkit.contrib.django",
+    *(["eventkit.contrib.django"] if find_spec("eventkit.contrib.django.apps") else []),
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
