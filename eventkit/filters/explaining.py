@@ -114,8 +114,17 @@ def _decision(any_of: tuple[Rules, ...], event: Any) -> Decision:
     if not any_of:
         text = "There is nobody who may have it."
         return Decision(passes=False, reason="not_allowed", rule="", text=text)
-    found = [_judged(rules, facts) for rules in any_of]
+    found = [_read_and_judged(rules, facts) for rules in any_of]
     return next((each for each in found if each.passes), found[0])
+
+
+def _read_and_judged(rules: Rules, facts: Facts) -> Decision:
+    try:
+        return _judged(rules, facts)
+    except Exception as error:
+        if is_interrupt(error):
+            raise
+        return unreadable(error)
 
 
 def _judged(rules: Rules, facts: Facts) -> Decision:
@@ -281,7 +290,8 @@ def _places(facts: Facts, value: str) -> Iterator[str]:
     is_here = re.compile(rf"(?<![\w-]){re.escape(value)}(?![\w-])").search
     waiting: list[tuple[str, Any]] = [("", facts.source.event)]
     if facts.source.event.get("data") is None:
-        waiting.append(("event", facts.source.payload))
+        # Of a log it is JSON text.
+        waiting.insert(0, ("event", facts.source.payload))
     for path, held in islice(_walk(waiting), _MOST_PLACES):
         if is_here(unquote(unquote(held))):
             yield path

@@ -181,7 +181,22 @@ class Filter:
             if is_interrupt(error):
                 raise
             # In order, rules may not come to what cannot be read.
-            return any(rules.permit(facts) for rules in self._any_of)
+            return self._judge_in_order(facts)
+
+    def _judge_in_order(self, facts: Facts) -> bool:
+        """Ask one set of rules after the other; what one cannot read is no matter of the others."""
+        failure: Exception | None = None
+        for rules in self._any_of:
+            try:
+                if rules.permit(facts):
+                    return True
+            except Exception as error:
+                if is_interrupt(error):
+                    raise
+                failure = error
+        if failure is not None:
+            raise failure
+        return False
 
     def __repr__(self) -> str:
         count = sum(len(allowed or ()) + len(denied) for allowed, denied in self._any_of)

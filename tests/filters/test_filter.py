@@ -984,3 +984,20 @@ class TestMissing:
         made = pickle.loads(pickle.dumps(Filter(deny=[{"org": "x", "missing": "deny"}])))
 
         assert not made.accepts({"name": "play_video"})
+
+
+def test_what_one_of_several_cannot_read_costs_the_others_nothing() -> None:
+    """Also where both have to read something, so that no index can tell."""
+
+    class Unreadable:
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    odd = live("play_video", data={"x": Unreadable()})
+    strict = Filter(deny=[{"org": "MITx"}])
+    several = Filter.any_of([strict, Filter(allow=[{"org": "edX"}, {"data.x": "*"}])])
+
+    assert not strict.accepts(odd)
+    assert several.accepts(odd)
+    assert several.explain(odd).rule == "allow[0]"
+    assert strict.explain(odd).reason == "unreadable"

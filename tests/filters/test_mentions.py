@@ -33,6 +33,8 @@ ELSEWHERE = "course-v1:Elsewhere+E+E"
 # A class of its own of a course (ccx) is another course; of old blocks nobody knows the run.
 DENY_COURSE = Filter(deny=[{"course": [COURSE, OLD, "PlantedU/PX*", "ccx-v1:PlantedU+*"]}])
 DENY_ORG = Filter(deny=[{"org": "PlantedU"}])
+WITHIN = Filter(orgs=["LAKESIDE"], allow=[{"event": "*"}])
+"""The organisation of the golden cases."""
 
 FORMS: dict[str, Callable[[str], str]] = {
     "key": lambda _: COURSE,
@@ -164,6 +166,7 @@ def test_no_document_shows_a_course_that_is_denied(form: str) -> None:
             if of_org or of_course:
                 assert "PlantedU" not in shown(made), (name, path)
             assert not of_org, (name, path)
+            assert not WITHIN.accepts(made), (name, path)
             assert not of_course, (name, path)
 
 

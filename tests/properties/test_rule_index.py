@@ -13,9 +13,10 @@ from eventkit.consumers import Consumer
 from eventkit.filters import Filter
 from eventkit.filters import index as _rule_index
 from eventkit.filters.fields import KNOWN
+from eventkit.filters.fields import orgs as mentioned
 from eventkit.filters.index import Index
 from eventkit.filters.patterns import Patterns
-from eventkit.filters.rules import Facts, Rule, Rules
+from eventkit.filters.rules import Facts, Rule, Rules, within
 from eventkit.router.rule_index import RuleIndex
 
 BLOCK = "block-v1:Lakeside+BIO201+2025_T1+type@problem+block@p1"
@@ -97,29 +98,41 @@ denials = rules.flatmap(
     lambda some: st.tuples(*(options.map(rule.__or__) for rule in some)).map(list)
 )
 """Most patterns here can match no course or no event, which is refused where it may leak."""
+boundaries = st.none() | st.lists(st.sampled_from(["edx", "LAKESIDE", "MITx"]), max_size=2)
+peers_rules = st.dictionaries(
+    st.sampled_from(["name", *PATHS]), st.sampled_from(["^edX$", "a|b", "play"]), max_size=2
+)
 filters = st.builds(
-    lambda allow, deny: Filter(allow=allow, deny=deny), st.none() | rules, st.none() | denials
+    lambda allow, deny, orgs: Filter(**allow, deny=deny, orgs=orgs),
+    st.builds(lambda allow: {"allow": allow}, st.none() | rules)
+    | st.builds(lambda params: {"match_params": params}, peers_rules),
+    st.none() | denials,
+    boundaries,
 )
 
 
 def permits(any_of: tuple[Rules, ...], event: object) -> bool:
-    """Ask rule by rule."""
-    try:
-        facts = Facts.of(event)
-        return facts is not None and any(one.permit(facts) for one in any_of)
-    except Exception:  # noqa: BLE001 - what a filter cannot judge does not pass
-        return False
+    """Ask rule by rule; what one set of rules cannot judge does not pass it, but maybe others."""
+
+    def permit(one: Rules) -> bool:
+        try:
+            facts = Facts.of(event)
+            return facts is not None and one.permit(facts)
+        except Exception:  # noqa: BLE001 - what a filter cannot judge does not pass
+            return False
+
+    return any(map(permit, any_of))
 
 
 @given(
-    st.lists(st.tuples(st.none() | rules, st.none() | denials), max_size=6),
+    st.lists(st.tuples(st.none() | rules, st.none() | denials, boundaries), max_size=6),
     st.lists(whatever, min_size=1, max_size=6),
 )
 @settings(max_examples=200, deadline=None)
 def test_the_same_consumers_get_an_event_as_when_each_is_asked(some, given_events):
     consumers = [
-        Consumer(id=f"c{number}", protocol="xapi", url="log:events", allow=allow, deny=deny)
-        for number, (allow, deny) in enumerate(some)
+        Consumer(id=f"c{number}", protocol="xapi", url="log:x", allow=allow, deny=deny, orgs=orgs)
+        for number, (allow, deny, orgs) in enumerate(some)
     ]
     index = RuleIndex(consumers)
 
@@ -156,7 +169,39 @@ def test_any_sets_of_rules_give_what_each_rule_asked_by_itself_gives(room, owner
 @given(filters | st.builds(Filter.any_of, st.just([])), whatever)
 @settings(max_examples=500, deadline=None)
 def test_a_filter_says_what_its_rules_say(made, event):
-    assert made.accepts(event) == permits(made._any_of, event)
+    """Also when it is asked why; and its answer is made of whole sentences."""
+    before = copy.deepcopy(event)
+    accepted = made.accepts(event)
+    explained = made.explain(event)
+
+    assert accepted == permits(made._any_of, event)
+    assert explained.passes == accepted
+    assert explained.text.endswith(".")
+    assert explained.passes == (explained.reason in ("allowed", "no_rules"))
+    assert "changes while it is looked at" not in explained.text
+    assert [event] == [before]
+
+
+@given(filters, boundaries.filter(lambda orgs: orgs is not None), whatever)
+@settings(max_examples=300, deadline=None)
+def test_no_rule_widens_a_boundary(made, orgs, event):
+    """What passes is of these organisations, and names no other one that somebody could deny."""
+    bounded = [Rules(rules.allowed, (within(orgs)[0], *rules.denied)) for rules in made._any_of]
+    if not permits(bounded, event):
+        return
+    facts = Facts.of(event)
+    inside = {org.lower() for org in orgs}
+
+    assert facts.source.org.lower() in inside
+    assert {org.lower() for org in mentioned(facts.source, "")} <= inside
+    assert made.accepts(event)
+
+
+def test_some_events_are_within_a_boundary():
+    """So the test above can fail."""
+    of_edx = {"name": "play_video", "context": {"org_id": "edX"}}
+
+    assert Filter(orgs=["EDX"]).accepts(of_edx)
 
 
 @given(st.dictionaries(st.sampled_from([*KNOWN, "data.x"]), patterns, min_size=1), events)
