@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from django.apps import apps
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
-
 ANONYMOUS = "anonymous"
 ROLES = (
     ANONYMOUS,
@@ -38,6 +34,8 @@ def username(role: str) -> str:
 
 def user(role: str):
     """Give the account of *role*; None for somebody without."""
+    from django.contrib.auth import get_user_model
+
     if role == ANONYMOUS:
         return None
     return get_user_model().objects.get(username=username(role))
@@ -45,6 +43,10 @@ def user(role: str):
 
 def make_everybody() -> None:
     """Make all accounts, and the tenant."""
+    from django.contrib.auth import get_user_model
+
+    from eventkit.contrib.django.models import Tenant
+
     made = {}
     for role in ROLES:
         if role == ANONYMOUS:
@@ -58,14 +60,13 @@ def make_everybody() -> None:
         )
     for role in sorted(STAFF):
         _entitle(made[role], role)
-    if apps.is_installed("eventkit.contrib.django"):
-        tenant = apps.get_model("eventkit", "Tenant").objects.create(
-            name=TENANT, organisations=ORGANISATIONS
-        )
-        tenant.users.add(made["tenant administrator"])
+    tenant = Tenant.objects.create(name=TENANT, organisations=ORGANISATIONS)
+    tenant.users.add(made["tenant administrator"])
 
 
 def _entitle(account, role: str) -> None:
+    from django.contrib.auth.models import Permission
+
     from eventkit.contrib.django import access
 
     names = []

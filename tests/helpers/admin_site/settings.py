@@ -8,7 +8,6 @@ EVENTKIT_SITE_DATABASE says which database: a file of SQLite, or an address such
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from urllib.parse import parse_qsl, urlsplit
 
 import django
@@ -35,7 +34,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    *(["eventkit.contrib.django"] if find_spec("eventkit.contrib.django.apps") else []),
+    "eventkit.contrib.django",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

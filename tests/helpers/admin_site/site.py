@@ -7,8 +7,9 @@ import shutil
 import sqlite3
 from contextlib import closing, contextmanager
 from pathlib import Path
+from unittest import mock
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "admin_site.settings")
+_DATABASE = "EVENTKIT_SITE_DATABASE"
 
 
 class Site:
@@ -24,9 +25,7 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.database = os.environ.setdefault(
-            "EVENTKIT_SITE_DATABASE", str(folder / "admin_site.sqlite3")
-        )
+        self.database = os.environ.get(_DATABASE, str(folder / "admin_site.sqlite3"))
         self.is_sqlite = ":" not in self.database
 
     @property
@@ -37,8 +36,7 @@ class Site:
         before = os.environ.get("PYTHONPATH", "")
         return {
             **os.environ,
-            "DJANGO_SETTINGS_MODULE": "admin_site.settings",
-            "EVENTKIT_SITE_DATABASE": self.database,
+            **self._settings,
             "PYTHONPATH": os.pathsep.join(filter(None, [before, root, helpers])),
         }
 
@@ -48,7 +46,9 @@ class Site:
         from django.core.management import call_command
         from django.test.utils import setup_test_environment
 
-        django.setup()
+        # Programs that other tests of this process run are of no site.
+        with mock.patch.dict(os.environ, self._settings):
+            django.setup()
         setup_test_environment(debug=False)
         call_command("migrate", verbosity=0, interactive=False)
         from admin_site import roles
@@ -86,6 +86,10 @@ class Site:
             self._delete_rows()
         mail.outbox.clear()
         cache.clear()
+
+    @property
+    def _settings(self) -> dict[str, str]:
+        return {"DJANGO_SETTINGS_MODULE": "admin_site.settings", _DATABASE: self.database}
 
     @property
     def _kept(self) -> Path:
