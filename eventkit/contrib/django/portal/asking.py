@@ -24,11 +24,14 @@ from eventkit.contrib.django.access import User
 from eventkit.contrib.django.conf import admin_settings
 from eventkit.contrib.django.models import LONGEST_ID, AccessRequest, Consumer, Credential, Tenant
 from eventkit.contrib.django.portal.wanted import FIELDS, Wanted, complaints
-from eventkit.contrib.django.validation import Invalid, Problem, find_problems, public_problems
+from eventkit.contrib.django.rows import is_allowed_host
+from eventkit.contrib.django.validation import Invalid, Problem, find_problems
 from eventkit.exceptions import ConfigurationError
 
 MOST_A_DAY = 10
 """Requests of one user in 24 hours, withdrawn ones too: each is a mail to administrators."""
+
+LONGEST_WHY = 4000
 
 
 class AlreadyDecided(Invalid):
@@ -98,6 +101,7 @@ def ask(
     columns = ("organisation", "contact", "why", "protocol", "url", "auth_type")
     found = [
         *actions.row_problems(row, {name: name for name in columns}),
+        *text_problems(organisation, why),
         *problems(wanted),
     ]
     if not any(each.path in ("protocol", "url") for each in found):
@@ -244,6 +248,18 @@ def tenants_for(wanted: Wanted, user: User) -> list[Tenant]:
     return [one for one in access.tenants(user) if wanted.is_within(one.organisations)]
 
 
+def text_problems(organisation: str, why: str) -> list[Problem]:
+    """Say which texts would show as something else than what stands there, or are too long."""
+    found = []
+    if not organisation.isprintable():
+        found.append(Problem("organisation", "Write it in one line of ordinary characters."))
+    if not all(line.replace("\t", " ").isprintable() for line in why.splitlines()):
+        found.append(Problem("why", "Write it in ordinary characters."))
+    if len(why) > LONGEST_WHY:
+        found.append(Problem("why", f"Say it in {LONGEST_WHY} characters at most."))
+    return found
+
+
 def problems(wanted: Wanted) -> list[Problem]:
     """Say what is wrong with what is asked for, by the fields of the form."""
     found = [
@@ -260,10 +276,23 @@ def problems(wanted: Wanted) -> list[Problem]:
 
 def address_problems(protocol: str, url: str) -> list[Problem]:
     """Say what is wrong with the address of a receiver, as of a consumers file and then some."""
-    draft = {"id": "request", "protocol": protocol, "url": url, "allow": []}
+    is_allowed = is_allowed_host(url)
+    if not is_allowed and not url.lower().startswith("https://"):
+        text = "It must begin with https://, so that nobody on the way can read the data."
+        return [Problem("url", text)]
+    draft: dict[str, Any] = {"id": "request", "protocol": protocol, "url": url, "allow": []}
+    if not is_allowed:
+        draft["public_only"] = True
     found = [each for each in find_problems(draft) if each.path in ("protocol", "url")]
-    found = found or public_problems(url)
-    return [Problem(each.path, _sentence(each.text)) for each in found or _doubts(draft)]
+    return [Problem(each.path, _about_address(each.text)) for each in found or _doubts(draft)]
+
+
+def _about_address(text: str) -> str:
+    """Say it to somebody who knows no settings of consumers."""
+    said, is_refused, _ = text.partition(", and this consumer may only have")
+    if is_refused:
+        return f"Nothing is sent there: {said}. Name a host that everybody can reach."
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _doubts(draft: dict[str, Any]) -> Iterator[Problem]:
@@ -275,10 +304,6 @@ def _doubts(draft: dict[str, Any]) -> Iterator[Problem]:
         path, _, doubt = text.partition(": ")
         if path == "url":
             yield Problem(path, doubt)
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _tenant_problems(wanted: Wanted, tenant: Tenant | None, by: User | None) -> Iterable[Problem]:

@@ -8,7 +8,12 @@ from typing import Any, ClassVar
 from django import forms
 
 from eventkit.consumers.consumer import Consumer
-from eventkit.contrib.django.portal.asking import address_problems, problems
+from eventkit.contrib.django.portal.asking import (
+    LONGEST_WHY,
+    address_problems,
+    problems,
+    text_problems,
+)
 from eventkit.contrib.django.portal.wanted import Wanted, families, joined, split
 from eventkit.contrib.django.validation import Problem, field_errors
 from eventkit.exceptions import ConfigurationError
@@ -74,13 +79,6 @@ class Described(forms.Form):
             if name in self.fields and name not in self.cleaned_data and name in self.errors:
                 continue  # the field has said so itself
             self.add_error(name if name in self.fields else None, each.text)
-
-
-def one_line(value: str) -> str:
-    """Give *value*, or refuse what cannot be shown in a line: line breaks, text turned round."""
-    if not value.isprintable():
-        raise forms.ValidationError("Write it in one line of ordinary characters.")
-    return value
 
 
 class WantedFields(Described):
@@ -187,7 +185,7 @@ class AccessRequestForm(WantedFields):
     )
     why = forms.CharField(
         label="What the data is for",
-        max_length=4000,
+        max_length=LONGEST_WHY,
         widget=forms.Textarea({"rows": 5}),
         help_text="What it is used for, who sees it and how long it is kept.",
     )
@@ -197,21 +195,10 @@ class AccessRequestForm(WantedFields):
         "protocol", "url", "auth_type",
     )  # fmt: skip
 
-    def clean_organisation(self) -> str:
-        """Refuse what could pretend to be more than a name."""
-        return one_line(self.cleaned_data["organisation"])
-
-    def clean_why(self) -> str:
-        """Refuse characters that show nothing, or something else than what stands there."""
-        why: str = self.cleaned_data["why"]
-        for line in why.splitlines():
-            if not line.replace("\t", " ").isprintable():
-                raise forms.ValidationError("Write it in ordinary characters.")
-        return why
-
     def clean(self) -> dict[str, Any]:
         """Check the address as the URL of a consumer is checked, and where it leads."""
         cleaned = super().clean()
+        self.tell(text_problems(cleaned.get("organisation", ""), cleaned.get("why", "")))
         if {"protocol", "url"} <= cleaned.keys():
             self.tell(address_problems(cleaned["protocol"], cleaned["url"]))
         return cleaned
