@@ -20,6 +20,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, router, transaction
 from django.db.models import F, Model, ProtectedError, QuerySet
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from eventkit.consumers.owners import owner_of
 from eventkit.contrib.django import access, auditing, rows
@@ -87,6 +88,7 @@ _FILE = (
 # Consumers.
 
 
+@sensitive_variables()
 def create(
     settings: Mapping[str, Any], *, by: User | None = None, from_portal: bool = False
 ) -> Consumer:
@@ -109,6 +111,7 @@ def create(
     return register(settings, by=by, from_portal=from_portal)
 
 
+@sensitive_variables()
 def register(
     settings: Mapping[str, Any],
     *,
@@ -136,6 +139,7 @@ def register(
     return row
 
 
+@sensitive_variables()
 def change(
     consumer: Consumer,
     changes: Mapping[str, Any],
@@ -183,6 +187,7 @@ def change(
     return row
 
 
+@sensitive_variables()
 def set_credentials(
     consumer: Consumer,
     *,

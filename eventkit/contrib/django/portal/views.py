@@ -16,7 +16,7 @@ from django.utils.formats import date_format
 from django.utils.timesince import timesince
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
 from eventkit.contrib.django import access, actions, rows
@@ -164,6 +164,7 @@ def consumer(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
+@sensitive_variables()
 @sensitive_post_parameters("username", "password", "token")
 @_page("GET", "HEAD", "POST")
 def credentials(request: HttpRequest, pk: int) -> HttpResponse:
