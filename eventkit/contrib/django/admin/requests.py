@@ -113,11 +113,11 @@ class AccessRequestAdmin(_Admin):
     ) -> HttpResponse:
         """Show a request, and do what was decided."""
         del form_url
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         asked = self.get_object(request, object_id)
         if asked is None:
             raise Http404("There is no such request.")
-        if not self.has_view_permission(request, asked):
-            raise PermissionDenied
         may_decide = self.has_change_permission(request, asked)
         if request.method == "POST" and not may_decide:
             raise PermissionDenied
