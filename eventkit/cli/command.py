@@ -27,6 +27,7 @@ _COMMANDS = {
     "check": "check a consumers file: schema, reachability, credentials",
     "dead-letters": "look at dead letters, deliver them again, or drop them",
     "store": "look after an on-disk store: its queues, and files that were damaged",
+    "explain": "say who gets an event, which rule decides that, and what they get",
     "events": "list every event and what it becomes in each protocol",
     "demo": "see the whole path work on this machine",
 }

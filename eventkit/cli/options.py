@@ -33,9 +33,9 @@ class TranslatorOptions:
     keep_query: tuple[str, ...] = ()
     validate: bool = False
 
-    def build(self) -> Translator:
+    def build(self, identity: Identity | None = None) -> Translator:
         """
-        Make the translator.
+        Make the translator, with *identity* in place of the one that the options describe.
 
         Raises:
             ConfigurationError: naming the option at fault and the remedy.
@@ -45,7 +45,7 @@ class TranslatorOptions:
                 "--lms-root: not given; name the root URL of the LMS that the events come from, "
                 f"such as https://lms.example.org, or set {LMS_ROOT_ENV}"
             )
-        identity = self._identity()
+        identity = identity or self._identity()
         make = self._class()
         translator: Translator = make(
             lms_root=self.lms_root,

@@ -17,7 +17,7 @@ from eventkit.filters.filter import Filter
 from eventkit.router.plan import own_documents
 from eventkit.router.replaying import Translators
 from eventkit.router.router import Router
-from eventkit.typing import Event, Json, ProtocolName
+from eventkit.typing import Event, Identity, Json, ProtocolName
 
 EXAMPLE_ROOT = "https://lms.example.org"
 """The root URL of the LMS in documents of `example_translators`."""
@@ -94,14 +94,20 @@ def explain(
 def example_translators() -> Translators:
     """Make translators whose documents look like those of a site; their ids are examples."""
     from eventkit.translators.caliper import CaliperTranslator  # noqa: PLC0415 - start-up time
-    from eventkit.translators.identity import HMACIdentity  # noqa: PLC0415
     from eventkit.translators.xapi import XAPITranslator  # noqa: PLC0415
 
-    identity = HMACIdentity("the ids of an example, nothing secret")
+    identity = example_identity()
     return {
         "xapi": XAPITranslator(lms_root=EXAMPLE_ROOT, identity=identity),
         "caliper": CaliperTranslator(lms_root=EXAMPLE_ROOT, identity=identity),
     }
+
+
+def example_identity() -> Identity:
+    """Make an identity whose ids are examples: anybody can work out whose they are."""
+    from eventkit.translators.identity import HMACIdentity  # noqa: PLC0415 - start-up time
+
+    return HMACIdentity("the ids of an example, nothing secret")
 
 
 class _Translated:
