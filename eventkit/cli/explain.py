@@ -86,7 +86,10 @@ def _translators(options: argparse.Namespace) -> Translators:
     if not options.lms_root:
         say("eventkit: without --lms-root the root of all ids is an example")
     if is_example:
-        say("eventkit: without --identity-secret-env or --identity-file, who it is is an example")
+        say(
+            "eventkit: without --identity-secret-env or --identity-file the ids of learners are "
+            "examples"
+        )
     made = {}
     for protocol in ("xapi", "caliper"):
         described = translator_options(options, protocol)
@@ -102,7 +105,7 @@ def _event(given: str) -> Event:
     Raises:
         ConfigurationError: there is none, or more than one.
     """
-    if given != STDIN and not Path(given).exists():
+    if given != STDIN and not (given and Path(given).exists()):
         event = samples.sample(given)
         if event is None:
             raise ConfigurationError(f"EVENT: {_no_event(given)}")

@@ -36,8 +36,9 @@ class Explanation:
     """What is sent, with the consumer's ``override`` merged in; empty when the rules say no."""
     problem: str
     """
-    Why nothing is sent although the rules let it pass: the consumer is disabled or paused, or the
-    event has no translation; ``""``: nothing is in the way.
+    Why nothing is sent although the rules let it pass: the consumer is ``disabled``, ``paused`` or,
+    as a router knows, ``gone``, or the event is ``not translated``, each with a colon and more;
+    ``""``: nothing is in the way.
     """
 
     @property
@@ -86,9 +87,15 @@ def explain(
     Raises:
         ConfigurationError: the consumers cannot be read.
     """
-    known = consumers.consumers if isinstance(consumers, Router) else load_consumers(consumers)
     translated = _Translated(event, example_translators() if translators is None else translators)
-    return tuple(_explanation(consumer, event, translated) for consumer in known)
+    states: dict[str, str] = {}
+    if isinstance(consumers, Router):
+        states = {name: health["state"] for name, health in consumers.health().items()}
+        consumers = consumers.consumers
+    return tuple(
+        _explanation(consumer, event, translated, states.get(consumer.id, ""))
+        for consumer in load_consumers(consumers)
+    )
 
 
 def example_translators() -> Translators:
@@ -129,30 +136,39 @@ class _Translated:
         if translator is None:
             return [], f"not translated: there is no translator for {protocol}"
         try:
-            documents = translator(self._event)["documents"]
-            for document in documents:
-                dumps(document)
+            documents: list[Json] = translator(self._event)["documents"]
+            is_json = all(map(_can_be_written, documents))
         except DropEvent as drop:
             cause = drop.__cause__
             said = f" ({cause})" if cause is not None and str(cause) != drop.reason else ""
             return [], f"not translated: {drop.reason}{said}"
-        except NOT_JSON:
-            return [], "not translated: not_json"
         except Exception as error:
             if is_interrupt(error):
                 raise
             return [], f"not translated: {describe(error)}"
+        if not is_json:
+            return [], "not translated: not_json"
         return documents, "" if documents else "not translated: nothing becomes of it"
 
 
-def _explanation(consumer: Consumer, event: Event, translated: _Translated) -> Explanation:
+def _can_be_written(document: Json) -> bool:
+    try:
+        dumps(document)
+    except NOT_JSON:
+        return False
+    return True
+
+
+def _explanation(
+    consumer: Consumer, event: Event, translated: _Translated, state: str
+) -> Explanation:
     found = decide(consumer, event)
     documents: list[Json] = []
     problem = ""
     if found.passes:
         documents, problem = translated.get(consumer.protocol)
         documents = own_documents(documents, consumer)
-        problem = _obstacle(consumer) or problem
+        problem = _obstacle(consumer, state) or problem
     return Explanation(
         consumer=consumer.id,
         protocol=consumer.protocol,
@@ -162,10 +178,12 @@ def _explanation(consumer: Consumer, event: Event, translated: _Translated) -> E
     )
 
 
-def _obstacle(consumer: Consumer) -> str:
+def _obstacle(consumer: Consumer, state: str) -> str:
     if not consumer.enabled:
         return "disabled: it gets nothing"
-    if getattr(consumer, "paused", False):
+    if state == "gone":
+        return "gone: it has answered that it wants nothing any more (410)"
+    if consumer.paused:
         return "paused: what it may have waits"
     return ""
 
@@ -185,7 +203,7 @@ def decide(consumer: Consumer, event: Event) -> Decision:
     found = rules.explain(event) if isinstance(rules, Filter) else None
     if found is not None and found.passes == passes:
         return found
-    named = type(rules if is_plain else consumer).__qualname__
+    named = type(rules if is_plain else consumer).__name__
     return Decision(
         passes=passes,
         reason="allowed" if passes else "not_allowed",
