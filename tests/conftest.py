@@ -42,6 +42,8 @@ LONGEST = (
 )
 SHARING = (
     "lrs/",
+    "contrib/django/test_addresses.py",
+    "contrib/django/test_scale.py",
     "demo/",
     "properties/test_store_model.py",
     "events/test_plugins.py",

@@ -10,6 +10,8 @@ from admin_site import roles
 from eventkit.contrib.django import actions
 from eventkit.contrib.django.fields import Sealed
 from eventkit.contrib.django.models import AuditEntry, Letter, Presence, Replay, Report, Tenant
+from eventkit.contrib.django.portal import asking
+from eventkit.contrib.django.portal.wanted import Wanted
 
 CANARY = "canary-that-nobody-may-see"
 """It is in all that is secret."""
@@ -80,14 +82,15 @@ def _of(tenant, name, who) -> SimpleNamespace:
         error_detail=f"{name} is away",
         seen=now,
     )
-    request = actions.request_access(
-        roles.user("representative") if org != FOREIGN else roles.user("learner"),
-        organisation=org,
+    request = asking.ask(
+        Wanted(organisations=[org], events=["play_video"]),
+        by=roles.user("representative" if org != FOREIGN else "viewer"),
+        organisation=f"{name} college",
         contact=f"data@{name}.example.org",
+        why=f"{name} wants to know",
         protocol="xapi",
         url=f"https://asked.{name}.example.org/xapi",
-        why=f"{name} wants to know",
-        events=["play_video"],
+        auth_type="none",
     )
     replay = Replay.objects.create(
         who=who, who_name=f"{name}-person", state="done", chosen={"ids": [letter.letter_id]}

@@ -201,12 +201,12 @@ def _requests(number: int, tenants: list[Tenant]) -> None:
         AccessRequest,
         [
             AccessRequest(
-                who=people.get(username="representative"),
-                organisation=tenants[n % len(tenants)].organisations[0],
-                tenant=tenants[n % len(tenants)],
+                who=people.get(username="viewer"),
+                organisation=f"College {n}",
+                organisations=tenants[n % len(tenants)].organisations,
+                scope=tenants[n % len(tenants)].organisations[0].lower(),
                 contact="data@example.org",
                 url=f"https://asked-{n}.example.org/xapi",
-                courses=["course-v1:edX+DemoX+2026"],
                 events=["play_video"],
                 why="A study.",
             )
