@@ -73,7 +73,10 @@ is for. None: nobody knows this user, and the event is dropped.
 EmailResolver = Callable[[str | int], str | None]
 """Gives the e-mail address of a user; only for the actor forms ``mbox`` and ``mbox_sha1sum``."""
 
-Courses = Callable[[str], str | None] | Mapping[str, str]
+Name = str | Mapping[str, str]
+"""A display name, or an object with ``name`` and ``language`` (a tag such as ``es-419``)."""
+
+Courses = Callable[[str], Name | None] | Mapping[str, Name]
 """Gives the display name of a course by its key; None when it has none."""
 
 Enqueue = Callable[[Json], Any]

@@ -71,7 +71,7 @@ class CaliperTranslator(Translator):
             from eventkit.translators.erb.caliper import NAMES, ERBEvents  # noqa: PLC0415
 
             self._in_erb = NAMES
-            self._erb = ERBEvents(self._root, self._version, self._site, self._course_name)
+            self._erb = ERBEvents(self._root, self._version, self._site, self._plain_course_name)
 
     def _plan(self, row: Row) -> object:
         return row.caliper

@@ -12,7 +12,7 @@ from eventkit.events.catalogue import Catalogue, catalogue
 from eventkit.events.rows import Row
 from eventkit.events.shapes.urls import PERSON_KEYS
 from eventkit.exceptions import ConfigurationError
-from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity
+from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity, Name
 
 MAPPING_VERSION = "1"
 """
@@ -113,7 +113,7 @@ def kept_keys(keep_query: Iterable[str]) -> frozenset[str]:
     return found
 
 
-def course_names(courses: Courses | None) -> Callable[[str], str | None] | None:
+def course_names(courses: Courses | None) -> Callable[[str], Name | None] | None:
     """Give the look-up of course names that *courses* stands for."""
     if courses is None or callable(courses):
         return courses

@@ -16,7 +16,7 @@ from eventkit.base.json import NOT_JSON, dumps
 from eventkit.base.memory import Memory
 from eventkit.base.throttle import SafeLogger
 from eventkit.events.rows import Row
-from eventkit.events.shapes.site import Site
+from eventkit.events.shapes.site import Site, named
 from eventkit.events.shapes.view import View
 from eventkit.exceptions import DropEvent, TranslationError, UnsupportedEvent
 from eventkit.instrumentation.hooks import Details, What, is_on, tell
@@ -55,7 +55,7 @@ _MOST_USERS = 50_000
 class Maker(Protocol):
     """What makes the documents of one protocol."""
 
-    def write_course(self, iri: str, name: str) -> bytes:
+    def write_course(self, iri: str, name: str, language: str) -> bytes:
         """Give the `Site.write_course` of the protocol."""
 
     def introduce(self, name: str, iri: str) -> Any:
@@ -355,7 +355,7 @@ class Translator:
             raise TranslationError(source.name, "identity_not_anonymous", "", detail)
         return name
 
-    def _course_name(self, course_id: str) -> str | None:
+    def _course_name(self, course_id: str) -> object:
         if self._names is None:
             return None
         try:
@@ -367,6 +367,10 @@ class Translator:
                 return None
             # Without the name it would be another document under the same id.
             raise Unanswered("context.course_id") from error
+
+    def _plain_course_name(self, course_id: str) -> str | None:
+        """Give the name alone, as dialect ``erb`` has it."""
+        return named(self._course_name(course_id))[0] or None
 
     def _tell(self, what: What, name: str, reason: str = "") -> None:
         if is_on():

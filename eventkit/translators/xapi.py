@@ -126,7 +126,9 @@ class XAPITranslator(Translator):
             from eventkit.translators.erb.xapi_shapes import NAMES  # noqa: PLC0415
 
             self._in_erb = NAMES
-            self._erb = ERBStatements(self._root, self._version, self._course_name, self._erb_actor)
+            self._erb = ERBStatements(
+                self._root, self._version, self._plain_course_name, self._erb_actor
+            )
 
     def _plan(self, row: Row) -> object:
         return row.xapi

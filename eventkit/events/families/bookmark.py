@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eventkit.events.rows import Action, Row, Statement
+from eventkit.events.shapes.blocks import block_activity, block_entity
 from eventkit.events.shapes.caliper import ANNOTATION, GENERAL, READING, actor, course_part, entity
 from eventkit.events.shapes.iris import (
     ACCESSED,
@@ -11,7 +12,6 @@ from eventkit.events.shapes.iris import (
     LIST_TYPE,
     PAGE_NUMBER,
     PAGE_SIZE,
-    RESOURCE,
     RESULTS_COUNT,
     UNBOOKMARKED,
     VIEWED,
@@ -26,6 +26,11 @@ from eventkit.typing import Json
 def block_iri(view: View) -> str:
     """Give the IRI of the block that the bookmark points to."""
     return view.block("component_usage_id")
+
+
+def page_iri(view: View) -> str:
+    """Give the IRI of the page that lists the bookmarks of the course."""
+    return f"{view.course_iri()}/bookmarks"
 
 
 def lists_all(view: View) -> bool:
@@ -47,13 +52,12 @@ def paging(view: View) -> Json:
 
 def block(view: View) -> Json:
     """Make the block that the bookmark points to."""
-    return activity(block_iri(view), RESOURCE)
+    return block_activity(view, block_iri(view))
 
 
 def bookmarks(view: View) -> Json:
     """Make the page that lists bookmarks."""
-    iri = view.iri("/bookmarks") if lists_all(view) else f"{view.course_iri()}/bookmarks"
-    return activity(iri, WEB_PAGE)
+    return activity(view.iri("/bookmarks") if lists_all(view) else page_iri(view), WEB_PAGE)
 
 
 def how_many(view: View) -> Json:
@@ -66,9 +70,9 @@ def how_many(view: View) -> Json:
 
 def resource(view: View) -> Json:
     """Make the block that the bookmark points to, as a part of its course."""
-    return entity(
+    return block_entity(
+        view,
         block_iri(view),
-        "DigitalResource",
         isPartOf=course_part(view),
         extensions={BLOCK_TYPE: view.scalar("component_type")},
     )
@@ -90,12 +94,12 @@ def page(view: View) -> Json:
     """Make the page that lists bookmarks."""
     if lists_all(view):
         return entity(view.iri("/bookmarks"), "WebPage")
-    return entity(view.course_page("/bookmarks/"), "WebPage", isPartOf=view.course_iri())
+    return entity(page_iri(view), "WebPage", isPartOf=view.course_iri())
 
 
 def page_left(view: View) -> Json | None:
     """Make the page that the bookmark was chosen on."""
-    return entity(view.course_page("/bookmarks/"), "WebPage") if view.course_id else None
+    return entity(page_iri(view), "WebPage") if view.course_id else None
 
 
 def listing(view: View) -> Json:

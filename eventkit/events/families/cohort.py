@@ -22,6 +22,11 @@ def cohort_id(view: View) -> str:
     return cohort
 
 
+def cohort_iri(view: View) -> str:
+    """Give the IRI of the cohort."""
+    return view.course_iri() + encode_iri(f"/cohort/{cohort_id(view)}")
+
+
 def cohort_name(view: View) -> str:
     """Give the name that the course team gave the cohort; two fields are known to hold it."""
     return view.words("cohort_name") or view.words("name")
@@ -32,8 +37,7 @@ def cohort_name(view: View) -> str:
 
 def cohort(view: View) -> Json:
     """Make the cohort."""
-    iri = view.course_iri() + encode_iri(f"/cohort/{cohort_id(view)}")
-    return activity(iri, GROUP, name=cohort_name(view))
+    return activity(cohort_iri(view), GROUP, name=cohort_name(view))
 
 
 # How Caliper says it.
@@ -41,12 +45,8 @@ def cohort(view: View) -> Json:
 
 def group(view: View) -> Json:
     """Make the cohort, as a part of the course."""
-    course = view.course_iri()
     return entity(
-        view.iri(f"/api/cohorts/v1/courses/{view.course_id}/cohorts/{cohort_id(view)}"),
-        "Group",
-        name=cohort_name(view),
-        subOrganizationOf=course,
+        cohort_iri(view), "Group", name=cohort_name(view), subOrganizationOf=view.course_iri()
     )
 
 

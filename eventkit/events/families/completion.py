@@ -6,20 +6,17 @@ from decimal import Decimal
 from functools import partial
 
 from eventkit.events.rows import Action, OneOf, Row, Shape, Statement
-from eventkit.events.shapes.blocks import course_item
+from eventkit.events.shapes.blocks import block_activity, block_entity, course_activity, course_item
 from eventkit.events.shapes.caliper import GENERAL, course_part, entity
 from eventkit.events.shapes.iris import (
     BLOCK_TYPE,
     COMPLETION,
-    COURSE,
     DONE,
     IS_NEW,
-    MODULE,
     PROGRESS,
     PROGRESSED,
-    RESOURCE,
 )
-from eventkit.events.shapes.view import View, activity
+from eventkit.events.shapes.view import View
 from eventkit.typing import Json
 
 # What the platform told us.
@@ -52,22 +49,17 @@ def course_iri(view: View) -> str:
 
 def block(view: View) -> Json:
     """Make the block that was worked on."""
-    return activity(view.block("block_id"), RESOURCE)
-
-
-def module(view: View) -> Json:
-    """Make the part of the course that was worked on."""
-    return activity(view.block("block_id"), MODULE)
+    return block_activity(view, view.block("block_id"))
 
 
 def course(view: View) -> Json:
     """Make the course that was worked on."""
-    return activity(course_iri(view), COURSE, name=view.course_name())
+    return course_activity(view, course_iri(view))
 
 
 def own_block(view: View) -> Json:
     """Make the block that has the toggle."""
-    return activity(view.own_block(), RESOURCE)
+    return block_activity(view, view.own_block())
 
 
 def progress(view: View, *, field: str) -> Json:
@@ -90,30 +82,10 @@ def toggled_progress(view: View) -> Json:
 
 # How Caliper says it.
 
-BLOCK_TYPES = {
-    "html": "WebPage",
-    "problem": "AssessmentItem",
-    "sequential": "DigitalResourceCollection",
-    "vertical": "DigitalResourceCollection",
-    "video": "VideoObject",
-}
-
 
 def changed_block(view: View) -> Json:
-    """Make the block that was worked on, as what it is."""
-    own = view.module("usage_key") == view.key("block_id")
-    kind = view.words("block_type") or view.block_type
-    return entity(
-        view.block("block_id"),
-        BLOCK_TYPES.get(kind, "DigitalResource"),
-        name=view.module("display_name") if own else None,
-        isPartOf=course_part(view),
-    )
-
-
-def changed_part(view: View) -> Json:
-    """Make the part of the course that was worked on."""
-    return entity(view.block("block_id"), "DigitalResourceCollection", isPartOf=course_part(view))
+    """Make the block that was worked on."""
+    return block_entity(view, view.block("block_id"), isPartOf=course_part(view))
 
 
 def course_progress(view: View) -> Json:
@@ -150,8 +122,8 @@ def _acts(what: Shape, extensions: Shape) -> dict[str, Action]:
 
 _BLOCK = _acts(changed_block, completion)
 _COURSE = _acts(course_progress, aggregate)
-_PART = _acts(changed_part, aggregate)
-_TOGGLE = _acts(partial(course_item, kind="DigitalResource"), toggle)
+_PART = _acts(changed_block, aggregate)
+_TOGGLE = _acts(course_item, toggle)
 
 
 def block_changed(view: View) -> tuple[Action]:
@@ -204,9 +176,9 @@ EVENTS: tuple[Row, ...] = (
         caliper=OneOf(tuple(_BLOCK.values()), block_changed),
     ),
     _aggregate("course", course, _COURSE, in_course=False),
-    _aggregate("chapter", module, _PART),
-    _aggregate("sequential", module, _PART),
-    _aggregate("vertical", module, _PART),
+    _aggregate("chapter", block, _PART),
+    _aggregate("sequential", block, _PART),
+    _aggregate("vertical", block, _PART),
     Row(
         ("edx.done.toggled",),
         xapi=OneOf((_DONE,), done_toggled),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from eventkit.events.rows import Action, Row, Statement
+from eventkit.events.shapes.blocks import block_activity, block_entity
 from eventkit.events.shapes.caliper import GENERAL, READING, course_part, entity, membership
-from eventkit.events.shapes.iris import EXPERIENCED, GROUP, MODULE, PARTITION_NAME, WAS_ASSIGNED
+from eventkit.events.shapes.iris import EXPERIENCED, GROUP, PARTITION_NAME, WAS_ASSIGNED
 from eventkit.events.shapes.site import encode_iri
 from eventkit.events.shapes.view import View, activity
 from eventkit.typing import Json
@@ -44,7 +45,7 @@ def partition(view: View) -> Json:
 
 def child(view: View) -> Json:
     """Make the block that the learner's group sees."""
-    return activity(view.block("child_id", "child-id"), MODULE)
+    return block_activity(view, view.block("child_id", "child-id"))
 
 
 # How Caliper says it.
@@ -68,7 +69,7 @@ def partition_name(view: View) -> Json:
 
 def seen_child(view: View) -> Json:
     """Make the block that the learner's group sees."""
-    return entity(view.block("child_id", "child-id"), "DigitalResource", isPartOf=course_part(view))
+    return block_entity(view, view.block("child_id", "child-id"), isPartOf=course_part(view))
 
 
 EVENTS: tuple[Row, ...] = (

@@ -6,19 +6,18 @@ from collections.abc import Mapping
 from functools import partial
 
 from eventkit.events.rows import Action, Row, Statement
-from eventkit.events.shapes.caliper import GENERAL, course_part, entity
+from eventkit.events.shapes.blocks import block_activity, block_entity
+from eventkit.events.shapes.caliper import GENERAL, course_part
 from eventkit.events.shapes.iris import (
-    COLLECTION,
     LEARNER,
     MAX_COUNT,
     PREVIOUS_COUNT,
     REASON,
-    RESOURCE,
     RESULT_COUNT,
     WAS_ASSIGNED,
     WAS_UNASSIGNED,
 )
-from eventkit.events.shapes.view import View, activity
+from eventkit.events.shapes.view import View
 from eventkit.reading.source import text_of
 from eventkit.typing import Json
 
@@ -39,12 +38,12 @@ def component_iris(view: View, field: str) -> list[str]:
 
 def collection(view: View) -> Json:
     """Make the block that deals the components."""
-    return activity(view.block("location"), COLLECTION)
+    return block_activity(view, view.block("location"))
 
 
 def components(view: View, *, field: str) -> Json:
     """Say which components they were."""
-    return {"other": [activity(iri, RESOURCE) for iri in component_iris(view, field)]}
+    return {"other": [block_activity(view, iri) for iri in component_iris(view, field)]}
 
 
 def why(view: View) -> Json:
@@ -57,10 +56,10 @@ def why(view: View) -> Json:
 
 def dealt(view: View, *, field: str) -> Json:
     """Make the block that deals the components, with those concerned."""
-    items = [entity(iri, "DigitalResource") for iri in component_iris(view, field)]
-    return entity(
+    items = [block_entity(view, iri) for iri in component_iris(view, field)]
+    return block_entity(
+        view,
         view.block("location"),
-        "DigitalResourceCollection",
         isPartOf=course_part(view),
         items=items or None,
         extensions={

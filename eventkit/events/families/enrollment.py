@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from eventkit.events.rows import Action, Row, Statement
+from eventkit.events.shapes.blocks import course_activity
 from eventkit.events.shapes.caliper import GENERAL, membership
 from eventkit.events.shapes.iris import (
     CHANGED,
-    COURSE,
     ENROLLMENT_MODE,
     LOCATION,
     REGISTERED,
@@ -16,7 +16,7 @@ from eventkit.events.shapes.iris import (
     TYPE,
     UNREGISTERED,
 )
-from eventkit.events.shapes.view import View, activity, doer
+from eventkit.events.shapes.view import View, doer
 from eventkit.reading.source import clean
 from eventkit.typing import Json
 
@@ -27,7 +27,7 @@ def course(view: View) -> Json:
 
 
 def _course(view: View, mode: str | int | float | None) -> Json:
-    return activity(view.course_iri(), COURSE, name=view.course_name(), extensions={TYPE: mode})
+    return course_activity(view, extensions={TYPE: mode})
 
 
 def mode(view: View) -> Json:

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Literal
 
 from eventkit.events.rows import Action, Row, Statement, Who
+from eventkit.events.shapes.blocks import block_activity, block_entity
 from eventkit.events.shapes.caliper import (
-    ASSESSMENT,
+    ASSIGNABLE,
     GENERAL,
     course_part,
     duration,
@@ -35,8 +36,6 @@ from eventkit.events.shapes.iris import (
     FAILED,
     FILE,
     INITIALIZED,
-    PRACTICE_ASSESSMENT,
-    PROCTORED_ASSESSMENT,
     READIED,
     RECEIVED,
     RESOURCE,
@@ -44,7 +43,6 @@ from eventkit.events.shapes.iris import (
     SATISFIED,
     TERMINATED,
     TIME_LIMIT,
-    TIMED_ASSESSMENT,
     Verb,
 )
 from eventkit.events.shapes.site import encode_iri
@@ -52,13 +50,9 @@ from eventkit.events.shapes.view import View, activity, doer
 from eventkit.reading.source import utc
 from eventkit.typing import Json
 
-EXAMS = {
-    "timed": TIMED_ASSESSMENT,
-    "practice": PRACTICE_ASSESSMENT,
-    "proctored": PROCTORED_ASSESSMENT,
-}
+EXAMS = ("timed", "practice", "proctored")
 """
-The kinds of exams, and their activity types.
+The kinds of exams.
 
 Names of events say which kind it is; the ``event_type`` of a log line may be wrong about it.
 """
@@ -67,11 +61,11 @@ Names of events say which kind it is; the ``event_type`` of a log line may be wr
 # How xAPI says it.
 
 
-def exam(view: View, kind: str) -> Json:
+def exam(view: View) -> Json:
     """Make the exam: the subsection that is given as one."""
-    return activity(
+    return block_activity(
+        view,
         view.block("exam_content_id"),
-        kind,
         name=view.words("exam_name"),
         extensions={TIME_LIMIT: view.number("exam_default_time_limit_mins")},
     )
@@ -153,9 +147,9 @@ def assessment(view: View) -> Json:
 
 
 def _assessment(view: View, extensions: Json | None = None) -> Json:
-    return entity(
+    return block_entity(
+        view,
         view.block("exam_content_id"),
-        "Assessment",
         name=view.words("exam_name"),
         isPartOf=course_part(view),
         extensions=extensions,
@@ -169,6 +163,8 @@ def learners_attempt(view: View) -> Json:
     made = attempt_at(view, view.block("exam_content_id"), steps) | {
         "assignable": _assessment(view)
     }
+    # Its code names it in both protocols; old events have none.
+    made["id"] = _attempt_iri(view) or made["id"]
     started, ended = (
         utc(view.data.get(field)) for field in ("attempt_started_at", "attempt_completed_at")
     )
@@ -210,15 +206,21 @@ _ALLOWANCE = (
 
 def _statement(verb: Verb, kind: str, *, success: bool | None = None) -> Statement:
     result = None if success is None else partial(verdict, success=success)
-    return Statement(verb, partial(exam, kind=EXAMS[kind]), result=result, activities=attempt)
+    return Statement(
+        verb,
+        exam,
+        result=result,
+        extensions=partial(exam_kind, kind=kind),
+        activities=attempt,
+    )
 
 
 def _at_exam(kind: str, action: str) -> Action:
     return Action(
-        "AssessmentEvent",
+        "AssignableEvent",
         action,
         assessment,
-        ASSESSMENT,
+        ASSIGNABLE,
         generated=learners_attempt,
         extensions=partial(exam_kind, kind=kind),
         actor="learner",
@@ -339,12 +341,12 @@ EVENTS: tuple[Row, ...] = (
     _row(
         "proctored",
         "option-presented",
-        Statement(EXPERIENCED, partial(exam, kind=PROCTORED_ASSESSMENT)),
+        Statement(EXPERIENCED, exam, extensions=partial(exam_kind, kind="proctored")),
         Action(
             "ViewEvent",
             "Viewed",
             assessment,
-            ASSESSMENT,
+            ASSIGNABLE,
             extensions=partial(exam_kind, kind="proctored"),
         ),
     ),

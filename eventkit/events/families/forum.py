@@ -64,6 +64,11 @@ _API = "/api/discussion/v1"
 # What the forum told us.
 
 
+def forum_iri(view: View) -> str:
+    """Give the IRI of the forum of the course."""
+    return f"{view.course_iri()}/discussion"
+
+
 def thread_iri(view: View) -> str:
     """Give the IRI of the thread. It never depends on the page that the thread was seen on."""
     return _content_iri(view, "threads", view.key("id"))
@@ -121,7 +126,7 @@ def post(view: View) -> Json:
 
 def forum(view: View) -> Json:
     """Make the whole forum of the course."""
-    return activity(f"{view.course_iri()}/discussion", DISCUSSION)
+    return activity(forum_iri(view), DISCUSSION)
 
 
 def thread_type(view: View) -> Json:
@@ -191,7 +196,7 @@ def topic(view: View) -> Json | None:
     if not view.course_id:
         return None
     name = view.key("commentable_id") or view.key("category_id")
-    front = view.course_page("/discussion/forum")
+    front = forum_iri(view)
     return entity(
         f"{front}/{encode_iri(name)}" if name else front,
         "Forum",
@@ -202,7 +207,7 @@ def topic(view: View) -> Json | None:
 
 def whole_forum(view: View) -> Json:
     """Make the forum of the course, all topics in one."""
-    return entity(view.course_page("/discussion/forum"), "Forum", isPartOf=view.course_iri())
+    return entity(forum_iri(view), "Forum", isPartOf=view.course_iri())
 
 
 def discussion(view: View) -> Json:
@@ -315,7 +320,7 @@ def found(view: View) -> Json:
     """Make what a search in the forum gave."""
     return search_response(
         view,
-        view.course_page("/discussion/forum"),
+        forum_iri(view),
         terms=view.words("query"),
         results=view.number("total_results"),
     )

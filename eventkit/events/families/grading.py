@@ -6,19 +6,18 @@ from functools import partial
 
 from eventkit.events.families.enrollment import course as enrolled_course
 from eventkit.events.rows import Action, Row, Statement
+from eventkit.events.shapes.blocks import block_activity, block_entity, course_activity
 from eventkit.events.shapes.caliper import (
     GENERAL,
     GRADING,
     attempt,
     attempt_iri,
     course_part,
-    entity,
     time_of,
 )
 from eventkit.events.shapes.caliper import score as attempt_score
 from eventkit.events.shapes.iris import (
     ATTEMPTED,
-    COURSE,
     COURSE_VERSION,
     EARNED,
     EVENT_TRANSACTION_ID,
@@ -26,23 +25,21 @@ from eventkit.events.shapes.iris import (
     FAILED,
     FIRST_TIME,
     GRADE_CLASSIFICATION,
+    GRADED_EARNED,
+    GRADED_POSSIBLE,
     GRADING_POLICY_HASH,
     LEARNER,
     ONLY_IF_HIGHER,
     PASSED,
     PASSING,
-    QUESTION,
     RESCORED,
     RESET,
-    RESOURCE,
     SCORE_OVERRIDDEN,
     SCORED,
-    TOTAL_EARNED,
-    TOTAL_POSSIBLE,
 )
 from eventkit.events.shapes.scores import graded, score
 from eventkit.events.shapes.site import encode_iri
-from eventkit.events.shapes.view import View, activity, staff
+from eventkit.events.shapes.view import View, staff
 from eventkit.reading.source import user_id
 from eventkit.typing import Json
 
@@ -82,17 +79,17 @@ def grader(view: View) -> int | str | None:
 
 def course(view: View) -> Json:
     """Make the course that was graded."""
-    return activity(view.course_iri(), COURSE, name=view.course_name())
+    return course_activity(view)
 
 
 def subsection(view: View) -> Json:
     """Make the subsection that was graded."""
-    return activity(view.block("block_id"), RESOURCE)
+    return block_activity(view, view.block("block_id"))
 
 
 def problem(view: View) -> Json:
     """Make the problem whose score changed."""
-    return activity(view.block("problem_id", "module_id"), QUESTION)
+    return block_activity(view, view.block("problem_id", "module_id"))
 
 
 def course_grade(view: View) -> Json:
@@ -181,23 +178,23 @@ def course_score(view: View) -> Json:
 def subsection_attempt(view: View) -> Json:
     """Make the learner's attempt at the subsection."""
     made = attempt(view, view.block("block_id"), "/attempt")
-    made["assignable"] = entity(made["assignable"], "Assessment", isPartOf=course_part(view))
+    made["assignable"] = block_entity(view, made["assignable"], isPartOf=course_part(view))
     if started := time_of(view, "first_attempted"):
         made["startedAtTime"] = started
     return made
 
 
 def subsection_score(view: View) -> Json:
-    """Make the score of what counts in the subsection, and say what all its problems add up to."""
+    """Make the score of all problems of the subsection, and say what those that count give."""
     return attempt_score(
         view,
         attempt_iri(view, view.block("block_id"), "/attempt"),
-        view.number("weighted_graded_earned"),
-        view.number("weighted_graded_possible"),
+        view.number("weighted_total_earned"),
+        view.number("weighted_total_possible"),
         steps=_score_steps(view),
         extensions={
-            TOTAL_EARNED: view.number("weighted_total_earned"),
-            TOTAL_POSSIBLE: view.number("weighted_total_possible"),
+            GRADED_EARNED: view.number("weighted_graded_earned"),
+            GRADED_POSSIBLE: view.number("weighted_graded_possible"),
         },
     )
 
@@ -245,9 +242,7 @@ def corrected_score(view: View, *, how: str) -> Json:
 
 def item(view: View) -> Json:
     """Make the problem."""
-    return entity(
-        view.block("problem_id", "module_id"), "AssessmentItem", isPartOf=course_part(view)
-    )
+    return block_entity(view, view.block("problem_id", "module_id"), isPartOf=course_part(view))
 
 
 def whose_state(view: View) -> Json:

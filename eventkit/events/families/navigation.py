@@ -6,15 +6,15 @@ import re
 from urllib.parse import unquote, urljoin
 
 from eventkit.events.rows import Action, Row, Statement
+from eventkit.events.shapes.blocks import block_activity, block_entity
 from eventkit.events.shapes.caliper import READING, course_part, digits, entity
 from eventkit.events.shapes.iris import (
     ENDING_POINT,
     LINK,
-    MODULE,
     NAVIGATED,
-    RESOURCE,
     STARTING_POSITION,
     TOTAL_ITEMS,
+    WEB_PAGE,
     WIDGET_PLACEMENT,
 )
 from eventkit.events.shapes.view import View, activity
@@ -46,6 +46,15 @@ def target(view: View) -> str:
     return view.address(url, "data.target_url")
 
 
+def chosen(view: View) -> tuple[str, bool]:
+    """Give the IRI of what was chosen in the outline, and whether it is a block."""
+    url = target(view)
+    plain = unquote(url)
+    # The first one: addresses of units name the subsection before the unit.
+    block = _USAGE_KEY.search(plain) if "block-v" in plain else None
+    return (view.iri(f"/xblock/{block[0]}"), True) if block else (url, False)
+
+
 def last_block(view: View, field: str) -> str:
     """Give the IRI of the block that *field* ends with; it holds a path of usage keys."""
     key = _BEFORE_KEY.split(view.key(field))[-1]
@@ -69,22 +78,22 @@ def link(view: View) -> Json:
 
 
 def outline_entry(view: View) -> Json:
-    """Make the subsection chosen in the outline, by its page and its title."""
-    return activity(target(view), MODULE, name=view.words("target_name"))
+    """Make the block chosen in the outline, or the page where its address names no block."""
+    iri, block = chosen(view)
+    name = view.words("target_name").strip()
+    return block_activity(view, iri, name=name) if block else activity(iri, WEB_PAGE, name)
 
 
 def jumped_to(view: View) -> Json:
-    """
-    Make the block that the learner jumped to.
-
-    It has the type of an outline entry: analytics looks for a starting position in all others.
-    """
-    return activity(destination(view), MODULE, name=view.words("target_name").strip())
+    """Make the block that the learner jumped to."""
+    return block_activity(view, destination(view), name=view.words("target_name").strip())
 
 
 def subsection(view: View) -> Json:
     """Make the subsection whose units the learner moves through."""
-    return activity(view.block("id"), RESOURCE, extensions={TOTAL_ITEMS: view.number("tab_count")})
+    return block_activity(
+        view, view.block("id"), extensions={TOTAL_ITEMS: view.number("tab_count")}
+    )
 
 
 def _position(view: View, field: str, older: str) -> int | None:
@@ -129,23 +138,19 @@ def web_page(view: View) -> Json:
 
 
 def chosen_resource(view: View) -> Json:
-    """Make the subsection chosen in the outline: the block that the page shows, else the page."""
-    url = target(view)
-    plain = unquote(url)
-    block = _USAGE_KEY.search(plain) if "block-v" in plain else None
-    return entity(
-        view.iri(f"/xblock/{block[0]}") if block else url,
-        "DigitalResource",
-        name=view.words("target_name").strip(),
-        isPartOf=course_part(view),
-    )
+    """Make the block chosen in the outline, or the page where its address names no block."""
+    iri, block = chosen(view)
+    name, whole = view.words("target_name").strip(), course_part(view)
+    if block:
+        return block_entity(view, iri, name=name, isPartOf=whole)
+    return entity(iri, "WebPage", name=name, isPartOf=whole)
 
 
 def jump_target(view: View) -> Json:
     """Make the block that the learner jumped to, as a part of its course."""
-    return entity(
+    return block_entity(
+        view,
         destination(view),
-        "DigitalResource",
         name=view.words("target_name").strip(),
         isPartOf=course_part(view),
     )
@@ -154,7 +159,7 @@ def jump_target(view: View) -> Json:
 def jump_origin(view: View) -> Json | None:
     """Make the block that the learner jumped from."""
     iri = last_block(view, "current_id")
-    return entity(iri, "DigitalResource") if iri else None
+    return block_entity(view, iri) if iri else None
 
 
 def placement(view: View) -> Json:
@@ -170,9 +175,9 @@ def page_left(view: View) -> Json | None:
 
 def units(view: View) -> Json:
     """Make the subsection whose units the learner moves through."""
-    return entity(
+    return block_entity(
+        view,
         view.block("id"),
-        "DigitalResourceCollection",
         isPartOf=course_part(view),
         extensions={
             TOTAL_ITEMS: view.number("tab_count"),

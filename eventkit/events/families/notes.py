@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
 from eventkit.events.rows import Action, OneOf, Row, Statement
+from eventkit.events.shapes.blocks import block_activity, block_entity
 from eventkit.events.shapes.caliper import (
     ANNOTATION,
     GENERAL,
@@ -24,7 +24,6 @@ from eventkit.events.shapes.iris import (
     EDITED,
     NOTE,
     NOTE_TEXT,
-    RESOURCE,
     RESULTS_COUNT,
     SEARCH_QUERY,
     SEARCHED,
@@ -82,7 +81,7 @@ def margin(view: View) -> str:
 
 def block(view: View) -> Json:
     """Make the text that the note is about."""
-    return activity(block_iri(view), RESOURCE)
+    return block_activity(view, block_iri(view))
 
 
 def note(view: View) -> Json:
@@ -91,7 +90,7 @@ def note(view: View) -> Json:
 
 
 def _note(view: View, key: str) -> Json:
-    return activity(f"{_notes(view)}/{encode_iri(key)}", NOTE)
+    return activity(_note_iri(view, key), NOTE)
 
 
 def _notes(view: View) -> str:
@@ -149,7 +148,7 @@ def search(view: View) -> Json:
 
 def text(view: View) -> Json:
     """Make the text that the note is about, as a part of its course."""
-    return entity(block_iri(view), "DigitalResource", isPartOf=course_part(view))
+    return block_entity(view, block_iri(view), isPartOf=course_part(view))
 
 
 def highlight(view: View) -> Json:
@@ -174,7 +173,7 @@ def note_iri(view: View) -> str:
 
 
 def _note_iri(view: View, key: str) -> str:
-    return view.course_page(f"/edxnotes/{encode_iri(key)}")
+    return f"{_notes(view)}/{encode_iri(key)}"
 
 
 def _tags(view: View) -> list[str] | None:
@@ -198,14 +197,14 @@ def collection(view: View) -> Json:
     return entity(margin(view), "Collection", items=notes or None)
 
 
-def page(view: View, *, kind: str = "WebPage") -> Json:
+def page(view: View) -> Json:
     """Make the page that lists the learner's notes in the course."""
-    return entity(view.course_page("/edxnotes/"), kind, isPartOf=view.course_iri())
+    return entity(_notes(view), "WebPage", isPartOf=view.course_iri())
 
 
 def page_left(view: View) -> Json | None:
     """Make the page that the link stood on."""
-    return entity(view.course_page("/edxnotes/"), "WebPage") if view.course_id else None
+    return entity(_notes(view), "WebPage") if view.course_id else None
 
 
 def link(view: View) -> Json:
@@ -266,7 +265,7 @@ EVENTS: tuple[Row, ...] = (
         caliper=Action(
             "SearchEvent",
             "Searched",
-            partial(page, kind="DigitalResource"),
+            page,
             SEARCH,
             generated=found,
         ),

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from eventkit.events.rows import Action, OneOf, Row, Statement
-from eventkit.events.shapes.blocks import course_item, interaction
+from eventkit.events.shapes.blocks import block_activity, course_item
 from eventkit.events.shapes.caliper import (
     ASSIGNABLE,
     FEEDBACK,
@@ -111,12 +111,7 @@ def page_iri(view: View) -> str:
 
 def assignment(view: View) -> Json:
     """Make the assignment."""
-    return activity(block_iri(view), ASSESSMENT, name=view.module("display_name"), language="en-US")
-
-
-def question(view: View) -> Json:
-    """Make the assignment as what it asks the learner for: a longer text."""
-    return interaction(view, kind="long-fill-in", block=block_iri(view))
+    return block_activity(view, block_iri(view))
 
 
 def example(view: View) -> Json:
@@ -125,7 +120,6 @@ def example(view: View) -> Json:
         f"{block_iri(view)}/training-example",
         ASSESSMENT,
         name=view.module("display_name"),
-        language="en-US",
     )
 
 
@@ -205,7 +199,7 @@ def file(view: View) -> Json:
 
 def assignable(view: View) -> Json:
     """Make the assignment."""
-    return course_item(view, kind="AssignableDigitalResource", block=block_iri(view))
+    return course_item(view, block=block_iri(view))
 
 
 def handed_in(view: View) -> Json:
@@ -320,6 +314,7 @@ def uploaded(view: View) -> Json:
         mediaType=view.words("fileType"),
         storageName=view.words("fileName") if view.site.include_text else None,
         creators=[actor(view)],
+        isPartOf=entity(page_iri(view), "WebPage"),
         extensions={FILE_SIZE: view.number("fileSize")},
     )
 
@@ -342,7 +337,7 @@ _ASSESSED = Statement(ASSESSED, submission, result=assessment, activities=of_ass
 EVENTS: tuple[Row, ...] = (
     Row(
         ("openassessmentblock.create_submission",),
-        xapi=Statement(ANSWERED, question, result=response, activities=with_submission),
+        xapi=Statement(ANSWERED, assignment, result=response, activities=with_submission),
         caliper=Action("AssignableEvent", "Submitted", assignable, ASSIGNABLE, generated=handed_in),
     ),
     Row(

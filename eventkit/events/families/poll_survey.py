@@ -44,12 +44,12 @@ def choices(view: View) -> dict[str, Any]:
 
 def poll(view: View) -> Json:
     """Make the poll."""
-    return interaction(view, kind="choice", block=block_iri(view, kind="poll"))
+    return interaction(view, kind="choice", block=block_iri(view, kind="poll"), of="poll")
 
 
 def survey(view: View) -> Json:
     """Make the survey."""
-    return interaction(view, kind="other", block=block_iri(view, kind="survey"))
+    return interaction(view, kind="other", block=block_iri(view, kind="survey"), of="survey")
 
 
 def vote(view: View) -> Json | None:
@@ -74,13 +74,13 @@ def results(view: View) -> Json:
 
 def poll_item(view: View) -> Json:
     """Make the poll: a questionnaire of one item."""
-    return course_item(view, kind="QuestionnaireItem", block=block_iri(view, kind="poll"))
+    return course_item(view, block=block_iri(view, kind="poll"), of="poll")
 
 
 def questionnaire(view: View) -> Json:
     """Make the survey, with its questions."""
     block = block_iri(view, kind="survey")
-    made = course_item(view, kind="Questionnaire", block=block)
+    made = course_item(view, block=block, of="survey")
     made["items"] = [entity(_question(block, key), "QuestionnaireItem") for key in choices(view)]
     return made
 

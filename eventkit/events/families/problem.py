@@ -18,7 +18,7 @@ from eventkit.events.families.problem_checks import (
 )
 from eventkit.events.rows import Action, OneOf, Row, Statement
 from eventkit.events.shapes.answers import is_correct, problem_iri, shown_problem_iri
-from eventkit.events.shapes.blocks import interaction
+from eventkit.events.shapes.blocks import block_activity, block_entity
 from eventkit.events.shapes.caliper import (
     ASSESSMENT,
     GENERAL,
@@ -89,7 +89,7 @@ def feedback_texts(view: View) -> list[str] | None:
 
 def problem(view: View) -> Json:
     """Make the problem as a whole."""
-    return interaction(view, kind="other", block=problem_iri(view))
+    return block_activity(view, problem_iri(view))
 
 
 def _acted(_: View, *, action: str) -> Json:
@@ -190,7 +190,7 @@ def new_score(view: View) -> Json:
 
 def solution(view: View) -> Json:
     """Make the solution that was shown, a part of its problem."""
-    return _part(view, "/solution", "Solution", "problem_id", "module_id")
+    return _part(view, "/answer", "Solution", "problem_id", "module_id")
 
 
 def hint_shown(view: View) -> Json:
@@ -207,7 +207,7 @@ def _part(view: View, steps: str, name: str, *fields: str) -> Json:
         f"{problem}{steps}",
         "DigitalResource",
         name=name,
-        isPartOf=entity(problem, "AssessmentItem", name=view.module("display_name")),
+        isPartOf=block_entity(view, problem),
     )
 
 
@@ -229,7 +229,7 @@ def verdict(view: View) -> Json:
 def saved_answers(view: View) -> Json:
     """Make what the learner saved; the answers themselves stay here."""
     block = problem_iri(view)
-    return draft(view, block, of=entity(block, "AssessmentItem"))
+    return draft(view, block, of=block_entity(view, block))
 
 
 _REFUSED = "Caliper: a refusal; nothing was {}."

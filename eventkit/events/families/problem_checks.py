@@ -16,6 +16,7 @@ from eventkit.events.shapes.answers import (
     submissions,
     submitted_problem_iri,
 )
+from eventkit.events.shapes.blocks import block_activity, block_entity
 from eventkit.events.shapes.caliper import (
     ASSESSMENT,
     GRADING,
@@ -23,7 +24,6 @@ from eventkit.events.shapes.caliper import (
     attempt_iri,
     course_part,
     digits,
-    entity,
     extended,
 )
 from eventkit.events.shapes.caliper import score as attempt_score
@@ -32,13 +32,12 @@ from eventkit.events.shapes.iris import (
     ATTEMPTED,
     CORRECT,
     EVALUATED,
-    INTERACTION,
     QUESTION_TEXT,
     SUCCESS,
 )
 from eventkit.events.shapes.scores import score
-from eventkit.events.shapes.site import encode_iri
-from eventkit.events.shapes.view import View, activity, json_text
+from eventkit.events.shapes.site import UNDETERMINED, encode_iri
+from eventkit.events.shapes.view import View, json_text
 from eventkit.reading.source import as_object, clean
 from eventkit.typing import Json
 
@@ -49,7 +48,7 @@ _MOST_ATTEMPTS = (1 << 15) - 1
 
 def _described(question: Mapping[str, Any]) -> Json | None:
     text = question.get("question")
-    return {"en-US": clean(text)} if isinstance(text, str) and text else None
+    return {UNDETERMINED: clean(text)} if isinstance(text, str) and text else None
 
 
 def checked_problem(view: View) -> Json:
@@ -57,11 +56,9 @@ def checked_problem(view: View) -> Json:
     found = question_of(submissions(view))
     question = found[1] if found else {}
     description = _described(question)
-    return activity(
+    return block_activity(
+        view,
         problem_iri(view),
-        INTERACTION,
-        name="" if description else view.module("display_name"),
-        language="en-US",
         description=description,
         interaction=interaction_type(question),
         extensions=read_attempts(view),
@@ -149,10 +146,9 @@ def questions(view: View) -> list[Child]:
     return [
         Child(
             key=key,
-            object=activity(
+            object=block_activity(
+                view,
                 _question_iri(view, problem, key),
-                INTERACTION,
-                language="en-US",
                 description=_described(question),
                 interaction=interaction_type(question),
                 extensions=read_attempts(view),
@@ -184,7 +180,7 @@ def _answer(view: View, key: str, question: Mapping[str, Any]) -> Json:
 
 def submitted_problem(view: View) -> Json:
     """Make the problem whose form was sent."""
-    return activity(submitted_problem_iri(view), INTERACTION, interaction="other")
+    return block_activity(view, submitted_problem_iri(view))
 
 
 FROM_SERVER = Statement(
@@ -238,16 +234,10 @@ def item(view: View, *, key: str = "") -> Json:
     """Make the problem, or with *key* one of its questions."""
     problem = problem_iri(view)
     if key:
-        return entity(
-            f"{problem}/question/{encode_iri(key)}",
-            "AssessmentItem",
-            name=view.module("display_name"),
-            isPartOf=problem,
-        )
-    return entity(
+        return block_entity(view, _question_iri(view, problem, key), isPartOf=problem)
+    return block_entity(
+        view,
         problem,
-        "AssessmentItem",
-        name=view.module("display_name"),
         isPartOf=course_part(view),
         maxScore=view.number("max_grade"),
     )

@@ -49,6 +49,16 @@ def team_id(view: View) -> str:
     return team
 
 
+def team_iri(view: View) -> str:
+    """Give the IRI of the team."""
+    return view.course_iri() + encode_iri(f"/team/{team_id(view)}")
+
+
+def teams_iri(view: View) -> str:
+    """Give the IRI of the part of the course where its teams are."""
+    return f"{view.course_iri()}/teams"
+
+
 def change(view: View) -> Json:
     """Say what was changed; from what to what only where texts may leave."""
     said: Json = {FIELD: view.scalar("field")}
@@ -72,11 +82,11 @@ def topic(view: View) -> Json:
 
 def team(view: View) -> Json:
     """Make the team."""
-    return activity(view.course_iri() + encode_iri(f"/team/{team_id(view)}"), GROUP)
+    return activity(team_iri(view), GROUP)
 
 
 def _teams_page(view: View, name: str = "") -> Json:
-    return activity(f"{view.course_iri()}/teams" + encode_iri(f"/{name}" if name else ""), WEB_PAGE)
+    return activity(teams_iri(view) + encode_iri(f"/{name}" if name else ""), WEB_PAGE)
 
 
 def viewed(view: View) -> Json:
@@ -115,23 +125,12 @@ def query(view: View) -> Json:
 
 def group(view: View) -> Json:
     """Make the team, as a part of the course."""
-    return entity(_group_iri(view), "Group", subOrganizationOf=view.course_iri())
-
-
-def _group_iri(view: View) -> str:
-    return view.iri(f"/api/team/v0/teams/{team_id(view)}")
+    return entity(team_iri(view), "Group", subOrganizationOf=view.course_iri())
 
 
 def member(view: View, *, status: str) -> Json:
     """Make the learner's membership in the team."""
     return membership(view, group(view), view.subject(), status=status)
-
-
-def teams_iri(view: View) -> str:
-    """Give the IRI of the part of the course where its teams are."""
-    if not view.course_id:
-        raise view.lacks("no_course", "context.course_id")
-    return view.iri(f"/courses/{view.course_id}/teams")
 
 
 def web_page(view: View) -> Json:
@@ -146,12 +145,12 @@ def web_page(view: View) -> Json:
 
 def on_page(view: View) -> Json:
     """Say which team the page shows, and which topic it was about."""
-    return {TEAM: _group_iri(view) if view.key("team_id") else None} | topic(view)
+    return {TEAM: team_iri(view) if view.key("team_id") else None} | topic(view)
 
 
 def search_tool(view: View) -> Json:
-    """Make the tool that searches the course's teams."""
-    return entity(teams_iri(view), "SoftwareApplication")
+    """Make the page where the course's teams are searched."""
+    return entity(teams_iri(view), "WebPage", isPartOf=view.course_iri())
 
 
 def found(view: View) -> Json:

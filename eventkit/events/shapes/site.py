@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +25,11 @@ _NOT_IN_IRI = re.compile(
 # What most IRIs are made of: nothing that `_NOT_IN_IRI` would find.
 _is_plain_iri = re.compile(r"[!$&-;=?-Z_a-z~]*").fullmatch
 
+UNDETERMINED = "und"
+"""The tag of text whose language nobody knows (BCP 47), as that of names which authors gave."""
+
+_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}")
+
 # How many IRIs a site remembers, and how long the paths may be that they are found by.
 _MOST_IRIS = 50_000
 _MOST_SESSIONS = 10_000
@@ -38,6 +43,8 @@ class Course:
     iri: str
     name: str
     """Its display name; ``""`` when it has none."""
+    language: str
+    """The language of the name; ``und`` where nobody says it."""
     given: Any
     """What the name was made from."""
     text: bytes
@@ -69,8 +76,8 @@ class Site:
     Gives what stands for a text in the documents of a protocol, always the same; of a *kind* of
     text, so that what one kind is called tells nothing of another. Or raises `TranslationError`.
     """
-    write_course: Callable[[str, str], bytes] = lambda _iri, _name: b""
-    """Gives the `Course.text` of an IRI and a name."""
+    write_course: Callable[[str, str, str], bytes] = lambda _iri, _name, _language: b""
+    """Gives the `Course.text` of an IRI, a name and its language."""
     introduce: Callable[[str, str], Any] = lambda _name, _iri: None
     """Gives the `Person.actor` of an anonymised id and an IRI."""
     include_text: bool = False
@@ -103,9 +110,9 @@ class Site:
         given = self.course_name(course_id)
         found = self.courses.get(course_id)
         if found is None or found.given != given:
-            name = clean(given) if isinstance(given, str) else ""
+            name, language = named(given)
             iri = self.passing_iri(f"/course/{course_id}")
-            found = Course(iri, name, given, self.write_course(iri, name))
+            found = Course(iri, name, language, given, self.write_course(iri, name, language))
             if len(course_id) <= _LONGEST_PATH:
                 self.courses.keep(course_id, found)
         return found
@@ -161,6 +168,17 @@ class Site:
             if len(path) <= _LONGEST_PATH:
                 self.known.keep(key, found)
         return found
+
+
+def named(given: object) -> tuple[str, str]:
+    """Give the name and its language that a look-up gave: text, or an object with both."""
+    said: Mapping[str, object] = given if isinstance(given, Mapping) else {"name": given}
+    name, language = said.get("name"), said.get("language")
+    is_tag = isinstance(language, str) and _TAG.fullmatch(language)
+    return (
+        clean(name) if isinstance(name, str) else "",
+        str(language) if is_tag else UNDETERMINED,
+    )
 
 
 # Where the keys of blocks begin, by where the key of the course or library does.

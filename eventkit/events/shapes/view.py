@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from eventkit.events.shapes.mobile import NAMES as MOBILE_NAMES
 from eventkit.events.shapes.mobile import as_logged
-from eventkit.events.shapes.site import Course, Site
+from eventkit.events.shapes.site import UNDETERMINED, Course, Site
 from eventkit.events.shapes.urls import KEPT_KEYS, Known, is_harmless, leaving, people_in, tidy
 from eventkit.exceptions import EventkitError, TranslationError, UnsupportedEvent
 from eventkit.reading.keys import KNOWN, old_block, unescaped
@@ -313,11 +313,6 @@ class View(Source):
         key = clean(value.strip())
         return self.site.session(key, self) if key else ""
 
-    def course_name(self) -> str:
-        """Give the display name of the course; ``""`` when it has none."""
-        course = self.course()
-        return course.name if course else ""
-
     def number(self, field: str) -> int | float | None:
         """Give the payload's *field* as a finite number; numbers in text count."""
         return number(self.data.get(field))
@@ -462,7 +457,7 @@ def activity(  # noqa: PLR0917 - defaults of named parameters are looked up one 
     iri: str,
     kind: str,
     name: str = "",
-    language: str = "en",
+    language: str = UNDETERMINED,
     description: Json | None = None,
     interaction: str = "",
     extensions: Json | None = None,

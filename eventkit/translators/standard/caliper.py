@@ -47,7 +47,7 @@ class Events:
         self._session = b',"session":' + in_session.replace(b'/sessions/"', b'/sessions/%b"')
         self._end = b',"extensions":%b}' % dumps({TRANSFORMER_VERSION: version})
 
-    def write_course(self, iri: str, name: str) -> bytes:
+    def write_course(self, iri: str, name: str, _language: str) -> bytes:
         """Write the group that an event belongs to."""
         return b',"group":' + dumps(_group(iri, name))
 

@@ -65,9 +65,10 @@ class Statements:
         self._email = email
         self._form = form
 
-    def write_course(self, iri: str, name: str) -> bytes:
+    def write_course(self, iri: str, name: str, language: str) -> bytes:
         """Write the activities of a context in which the course is the parent."""
-        return b',"contextActivities":' + dumps({"parent": [_course(iri, name)]})
+        parent = activity(iri, COURSE, name, language)
+        return b',"contextActivities":' + dumps({"parent": [parent]})
 
     def introduce(self, name: str, _iri: str) -> Agent:
         """Make the actor with an account of that *name*."""
@@ -160,7 +161,7 @@ class Statements:
 
     @staticmethod
     def _add_activities(context: Json, plan: Statement, parent: Course | None, view: View) -> None:
-        activities: Json = {"parent": [_course(parent.iri, parent.name)]} if parent else {}
+        activities: Json = {"parent": [_course(parent)]} if parent else {}
         if plan.activities and (others := plan.activities(view)):
             activities |= {key: each for key, each in others.items() if each}
         if activities:
@@ -197,15 +198,15 @@ def _new_agent(key: str, form: str, value: Json | str) -> Agent:
     return Agent(key, form, value, dumps({"objectType": "Agent", form: value}))
 
 
-def _course(iri: str, name: str) -> Json:
-    return activity(iri, COURSE, name=name, language="en-US")
+def _course(course: Course) -> Json:
+    return activity(course.iri, COURSE, course.name, course.language)
 
 
 def _below(whole: str, target: Json, course: Course | None, extensions: Json) -> Json:
     """Make the context of the statement of a part: the whole, and the course that groups both."""
     activities: Json = {"parent": [copied(target)]}
     if course:
-        activities["grouping"] = [_course(course.iri, course.name)]
+        activities["grouping"] = [_course(course)]
     return {
         "extensions": extensions.copy(),
         "contextActivities": activities,
@@ -258,7 +259,7 @@ def _statement(  # noqa: PLR0917 - the parts of a statement, in its order
             )
         )
     if course:
-        context["contextActivities"] = {"parent": [_course(course.iri, course.name)]}
+        context["contextActivities"] = {"parent": [_course(course)]}
     statement: Json = {
         "id": key,
         "actor": agent.json(),
