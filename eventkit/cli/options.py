@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from eventkit.events.shapes.site import named
 from eventkit.exceptions import ConfigurationError
 from eventkit.translators.translator import Translator
-from eventkit.typing import Identity
+from eventkit.typing import Identity, Name
 
 LMS_ROOT_ENV = "EVENTKIT_LMS_ROOT"
 
@@ -182,7 +183,7 @@ def translator_options(options: argparse.Namespace, protocol: str) -> Translator
     )
 
 
-def read_courses(path: str) -> dict[str, str]:
+def read_courses(path: str) -> dict[str, Name]:
     """
     Read course names from a JSON object or a CSV file.
 
@@ -204,8 +205,9 @@ def read_courses(path: str) -> dict[str, str]:
         raise
     except (OSError, ValueError, csv.Error) as error:
         raise ConfigurationError(f"--courses: cannot read {path!r}: {error}") from None
-    if not all(isinstance(name, str) for name in names.values()):
+    if not all(named(name)[0] or name == "" for name in names.values()):
         raise ConfigurationError(
-            f"--courses: {path!r} must hold one object of course keys and names, all text"
+            f"--courses: {path!r} must hold one object of course keys and names, each text or an "
+            "object with name and language"
         )
     return dict(names)

@@ -416,7 +416,7 @@ class TestFiles:
             (statement,) = records(done.stdout)
             course = statement["context"]["contextActivities"]["parent"][0]
             assert statement["actor"]["account"]["name"] == external
-            assert course["definition"]["name"] == {"en-US": "Cells"}
+            assert course["definition"]["name"] == {"und": "Cells"}
 
     @pytest.mark.parametrize("content", ["only-one-column\n", "{", '{"a": 1}', '{"a": {}}'])
     def test_bad_course_names(self, translate, tmp_path, content):

@@ -176,7 +176,7 @@ def test_a_page_of_the_teams_without_an_address():
     del event["context"]["page"]
     [document] = translator("caliper").translate(event)
 
-    assert document["object"]["id"].endswith("/courses/course-v1:Lakeside+BIO201+2025_T1/teams")
+    assert document["object"]["id"].endswith("/course/course-v1:Lakeside+BIO201+2025_T1/teams")
 
 
 def test_a_page_without_a_name():

@@ -289,10 +289,14 @@ class TestCourseNames:
         ("courses", "name"),
         [
             (None, None),
-            ({COURSE: "Plant Biology"}, {"en-US": "Plant Biology"}),
+            ({COURSE: "Plant Biology"}, {"und": "Plant Biology"}),
             ({}, None),
-            (lambda key: f"Course {key[-2:]}", {"en-US": "Course T1"}),
+            (lambda key: f"Course {key[-2:]}", {"und": "Course T1"}),
             (lambda key: 5, None),
+            (lambda key: {"name": "Biología", "language": "es-419"}, {"es-419": "Biología"}),
+            ({COURSE: {"name": "Leaves"}}, {"und": "Leaves"}),
+            (lambda key: {"name": "Leaves", "language": "no tag"}, {"und": "Leaves"}),
+            (lambda key: {"language": "es"}, None),
         ],
     )
     def test_a_name_is_never_worth_an_event(self, courses, name):
