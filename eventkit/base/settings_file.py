@@ -43,8 +43,7 @@ def read_settings(path: Path, what: str) -> object:
             what is no text, number, truth value, list or object with text for keys.
     """
     suffix = path.suffix.lower()
-    parse = _FORMATS.get(suffix)
-    if parse is None:
+    if suffix not in _FORMATS:
         raise ConfigurationError(
             f"{what} ends in .json, .yaml or .yml, not in {suffix or 'nothing'!r}"
         )
@@ -56,8 +55,23 @@ def read_settings(path: Path, what: str) -> object:
         raise ConfigurationError(f"byte {error.start} is not UTF-8") from None
     except ValueError as error:
         raise ConfigurationError(f"cannot be read: {error}") from None
+    return parse_settings(text, suffix)
+
+
+def parse_settings(text: str, suffix: str) -> object:
+    """
+    Read the settings in *text*.
+
+    Args:
+        text: of a file that is named so.
+
+        suffix: ``.json``, ``.yaml`` or ``.yml``.
+
+    Raises:
+        ConfigurationError: as `read_settings` does.
+    """
     try:
-        return parse(text)
+        return _FORMATS[suffix](text)
     except RecursionError:
         raise ConfigurationError("is nested too deeply") from None
 

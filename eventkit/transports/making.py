@@ -33,6 +33,24 @@ class TransportFactory(Protocol):
         """Make the transport of *consumer*; *trust_env*: proxies come from the environment."""
 
 
+def refuse_unsendable(consumer: Consumer) -> None:
+    """
+    Refuse a consumer for whose protocol and URL there is no transport.
+
+    Raises:
+        ConfigurationError: so it is.
+    """
+    if (consumer.protocol, consumer.scheme) not in TRANSPORTS:
+        known = ", ".join(
+            f"{scheme}:" for protocol, scheme in TRANSPORTS if protocol == consumer.protocol
+        )
+        text = (
+            f"url: {consumer.protocol} cannot be sent to {consumer.scheme}: addresses; "
+            f"use one of {known}"
+        )
+        raise ConfigurationError(f"consumer {consumer.id!r}: {text}", [text])
+
+
 def make_transport(consumer: Consumer, *, trust_env: bool = False) -> Transport:
     """
     Make the transport that *consumer* needs.
@@ -40,16 +58,8 @@ def make_transport(consumer: Consumer, *, trust_env: bool = False) -> Transport:
     Raises:
         ConfigurationError: there is none for its protocol and URL.
     """
-    place = TRANSPORTS.get((consumer.protocol, consumer.scheme))
-    if place is None:
-        known = ", ".join(
-            f"{scheme}:" for protocol, scheme in TRANSPORTS if protocol == consumer.protocol
-        )
-        raise ConfigurationError(
-            f"consumer {consumer.id!r}: url: {consumer.protocol} cannot be sent to "
-            f"{consumer.scheme}: addresses; use one of {known}"
-        )
-    module, _, name = place.partition(":")
+    refuse_unsendable(consumer)
+    module, _, name = TRANSPORTS[consumer.protocol, consumer.scheme].partition(":")
     factory = cast(TransportFactory, getattr(importlib.import_module(module), name))
     try:
         return factory(consumer, trust_env=trust_env)

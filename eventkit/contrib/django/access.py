@@ -234,8 +234,12 @@ def may(user: User | None, action: str, about: object = None) -> bool:
         return True
     if not user.is_active:
         return False
-    if isinstance(about, Consumer) and action in _OWN and _represents(user, about):
+    if _may_as_staff(user, action, about):
         return True
+    return isinstance(about, Consumer) and action in _OWN and _represents(user, about)
+
+
+def _may_as_staff(user: User, action: str, about: object) -> bool:
     if not _has(user, action):
         return False
     if sees_all(user):

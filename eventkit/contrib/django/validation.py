@@ -17,6 +17,7 @@ import attrs
 from eventkit.consumers.consumer import SECRET_NAME, Consumer
 from eventkit.contrib.django.rows import AUTH_KEYS, OPTIONS, is_allowed_host
 from eventkit.exceptions import ConfigurationError
+from eventkit.transports.making import refuse_unsendable
 from eventkit.typing import Json
 
 EVERYTHING = "__all__"
@@ -121,7 +122,7 @@ def find_problems(settings: Mapping[str, Any]) -> list[Problem]:
     left = dict(settings)
     while len(found) < _MOST:
         try:
-            Consumer.from_dict(left)
+            refuse_unsendable(Consumer.from_dict(left))
         except ConfigurationError as error:
             new = [each for each in dict.fromkeys(problems_of(error)) if each not in found]
             found += new
