@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eventkit.consumers.consumer import Consumer
-from eventkit.consumers.loading import ConsumerSource, Registry, load_consumers
+from eventkit.consumers.loading import ConsumerSource, Registry, Reported, load_consumers
 
 
 class ConsumerBook:
@@ -30,6 +30,11 @@ class ConsumerBook:
     def is_live(self) -> bool:
         """Whether there is anything to look at again."""
         return self._path is not None or self._registry is not None
+
+    @property
+    def reported(self) -> Reported | None:
+        """The registry, if it wants to know how its consumers are doing."""
+        return self._registry if isinstance(self._registry, Reported) else None
 
     @property
     def is_file(self) -> bool:

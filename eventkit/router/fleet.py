@@ -53,6 +53,7 @@ class Fleet:
     ) -> None:
         self.plan = Plan(())
         self.lanes: dict[str, Lane] = {}
+        self._by_id: dict[str, list[Lane]] = {}
         self.senders: dict[str, Sender] = {}
         self._has_senders = has_senders
         self._store = store
@@ -108,7 +109,14 @@ class Fleet:
 
     def lanes_of(self, name: str) -> list[Lane]:
         """Give the lanes of all that there were under one id."""
-        return [lane for lane in self.lanes.values() if lane.consumer.id == name]
+        return self._by_id.get(name, [])
+
+    def lane(self, name: str) -> Lane | None:
+        """Give the lane of the consumer that has an id now or, without one, had it last."""
+        known = self.plan.by_id.get(name)
+        if known is not None:
+            return self.lanes.get(known.queue)
+        return next(iter(self.lanes_of(name)[-1:]), None)
 
     def keep_leases(self) -> None:
         """Renew the leases when it is time, and look at what others have put in the store."""
@@ -297,6 +305,7 @@ class Fleet:
         lane = Lane(consumer, transport, bury=self._bury, clock=self._clock, look=self._look)
         # New ones instead of changed ones: others may be looking through them at this moment.
         self.lanes = {**self.lanes, name: lane}
+        self._by_id = {**self._by_id, consumer.id: [*self.lanes_of(consumer.id), lane]}
         if self._has_senders:
             feed = Feed(self._store, lane, self._clock) if self._store is not None else None
             sender = Sender(lane, self._pace, self._clock, feed)

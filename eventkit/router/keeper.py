@@ -16,13 +16,19 @@ _throttle = Throttle(_log)
 
 class Keeper:
     """
-    A thread that calls *look_after*, a method, every *interval* seconds.
+    A thread that calls *look_after*, a method, every *interval* seconds, and *at_end* in the end.
 
-    It ends when told to, or when nobody refers to the method's object any more.
+    It ends when told to, or when nobody refers to the methods' object any more.
     """
 
-    def __init__(self, look_after: Callable[[], Any], interval: float) -> None:
+    def __init__(
+        self,
+        look_after: Callable[[], Any],
+        interval: float,
+        at_end: Callable[[], Any] | None = None,
+    ) -> None:
         self._look_after = weakref.WeakMethod(look_after)
+        self._at_end = None if at_end is None else weakref.WeakMethod(at_end)
         self._interval = interval
         self._stopped = threading.Event()
         self._starting = threading.Lock()
@@ -44,7 +50,7 @@ class Keeper:
                 return
             thread = threading.Thread(
                 target=_run,
-                args=(self._look_after, self._interval, self._stopped),
+                args=(self._look_after, self._interval, self._stopped, self._at_end),
                 name="eventkit-keeper",
                 daemon=True,
             )
@@ -56,26 +62,37 @@ class Keeper:
             else:
                 self._thread = thread
 
-    def stop(self, timeout: float) -> None:
-        """End the thread, and wait for it."""
+    def stop(self, timeout: float) -> bool:
+        """End the thread, and wait for it; False when it has not ended yet."""
         self._stopped.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(0.0, timeout))
+            return not thread.is_alive()
+        return True
 
 
 def _run(
     look_after: weakref.WeakMethod[Callable[[], Any]],
     interval: float,
     stopped: threading.Event,
+    at_end: weakref.WeakMethod[Callable[[], Any]] | None,
 ) -> None:
     while not stopped.is_set():
-        method = look_after()
-        if method is None:
+        if not _call(look_after):
             return
-        try:
-            method()
-        except Exception as error:  # noqa: BLE001 - it must be there the next time
-            _throttle.warning("look_after", "Looking after a router failed: %s", describe(error))
-        del method
         stopped.wait(interval)
+    if at_end is not None:
+        _call(at_end)
+
+
+def _call(reference: weakref.WeakMethod[Callable[[], Any]]) -> bool:
+    """Call a method, and hold its object no longer than that; False: it is no more."""
+    method = reference()
+    if method is None:
+        return False
+    try:
+        method()
+    except Exception as error:  # noqa: BLE001 - it must be there the next time
+        _throttle.warning("look_after", "Looking after a router failed: %s", describe(error))
+    return True

@@ -21,6 +21,7 @@ from typing import Any, Literal, cast, get_args
 
 from eventkit.base.clock import Clock
 from eventkit.base.counting import Tally
+from eventkit.base.ending import at_end_of_child
 from eventkit.base.forking import renew_after_fork
 from eventkit.base.json import dumps
 from eventkit.base.throttle import SafeLogger, Throttle, describe
@@ -37,6 +38,8 @@ from eventkit.router.fleet import Fleet
 from eventkit.router.keeper import Keeper
 from eventkit.router.lane import COUNTS, plain
 from eventkit.router.plan import Plan, check_delivery, check_translation, own_documents
+from eventkit.router.reporting import Reporter
+from eventkit.router.reporting import close_all as close_reports
 from eventkit.stores.store import DeadLetters, Parcel, Store
 from eventkit.transports.transport import Answer, Document, Verdict
 from eventkit.typing import Delivery, Event, Json, ProtocolName, Translation
@@ -75,11 +78,13 @@ class Router:
     redirect; for Caliper also 415, 422, and a configuration that rules out our version), or one
     document after the other, is paused, not flooded: nothing is lost, one warning is logged, and it
     is tried again every *pause* seconds. A document that a consumer refuses goes to the dead
-    letters; its neighbours arrive. All numbers are per consumer.
+    letters; its neighbours arrive. One that answers 410 (Gone) is not asked again before a setting
+    of it changes; what waits for it is kept. All numbers are per consumer.
 
     Args:
         consumers: `eventkit.Consumer` objects or their settings, the path of a JSON or YAML file,
-            or an object with a method ``consumers()``.
+            or an object with a method ``consumers()``; if that has a method ``report()`` too, it is
+            told how they are doing (`eventkit.consumers.Reported`).
 
         store: an `eventkit.stores.Store`, or the path of an `eventkit.SQLiteStore`.
 
@@ -166,6 +171,7 @@ class Router:
         _open.add(self)
         if self.store is not None:
             self._keeper.ensure()
+            self._start()
 
     def __repr__(self) -> str:
         return f"Router({[consumer.id for consumer in self.consumers]}, mode={self.mode!r})"
@@ -230,6 +236,7 @@ class Router:
         listed = [deliveries] if isinstance(deliveries, Mapping) else list(deliveries)
         for delivery in listed:
             check_delivery(delivery)
+        self._start()
         self._reload_if_due()
         self._deliver(cast("list[Delivery]", listed), None)
 
@@ -256,6 +263,7 @@ class Router:
         listed = list(translations)
         for translation in listed:
             check_translation(translation)
+        self._start()
         if not self._keeper.is_running:
             self._reload_if_due()
         if self.mode != "direct" and (self.store is not None or self._reloads):
@@ -357,12 +365,15 @@ class Router:
         Say how each consumer is doing, in JSON.
 
         ``state`` is ``ok``, ``retrying``, ``open`` (down: now and then one document is tried),
-        ``paused``, ``disabled`` or, while something waits for it, ``removed``; ``pending`` and, if
-        there is any, ``conflict`` are as in `stats`; with trouble come ``reason``, ``status``,
-        ``detail``, ``response`` and its ``seconds``. ``held`` counts what was accepted under this
-        id for others, by their owner, and is not sent (`eventkit.Consumer.inherits`). Trouble with
-        the store, or a thread that has died, is told as ``retrying`` with the reason ``store`` or
-        ``thread``.
+        ``paused`` (with the reason ``setting``: because somebody wants it so), ``gone`` (it has
+        answered 410, and is not tried before its settings change), ``disabled`` or, while something
+        waits for it, ``removed``; ``pending`` and, if there is any, ``conflict`` are as in `stats`;
+        with trouble come ``reason``, ``status``, ``detail``, ``response`` and its ``seconds``.
+        ``last_success`` is the time when this process last brought it something, ``last_error`` the
+        last time that it did not take it, with the receiver's words. ``held`` counts what was
+        accepted under this id for others, by their owner, and is not sent
+        (`eventkit.Consumer.inherits`). Trouble with the store, or a thread that has died, is told
+        as ``retrying`` with the reason ``store`` or ``thread``.
         """
         names = dict.fromkeys((*self._fleet.plan.by_id, *self._fleet.ids()))
         found = {name: self._fleet.health(name) for name in names}
@@ -371,6 +382,7 @@ class Router:
     def _begin(self, consumers: tuple[Consumer, ...]) -> None:
         """Make what belongs to one process: locks, connections, queues, counts, threads."""
         self._tally = Tally()
+        self._has_started = False
         self._reloading = threading.Lock()
         self._fleet = Fleet(
             has_senders=self.mode != "direct",
@@ -386,6 +398,8 @@ class Router:
         self._fleet.apply(consumers)
         self._reload_at = time.monotonic() + (self._reload or math.inf)
         self._keeper = Keeper(self._look_after, self._interval)
+        told = self._book.reported
+        self._reporter = Reporter(told, self._fleet, self._tally.add) if told is not None else None
 
     @property
     def _reloads(self) -> bool:
@@ -405,7 +419,17 @@ class Router:
         done = self._fleet.stop(timeout, until)
         self._keeper.stop(until - time.monotonic())
         self._fleet.release()
+        if self._reporter is not None:
+            self._reporter.close(until)
         return done
+
+    def _start(self) -> None:
+        """Do what must be done in each process before anything is sent."""
+        if not self._has_started:
+            self._has_started = True
+            at_end_of_child(_close_all)
+        if self._reporter is not None:
+            self._reporter.ensure()
 
     def _look_again(self) -> None:
         """Notice what has changed before a request; a registry is asked only now and then."""
@@ -615,6 +639,8 @@ class Router:
             event=plain(source.get("event")),
         )
         self._tally.add(f"dead:{reason}", len(documents))
+        if self._reporter is not None:
+            self._reporter.add_dead(consumer, reason, len(documents))
         self._keep_letter(letter)
 
     def _bury(self, document: Document, letter: DeadLetter) -> None:
@@ -717,6 +743,8 @@ def _close_all() -> None:
         elif router.mode == "durable":
             # Nothing is lost; only what is under way is waited for.
             router._close(0.0, until)  # noqa: SLF001 - our own
+    # Of those that deliver directly, which have nothing to close but this.
+    close_reports()
 
 
 # Registered at import, before whatever fills routers registers its own: the last one in is the

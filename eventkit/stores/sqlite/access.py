@@ -33,8 +33,10 @@ from eventkit.stores.sqlite.file import (
     identity,
     is_damage,
     is_no_text,
+    keep_locks,
     lenient_text,
     make_file,
+    release_locks,
     set_aside,
     store_error,
     sync_file,
@@ -669,8 +671,11 @@ class _Forks:
         self._lock.acquire()
         until = time.monotonic() + FORK_PATIENCE
         self._stopped = [access for access in list(self._all) if access.stop(until)]
+        # Last: who is stopped closes what it has open.
+        keep_locks()
 
     def _after_in_parent(self) -> None:
+        release_locks()
         for access in self._stopped:
             access.go_on()
         self._stopped = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -171,26 +172,53 @@ def guard(path: Path, *, exclusive: bool, patience: float | None = None) -> Iter
 _held: set[int] = set()
 
 
+class _Opening:
+    """
+    Held for as long as `_held` does not tell what is open, and during a fork.
+
+    Else a child could inherit a lock that it does not know of, and have it until it ends.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+_opening = _Opening()
+
+
+def keep_locks() -> None:
+    """Have no lock opened or closed from now on: this process is about to be forked."""
+    _opening.lock.acquire()
+
+
+def release_locks() -> None:
+    """Go on after a fork, in the parent."""
+    _opening.lock.release()
+
+
 def forget_locks() -> None:
     """
     Close what was locked when this process was forked; it is its parent's.
 
     A lock of this kind lasts until the last process that has it open has closed it.
     """
+    _opening.lock = threading.Lock()
     for opened in list(_held):
         _close(opened)
 
 
 def _open(path: str) -> int:
-    opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    _held.add(opened)
+    with _opening.lock:
+        opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _held.add(opened)
     return opened
 
 
 def _close(opened: int) -> None:
-    if opened in _held:
-        _held.remove(opened)
-        os.close(opened)
+    with _opening.lock:
+        if opened in _held:
+            _held.remove(opened)
+            os.close(opened)
 
 
 def _wait(path: Path, opened: int, deadline: float, *, exclusive: bool) -> None:
