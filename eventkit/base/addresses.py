@@ -58,7 +58,6 @@ _GLOBAL_6 = ipaddress.IPv6Network("2000::/3")
 """All that is given out for the public internet; nothing else of IPv6 is."""
 
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
-_COMPATIBLE = ipaddress.IPv6Network("::/96")
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 _SIX_TO_FOUR = ipaddress.IPv6Network("2002::/16")
 _ISATAP = (0x0000_5EFE, 0x0200_5EFE)
@@ -76,7 +75,7 @@ def special(address: str) -> str:
     """
     Say what *address* is if it is none of the public internet; ``""``: it is one.
 
-    An address of IPv6 that holds one of IPv4 (mapped, compatible, NAT64, 6to4, ISATAP) is what that
+    An address of IPv6 that holds one of IPv4 (mapped, NAT64, 6to4, ISATAP) is what that
     one is. What is no address is none of the public internet.
     """
     try:
@@ -103,7 +102,7 @@ def _special(address: _IPAddress) -> str:
 def _inner(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
     """Give the addresses of IPv4 that stand in one of IPv6."""
     number = int(address)
-    if any(address in network for network in (_MAPPED, _COMPATIBLE, _TRANSLATED)):
+    if any(address in network for network in (_MAPPED, _TRANSLATED)):
         yield ipaddress.IPv4Address(number & 0xFFFF_FFFF)
     elif address in _SIX_TO_FOUR:
         yield ipaddress.IPv4Address((number >> 80) & 0xFFFF_FFFF)
@@ -132,7 +131,8 @@ def refusal(url: str) -> str | None:
     if not host:
         return "url: has no host; expected https://host[:port]/path"
     name = unicodedata.normalize("NFKC", host.translate(_DOTS)).lower()
-    if what := _special_host(name):
+    what = special(name) if "[" in parts.netloc else _special_host(name)
+    if what:
         return (
             f"url: {printable(host)[:100]} is {what}, and this consumer may only have addresses of "
             "the public internet (public_only); name a host that everybody can reach"
@@ -141,8 +141,6 @@ def refusal(url: str) -> str | None:
 
 
 def _special_host(name: str) -> str:
-    if ":" in name:
-        return special(name)
     name = name.rstrip(".")
     try:
         # As the system's look-up reads it: 127.1, 0x7f.1, 017700000001, 2130706433.

@@ -578,8 +578,8 @@ class TestProcesses:
         """Some servers tell Python afterwards only; the child closes what it has inherited."""
         output = run(
             """
-            from eventkit.stores.sqlite.access import _Forks
-            _Forks._before = lambda self: self._lock.acquire()
+            from eventkit.stores.sqlite.access import _Forks, keep_locks
+            _Forks._before = lambda self: self._lock.acquire() and keep_locks()
             store = SQLiteStore(path)
             store.put([parcel(1)])
             child_ready, parent_closed = os.pipe(), os.pipe()
@@ -600,6 +600,50 @@ class TestProcesses:
 
         assert output == "0\n"
         assert sorted(numbers(SQLiteStore(path))) == [1, 2, 3]
+
+    @pytest.mark.parametrize("step", ["open", "close"])
+    def test_a_child_inherits_no_lock_that_it_does_not_know_of(self, path, step):
+        """Not even if it is forked while a thread opens or closes one: others could never write."""
+        output = run(
+            """
+            from eventkit.stores.sqlite import file
+            store = SQLiteStore(path)
+            real, there, forked = getattr(os, sys.argv[2]), threading.Event(), threading.Event()
+            def slowly(what, *arguments):
+                if sys.argv[2] == "close":
+                    there.set()
+                    forked.wait(1)
+                opened = real(what, *arguments)
+                if sys.argv[2] == "open":
+                    there.set()
+                    forked.wait(1)
+                return opened
+            lock = file._open(path + "-lock")
+            file.os = type("", (), {**vars(os), sys.argv[2]: staticmethod(slowly)})
+            if sys.argv[2] == "open":
+                os.close(lock)
+                file._held.clear()
+                thread = threading.Thread(target=file._open, args=(path + "-lock",))
+            else:
+                thread = threading.Thread(target=file._close, args=(lock,))
+            thread.start()
+            there.wait()
+            child = os.fork()
+            if child == 0:
+                try:
+                    os.fstat(lock)
+                except OSError:
+                    os._exit(0)
+                os._exit(7)
+            forked.set()
+            thread.join()
+            say(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            """,
+            path,
+            step,
+        )
+
+        assert output == "0\n"
 
     @pytest.mark.parametrize("lock", ["ours", "SQLite's"])
     def test_a_fork_does_not_wait_for_a_lock_that_a_thread_waits_for(self, path, lock):
