@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import attrs
+
 from eventkit.cli.environment import check_django, check_variables, check_writable
 from eventkit.cli.exits import DONE, REJECTED, complain
 from eventkit.cli.keys import add_key_options
@@ -20,7 +22,8 @@ from eventkit.consumers.consumer import Consumer
 from eventkit.consumers.loading import load_consumers
 from eventkit.consumers.owners import queue_name, split_queue
 from eventkit.exceptions import ConfigurationError, StoreError
-from eventkit.router.probe import TRIAL_ACTOR, TRIAL_VERB, CheckResult, check_consumer, try_consumer
+from eventkit.router.connection import Step, test_connection
+from eventkit.router.probe import TRIAL_ACTOR, TRIAL_VERB, try_consumer
 from eventkit.stores.opening import open_store
 from eventkit.stores.store import INBOX
 
@@ -28,16 +31,20 @@ if TYPE_CHECKING:
     from eventkit.stores.sqlite.store import SQLiteStore
 
 _AT_ONCE = 16
+_FAILED = "FAILED"
 
 _EPILOG = f"""\
 Without --live nothing is sent but questions, and one line per consumer tells whether it can be
-reached with its credentials.
+reached with its credentials. With --steps further lines say how far that got, and what each step
+found: the name (dns), the connection (tcp), the certificate and the days that it is good for (tls),
+an answer (http), credentials, and the version of the protocol.
 
 With --live ONE TEST DOCUMENT IS WRITTEN to every enabled consumer, the way events go: same
 transport, credentials, override and limits. It is by the account "{TRIAL_ACTOR}", which is no
 person, with the verb {TRIAL_VERB} (in Caliper: an
 Event "Used"). Its id depends on the consumer's id alone, so a receiver that knows ids keeps one of
-it, however often this runs. A file: or log: consumer gets a line each time.
+it, however often this runs. A file: or log: consumer gets a line each time. One that is paused by
+its setting is asked only.
 
 A rule that can match nothing that is known, say because of a slip of the pen, is told of on
 standard error, with the nearest name; one that denies so is an error.
@@ -61,6 +68,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--live",
         action="store_true",
         help="write one harmless test document to each consumer (see below)",
+    )
+    parser.add_argument(
+        "--steps",
+        action="store_true",
+        help="say of each step of reaching a consumer what came of it, and how long it took",
     )
     parser.add_argument(
         "--store", metavar="PATH", help="the on-disk store of the router, to look at its queues"
@@ -108,25 +120,57 @@ def run(options: argparse.Namespace) -> int:
         for doubt in consumer.doubts():
             say(f"eventkit: warning: consumer {consumer.id!r}: {doubt}")
 
-    def look(consumer: Consumer) -> CheckResult | None:
-        check = try_consumer if options.live else check_consumer
-        return check(consumer, trust_env=options.trust_env) if consumer.enabled else None
+    def look(consumer: Consumer) -> _Found:
+        return _look(consumer, options)
 
     width = max((len(name) for name in (*queues, *(each.id for each in consumers))), default=0)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for consumer, result in zip(consumers, pool.map(look, consumers), strict=True):
-            if result is None:
-                state, detail = "disabled", "not looked at"
-            else:
-                state, detail = ("ok" if result.ok else "FAILED"), result.detail
-                code = code if result.ok else REJECTED
+        for consumer, found in zip(consumers, pool.map(look, consumers), strict=True):
+            code = REJECTED if found.state == _FAILED else code
+            detail = found.detail
             if consumer.id in queues:
                 detail = f"{queues.pop(consumer.id)}; {detail}"
             text = " ".join(detail.split())
-            say(f"{consumer.id:<{width}}  {consumer.protocol:<7}  {state:<8}  {text}", sys.stdout)
+            say(
+                f"{consumer.id:<{width}}  {consumer.protocol:<7}  {found.state:<8}  {text}",
+                sys.stdout,
+            )
+            for line in found.steps:
+                say(f"    {line}", sys.stdout)
     for name, told in queues.items():
         say(f"{name:<{width}}  {'-':<7}  {'-':<8}  {told}", sys.stdout)
     return code
+
+
+@attrs.frozen
+class _Found:
+    """What is said of one consumer."""
+
+    state: str
+    detail: str
+    steps: list[str] = attrs.field(factory=list)
+
+
+def _look(consumer: Consumer, options: argparse.Namespace) -> _Found:
+    if not consumer.enabled:
+        return _Found("disabled", "not looked at")
+    report = None
+    if options.steps or consumer.paused or not options.live:
+        report = test_connection(consumer, trust_env=options.trust_env)
+    steps = [_line(step) for step in report.steps] if report and options.steps else []
+    if report is not None and (consumer.paused or not options.live):
+        ok, detail = report.ok, report.detail
+    else:
+        result = try_consumer(consumer, trust_env=options.trust_env)
+        ok, detail = result.ok, result.detail
+    if ok and consumer.paused:
+        return _Found("paused", f"paused by its setting; {detail}", steps)
+    return _Found("ok" if ok else _FAILED, detail, steps)
+
+
+def _line(step: Step) -> str:
+    state = {True: "ok", False: _FAILED, None: "-"}[step.ok]
+    return f"{step.name:<11}  {state:<6}  {step.seconds:>6.3f} s  {step.detail}"
 
 
 def _look_around(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from eventkit.base.printable import printable
 from eventkit.exceptions import ConfigurationError
 from eventkit.transports.http import Client, NoReply, Reply
 from eventkit.transports.transport import Step
@@ -51,7 +52,7 @@ class Check:
 
     def note(self, name: str, *, ok: bool | None, detail: str = "") -> None:
         """Take down what came of a step after the connection was made."""
-        self._own[name] = Step(name, ok=ok, detail=detail)
+        self._own[name] = Step(name, ok=ok, detail=printable(detail))
 
     def steps(self) -> list[Step]:
         """Give all steps, also those that were not taken."""

@@ -48,6 +48,8 @@ _MAX_INTERIM = 10
 _CHUNK = 65_536
 _MIN_HEADER_SECRET = 4
 """Shorter header values (``"1"``) are no secrets; blotting them out would spoil the answer."""
+_NO_SECRETS = frozenset({"x-experience-api-version"})
+"""Headers whose values an answer may well hold without quoting anybody."""
 
 _IMPOSSIBLE = (
     requests.exceptions.InvalidURL,
@@ -219,7 +221,11 @@ class Client:
             # Else requests would look into a netrc file when the environment is trusted.
             session.auth = _keep_headers
         headers.update(further)
-        secrets += [value for value in further.values() if len(value) >= _MIN_HEADER_SECRET]
+        secrets += [
+            value
+            for name, value in further.items()
+            if len(value) >= _MIN_HEADER_SECRET and name.lower() not in _NO_SECRETS
+        ]
         return session, dict(headers), _all_forms(secrets)
 
 

@@ -123,6 +123,56 @@ def test_a_pattern_that_can_match_nothing(check):
     assert b"did you mean 'edx.forum.*'?" in refused.stderr
 
 
+def test_steps(check):
+    """Each step has a line, with what it found; those after one that failed were not tried."""
+    with Receiver(auth=("site", "open sesame")) as receiver:
+        nobody = f"http://127.0.0.1:{unused_port()}/xapi"
+        done = check(
+            {"url": receiver.url, "auth": basic("open sesame")},
+            {"url": nobody},
+            {"url": nobody, "enabled": False},
+            {"url": "log:events"},
+            arguments=("--steps",),
+        )
+
+    lines = [line.split() for line in done.stdout.decode().splitlines()]
+    assert [line[:2] for line in lines if line[0] in ("tcp", "tls", "http", "version", "log")] == [
+        ["tcp", "ok"],
+        ["tls", "-"],
+        ["http", "ok"],
+        ["version", "ok"],
+        ["tcp", "FAILED"],
+        ["tls", "-"],
+        ["http", "-"],
+        ["version", "-"],
+        ["log", "ok"],
+    ]
+    assert [line[2] for line in lines if line[0].startswith("lrs-")] == [
+        "ok",
+        "FAILED",
+        "disabled",
+        "ok",
+    ]
+    assert b"open sesame" not in done.stdout
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("--live",), ("--live", "--steps")])
+def test_a_paused_consumer_is_asked_only(check, arguments):
+    with serving() as server:
+        done = check({"url": server.url, "paused": True}, arguments=arguments)
+
+    assert done.returncode == 0
+    assert done.stdout.split()[2] == b"paused"
+    assert {"GET"} == {request.method for request in server.requests}
+
+
+def test_a_paused_consumer_that_cannot_be_reached(check):
+    nobody = f"http://127.0.0.1:{unused_port()}/xapi"
+
+    assert check({"url": nobody, "paused": True}).returncode == 1
+
+
 def test_no_file(eventkit):
     done = eventkit("check", "missing.json")
 

@@ -15,10 +15,10 @@ from cryptography.x509.oid import NameOID
 ORGANISATION = "Test Authority"
 
 
-def _name(common):
+def _name(common, organisation=ORGANISATION):
     return x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANISATION),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation),
             x509.NameAttribute(NameOID.COMMON_NAME, common),
         ]
     )
@@ -27,10 +27,11 @@ def _name(common):
 class Authority:
     """Signs certificates; *path* is its own, which a client has to trust."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, organisation: str = ORGANISATION) -> None:
         self._folder = folder
+        self._name = _name("Root", organisation)
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._own = self._signed(_name("Root"), self._key, [], days=(-1, 3650), is_authority=True)
+        self._own = self._signed(self._name, self._key, [], days=(-1, 3650), is_authority=True)
         self.path = self._write("authority.pem", self._own)
 
     def context(
@@ -53,7 +54,7 @@ class Authority:
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(issuer or _name("Root"))
+            .issuer_name(issuer or self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now + timedelta(days=days[0]))

@@ -586,6 +586,15 @@ class TestSecrets:
         for form in (secret, json.dumps(secret)[1:-1], encoded):
             assert form not in repr(answer)
 
+    def test_the_version_of_xapi_is_none(self, server):
+        """What an LRS says of it is compared; blotted out it would be another one."""
+        server.default = respond(400, b'{"version": "2.0.0"}')
+        answer = transport(server.url, headers={"x-experience-api-version": "2.0.0"}).send(
+            documents(1)
+        )
+
+        assert answer.response == '{"version": "2.0.0"}'
+
     def test_corrected_while_running(self, server, tmp_path):
         """A secret that is corrected in its file takes effect with the next attempt."""
         server.authorization = f"Bearer {TOKEN}"
