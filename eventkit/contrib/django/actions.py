@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, router, transaction
 from django.db.models import F, Model, ProtectedError, QuerySet
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -42,7 +42,6 @@ from eventkit.contrib.django.validation import (
     field_errors,
     find_problems,
     problems_of,
-    public_problems,
     tenant_problems,
 )
 from eventkit.exceptions import ConfigurationError
@@ -275,7 +274,7 @@ def resume(
     """
     if as_representative:
         return _switch(consumer, "resume_own", by, paused_by_representative=False, gone_at=None)
-    now = Consumer.objects.get(pk=consumer.pk)
+    now = Consumer.objects.using(_database()).get(pk=consumer.pk)
     if now.paused or now.gone_at is not None:
         return _switch(consumer, "resume", by, paused=False, gone_at=None)
     return _switch(consumer, "resume", by, paused_by_representative=False)
@@ -288,7 +287,12 @@ def mark_gone(slug: str, when: Any = None) -> bool:
     It is for what routers report, and so has no *by*.
     """
     with changing(is_certain=False) as noticed:
-        row = Consumer.objects.select_for_update().filter(slug=slug, gone_at=None).first()
+        row = (
+            Consumer.objects.using(_database())
+            .select_for_update()
+            .filter(slug=slug, gone_at=None)
+            .first()
+        )
         if row is None:
             return False
         before = auditing.snapshot(row)
@@ -351,7 +355,7 @@ def validate(
         PermissionDenied: *by* may not do this.
     """
     try:
-        with transaction.atomic():
+        with transaction.atomic(using=_database()):
             if consumer is None:
                 create(changes, by=by)
             else:
@@ -398,7 +402,7 @@ def change_tenant(
     """Change a tenant; None stays. The boundary of its consumers changes with it at once."""
     access.require(by, "change_tenant", tenant)
     with changing():
-        row = Tenant.objects.select_for_update().get(pk=tenant.pk)
+        row = Tenant.objects.using(_database()).select_for_update().get(pk=tenant.pk)
         before = _tenant_snapshot(row)
         row.name = row.name if name is None else name
         if organisations is not None:
@@ -476,10 +480,10 @@ def drop_letters(
         by: who does it.
     """
     access.require(by, "drop_letters")
-    with transaction.atomic():
+    with transaction.atomic(using=_database()):
         count = 0
         for ids in _parts(_ids(chosen, by)):
-            count += Letter.objects.filter(letter_id__in=ids).delete()[0]
+            count += Letter.objects.using(_database()).filter(letter_id__in=ids).delete()[0]
         auditing.record("drop_letters", by=by, after={"letters": count, "which": words})
     return count
 
@@ -500,9 +504,9 @@ def request_replay(
         words: how they were chosen, for people.
     """
     access.require(by, "replay")
-    with transaction.atomic():
+    with transaction.atomic(using=_database()):
         ids = _ids(chosen, by)
-        row = Replay.objects.create(
+        row = Replay.objects.using(_database()).create(
             who=access.person(by),
             who_name=by.get_username() if by is not None else "",
             is_program=by is None,
@@ -523,8 +527,8 @@ def restart_replay(replay: Replay, *, by: User | None = None) -> Replay:
         PermissionDenied: *by* may not do this.
     """
     access.require(by, "replay", replay)
-    with transaction.atomic():
-        row = Replay.objects.select_for_update().get(pk=replay.pk)
+    with transaction.atomic(using=_database()):
+        row = Replay.objects.using(_database()).select_for_update().get(pk=replay.pk)
         if row.state == Replay.State.DONE or (
             row.state == Replay.State.RUNNING and not row.is_lost
         ):
@@ -546,7 +550,7 @@ def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _ids(chosen: QuerySet[Letter] | Iterable[str], by: User | None) -> list[str]:
-    seen = Letter.objects.all() if by is None else access.letters(by)
+    seen = Letter.objects.using(_database()) if by is None else access.letters(by)
     if isinstance(chosen, QuerySet):
         within = chosen if by is None else chosen.filter(pk__in=seen.values("pk"))
         return list(within.order_by("time", "pk").values_list("letter_id", flat=True))
@@ -559,6 +563,11 @@ def _ids(chosen: QuerySet[Letter] | Iterable[str], by: User | None) -> list[str]
 # How it is done.
 
 
+def _database() -> str:
+    """Name the database that is written, and so read: another one may be behind it."""
+    return router.db_for_write(Consumer)
+
+
 @contextmanager
 def changing(*, is_certain: bool = True) -> Iterator[Callable[[], None]]:
     """
@@ -568,7 +577,7 @@ def changing(*, is_certain: bool = True) -> Iterator[Callable[[], None]]:
     top of the one before, whatever the database locks by itself. With *is_certain* False it is
     written when what is given is called.
     """
-    with transaction.atomic():
+    with transaction.atomic(using=_database()):
         if is_certain:
             bump()
         yield bump
@@ -576,27 +585,30 @@ def changing(*, is_certain: bool = True) -> Iterator[Callable[[], None]]:
 
 def bump() -> None:
     """Have workers read the consumers anew. It belongs into the transaction of the change."""
-    changed = Version.objects.filter(pk=Version.ROW).update(
-        number=F("number") + 1, stamp=new_stamp()
+    changed = (
+        Version.objects.using(_database())
+        .filter(pk=Version.ROW)
+        .update(number=F("number") + 1, stamp=new_stamp())
     )
     if not changed:
         try:
-            with transaction.atomic():
-                Version.objects.create(pk=Version.ROW, number=1)
+            with transaction.atomic(using=_database()):
+                Version.objects.using(_database()).create(pk=Version.ROW, number=1)
         except IntegrityError:
             bump()
 
 
 def _locked(consumer: Consumer) -> Consumer:
     """Read *consumer* as it is now, and keep others from changing it meanwhile."""
-    Consumer.objects.select_for_update().get(pk=consumer.pk)
+    Consumer.objects.using(_database()).select_for_update().get(pk=consumer.pk)
     return _fresh(consumer)
 
 
 def _fresh(row: Consumer) -> Consumer:
     # Not with the lock: databases refuse it where there may be no tenant.
     return (
-        Consumer.objects.select_related(*rows.WITH_ONE)
+        Consumer.objects.using(_database())
+        .select_related(*rows.WITH_ONE)
         .prefetch_related(*rows.WITH, "representatives")
         .get(pk=row.pk)
     )
@@ -615,7 +627,7 @@ def _switch(
     consumer: Consumer, action: str, by: User | None, *, named: str = "", **columns: Any
 ) -> Consumer:
     """Set *columns*; what was so already stays, and is not written anywhere."""
-    with transaction.atomic():
+    with transaction.atomic(using=_database()):
         bump()
         row = _locked(consumer)
         access.require(by, action, row)
@@ -652,13 +664,13 @@ def _apply(row: Consumer, changes: Mapping[str, Any], *, by: User | None, is_new
     row.changed = timezone.now()
     row.revision += 0 if is_new else 1
     try:
-        with transaction.atomic():
+        with transaction.atomic(using=_database()):
             row.save()
     except IntegrityError:
         _refuse([_taken(row.slug)])
     if "allow" in changes or "deny" in changes:
         row.rules.all().delete()
-        Rule.objects.bulk_create(
+        Rule.objects.using(_database()).bulk_create(
             _owned(row, rows.rule_rows(settings.get("allow") or (), settings.get("deny") or ()))
         )
     if "representatives" in changes:
@@ -756,8 +768,9 @@ def _settings(row: Consumer, changes: Mapping[str, Any], opened: Json, *, is_new
     }
     if row.paused or row.paused_by_representative:
         found["paused"] = True
-    if not row.allows_everything:
-        found["allow"] = changes.get("allow", allow)
+    allow = changes.get("allow", allow)
+    if rows.says_what_is_allowed(row, allow):
+        found["allow"] = allow
     found["deny"] = changes.get("deny", deny)
     if not found["deny"]:
         del found["deny"]
@@ -786,13 +799,11 @@ def _problems(row: Consumer, settings: Json) -> list[Problem]:
     found = find_problems(settings)
     known = {each.path for each in found}
     found += [each for each in row_problems(row, columns) if each.path not in known]
-    if rows.is_public_only(row) and isinstance(row.url, str):
-        found += public_problems(row.url)
     if row.tenant is not None and not any(each.rule for each in found):
         found += tenant_problems(settings, row.tenant.organisations)
     if row.slug and isinstance(row.slug, str):
         # Databases differ in whether case counts.
-        same = Consumer.objects.filter(slug__iexact=row.slug).exclude(pk=row.pk)
+        same = Consumer.objects.using(_database()).filter(slug__iexact=row.slug).exclude(pk=row.pk)
         if same.exists():
             found.append(_taken(row.slug))
     return found
@@ -836,9 +847,9 @@ def _save_credentials(row: Consumer, settings: Json) -> None:
     headers: Json = settings.get("headers", {})
     kind = auth.pop("type")
     if not auth and not headers:
-        Credential.objects.filter(consumer=row).delete()
+        Credential.objects.using(_database()).filter(consumer=row).delete()
         return
-    Credential.objects.update_or_create(
+    Credential.objects.using(_database()).update_or_create(
         consumer=row,
         defaults={
             "auth_type": kind,

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.db import router
+
 from eventkit.contrib.django import rows
 from eventkit.contrib.django.access import User, person
 from eventkit.contrib.django.models import AuditEntry, Consumer, Tenant
@@ -72,7 +74,7 @@ def record(
     """
     old, new = before or {}, after or {}
     changed = [key for key in {**old, **new} if (old.get(key) or None) != (new.get(key) or None)]
-    AuditEntry.objects.bulk_create(
+    AuditEntry.objects.using(router.db_for_write(AuditEntry)).bulk_create(
         AuditEntry(
             who=person(by),
             who_name=by.get_username() if by is not None else "",

@@ -18,6 +18,14 @@ def check_settings(**_given: Any) -> list[checks.CheckMessage]:
     found: list[checks.CheckMessage] = [
         checks.Error(wrong, id="eventkit.E001") for wrong in conf.problems(given)
     ]
+    if not settings.USE_TZ:
+        found.append(
+            checks.Error(
+                "Workers of different machines report times with their zone: USE_TZ is needed.",
+                hint="Set USE_TZ = True.",
+                id="eventkit.E003",
+            )
+        )
     if found:
         return found
     if not conf.has_keys():

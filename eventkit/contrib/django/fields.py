@@ -1,4 +1,4 @@
-"""A column that holds what is secret, encrypted with the keys of the site."""
+"""Columns: one that holds what is secret, encrypted with the keys of the site; texts that fit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from eventkit.base.printable import printable
 from eventkit.contrib.django.conf import sealer
 
 
@@ -60,6 +61,12 @@ class Sealed:
 
     def __hash__(self) -> int:
         return hash(self.token)
+
+
+def short(text: str, most: int) -> str:
+    """Give *text* as any database takes it: printable, in UTF-8, at most *most* characters."""
+    shown = printable(text)
+    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
 
 
 if TYPE_CHECKING:

@@ -119,7 +119,7 @@ class Consumer(models.Model):
         default=dict,
         blank=True,
         help_text="What else a consumers file may say: batch, timeout, override, sensor, "
-        "plain_http, inherits.",
+        "plain_http, inherits, match_params.",
     )
     public_only = models.BooleanField(
         "public addresses only",

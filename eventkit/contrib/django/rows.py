@@ -11,7 +11,7 @@ from eventkit.contrib.django import conf
 from eventkit.contrib.django.models import Consumer, Credential, Rule
 from eventkit.typing import Json
 
-OPTIONS = ("batch", "timeout", "override", "sensor", "plain_http", "inherits")
+OPTIONS = ("batch", "timeout", "override", "sensor", "plain_http", "inherits", "match_params")
 """What `Consumer.options` may hold."""
 
 AUTH_KEYS = ("username", "password", "token")
@@ -36,7 +36,7 @@ def settings_of(row: Consumer, *, with_secrets: bool = True) -> Json:
     found["enabled"] = row.enabled and not row.awaits_credentials
     if row.paused or row.paused_by_representative or row.gone_at is not None:
         found["paused"] = True
-    if not row.allows_everything:
+    if says_what_is_allowed(row, allow):
         found["allow"] = allow
     if deny:
         found["deny"] = deny
@@ -49,6 +49,11 @@ def settings_of(row: Consumer, *, with_secrets: bool = True) -> Json:
     if credential is not None:
         found |= _opened(credential) if with_secrets else _places(credential)
     return found
+
+
+def says_what_is_allowed(row: Consumer, allow: Sequence[object] | None) -> bool:
+    """Tell whether *allow* is to be said: not where all is allowed, or by ``match_params``."""
+    return not row.allows_everything and (bool(allow) or "match_params" not in row.options)
 
 
 WITH = ("rules",)

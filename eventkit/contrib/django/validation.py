@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
+from eventkit.base.addresses import refusal
 from eventkit.consumers.consumer import SECRET_NAME, Consumer
 from eventkit.contrib.django.rows import AUTH_KEYS, OPTIONS, is_allowed_host
 from eventkit.exceptions import ConfigurationError
@@ -174,15 +175,8 @@ def _texts(value: object) -> list[str]:
 
 def public_problems(url: str) -> list[Problem]:
     """Say why *url* is none for a consumer that may have public addresses only."""
-    if is_allowed_host(url):
-        return []
-    try:
-        scheme = urlsplit(url).scheme.lower()
-    except ValueError:
-        return []
-    if scheme != "https":
-        return [Problem("url", "only https:// addresses on the internet are allowed here")]
-    return []
+    said = None if is_allowed_host(url) else refusal(url)
+    return [] if said is None else [Problem("url", said.removeprefix("url: "))]
 
 
 def tenant_problems(settings: Mapping[str, Any], organisations: Iterable[str]) -> list[Problem]:

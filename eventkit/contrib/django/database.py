@@ -1,0 +1,143 @@
+"""Using the database beside the host's own use of it: other threads, other transactions."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.db import InterfaceError, OperationalError, connections
+
+Answer = TypeVar("Answer")
+
+_IDLE = 60.0
+"""Seconds after which a thread with nothing to do ends."""
+
+
+class Aside:
+    """
+    A thread that asks the database, with a connection of its own.
+
+    Whoever waits for it waits no longer than they like, is in no transaction of the host, and gets
+    no connection that a parent process has, too. The connection is kept as long as the site keeps
+    connections (``CONN_MAX_AGE``).
+    """
+
+    def __init__(self) -> None:
+        self._renew()
+
+    def _renew(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], _Answer]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._last: _Answer | None = None
+
+    def ask(self, work: Callable[[], Answer], seconds: float) -> Answer:
+        """
+        Do *work* there, and give what it gives; raise what it raises.
+
+        Raises:
+            TimeoutError: it took longer than *seconds*, or what was asked before still does.
+        """
+        if os.getpid() != self._process:
+            self._renew()
+        with self._lock:
+            if self._last is not None and not self._last.is_there.is_set():
+                raise TimeoutError("the database still does not answer")
+            self._last = answer = _Answer()
+            self._tasks.put((work, answer))
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="eventkit database", daemon=True
+                )
+                self._thread.start()
+        if not answer.is_there.wait(seconds):
+            raise TimeoutError(f"the database did not answer within {seconds:g} seconds")
+        if answer.error is not None:
+            raise answer.error
+        found: Answer = answer.value
+        return found
+
+    def _run(self) -> None:
+        while True:
+            try:
+                work, answer = self._tasks.get(timeout=_IDLE)
+            except queue.Empty:
+                with self._lock:
+                    if self._tasks.empty():
+                        self._thread = None
+                        break
+                continue
+            try:
+                answer.value = work()
+            except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+                answer.error = error
+            finally:
+                _tidy()
+                answer.is_there.set()
+            del work, answer
+        connections.close_all()
+
+
+class _Answer:
+    """What came of a task."""
+
+    def __init__(self) -> None:
+        self.is_there = threading.Event()
+        self.value: Any = None
+        self.error: Exception | None = None
+
+
+def _tidy() -> None:
+    """Let go of connections that are no good any more, or older than the site likes them."""
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()
+
+
+def apart(work: Callable[[], Answer], using: str) -> Answer:
+    """
+    Do *work* so that it lasts: not within a transaction of the caller, which may be rolled back.
+
+    A connection that was lost meanwhile is made anew, once.
+    """
+    connection = connections[using]
+    if connection.in_atomic_block or not connection.get_autocommit():
+        return _in_a_thread(work)
+    was_open = connection.connection is not None
+    try:
+        try:
+            return work()
+        except (OperationalError, InterfaceError):
+            if not was_open or connection.is_usable():
+                raise
+            connection.close()
+            return work()
+    finally:
+        if was_open:
+            connection.close_if_unusable_or_obsolete()
+        else:
+            # Nobody has it but us; and a child that is forked must not have it.
+            connection.close()
+
+
+def _in_a_thread(work: Callable[[], Answer]) -> Answer:
+    answer = _Answer()
+
+    def run() -> None:
+        try:
+            answer.value = work()
+        except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+            answer.error = error
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run, name="eventkit database", daemon=True)
+    thread.start()
+    thread.join()
+    if answer.error is not None:
+        raise answer.error
+    found: Answer = answer.value
+    return found

@@ -1,0 +1,269 @@
+"""
+What routers report, in the database: the numbers of all workers of all machines.
+
+A report is a row for each router, consumer and minute (`Report`), which all add up, and what the
+router says last of how each consumer fares (`Presence`).
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import attrs
+from django.db import connections, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from eventkit.consumers.reports import ConsumerReport
+from eventkit.contrib.django import actions, conf
+from eventkit.contrib.django.fields import Sealed, short
+from eventkit.contrib.django.models import Consumer, Letter, Presence, Replay, Report
+
+LIVE_FOR = timedelta(minutes=3)
+"""A router that has said nothing for so long is no more; each says something every minute."""
+
+_ENDED = "ended"
+"""The process under which is kept what routers said last that are no more."""
+_ENDED_AFTER = timedelta(days=1)
+_EVERY = 3600.0
+"""Seconds between two times that a process cleans up."""
+_AT_ONCE = 1000
+
+
+def take(reports: Sequence[ConsumerReport], *, closing: bool, using: str) -> None:
+    """
+    Take down what one router reports: all of it, or nothing when it raises.
+
+    A consumer that has answered 410 Gone to it is stopped for all.
+    """
+    now = timezone.now()
+    with transaction.atomic(using=using):
+        _add_counts(reports, now, using)
+        _say_how_they_fare(reports, now, using, closing=closing)
+        _stop_gone(reports, using)
+    _clean_up_now_and_then(using)
+
+
+def _add_counts(reports: Sequence[ConsumerReport], now: datetime, using: str) -> None:
+    counted = {(each.router, each.consumer): each for each in reports if _has_counts(each)}
+    if not counted:
+        return
+    minute = now.replace(second=0, microsecond=0)
+    rows = Report.objects.using(using)
+    # Nobody else writes the rows of this router.
+    known = {
+        (row.process, row.consumer_slug): row
+        for row in rows.filter(minute=minute, process__in={name for name, _ in counted})
+    }
+    new = []
+    for (name, slug), report in counted.items():
+        row = known.get((name, slug))
+        if row is None:
+            row = Report(process=name, host=_host(), consumer_slug=slug, minute=minute)
+            new.append(row)
+        row.delivered += report.delivered
+        row.retried += report.retried
+        row.dead += sum(report.dead.values())
+        row.dropped += sum(report.dropped.values())
+        row.conflict += report.conflict
+        row.reasons = {
+            "dead": _sum(row.reasons.get("dead", {}), report.dead),
+            "dropped": _sum(row.reasons.get("dropped", {}), report.dropped),
+        }
+    rows.bulk_create(new, batch_size=_AT_ONCE)
+    changed = [row for key, row in known.items() if key in counted]
+    if changed:
+        columns = ("delivered", "retried", "dead", "dropped", "conflict", "reasons")
+        rows.bulk_update(changed, columns, batch_size=100)
+
+
+def _has_counts(report: ConsumerReport) -> bool:
+    numbers = (report.delivered, report.retried, report.conflict)
+    return any((*numbers, *report.dead.values(), *report.dropped.values()))
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return dict(Counter(one) + Counter(other))
+
+
+def _say_how_they_fare(
+    reports: Sequence[ConsumerReport], now: datetime, using: str, *, closing: bool
+) -> None:
+    rows = [_presence(each, now, closing=closing) for each in reports]
+    _upsert(rows, using)
+    if closing and reports:
+        # Also those about which there was nothing to say.
+        names = {each.router for each in reports}
+        Presence.objects.using(using).filter(process__in=names).update(is_closed=True, pending=0)
+
+
+def _presence(report: ConsumerReport, now: datetime, *, closing: bool) -> Presence:
+    error = report.last_error
+    oldest = now - timedelta(seconds=report.oldest_seconds) if report.pending else None
+    return Presence(
+        process=report.router,
+        host=_host(),
+        consumer_slug=report.consumer,
+        state=short(report.state, 40),
+        reason=short(report.reason, 100),
+        status=report.status,
+        detail=short(report.detail, 500),
+        pending=report.pending,
+        oldest=oldest,
+        last_success=report.last_success,
+        error_at=error.time if error else None,
+        error_reason=short(error.reason, 100) if error else "",
+        error_status=error.status if error else None,
+        error_detail=short(error.detail, 500) if error else "",
+        # Without keys it is not kept: receivers like to quote what they were sent.
+        error_response=Sealed.of(error.response)
+        if error and error.response and conf.has_keys()
+        else None,
+        is_closed=closing,
+        seen=now,
+    )
+
+
+def _upsert(rows: Sequence[Presence], using: str) -> None:
+    if not rows:
+        return
+    names = [field.name for field in Presence._meta.concrete_fields]  # noqa: SLF001 - it is documented
+    key = ("process", "consumer_slug")
+    # MySQL finds out by itself what is unique, and takes no advice.
+    has_target = connections[using].features.supports_update_conflicts_with_target
+    Presence.objects.using(using).bulk_create(
+        rows,
+        batch_size=_AT_ONCE // 10,
+        update_conflicts=True,
+        unique_fields=key if has_target else None,
+        update_fields=[name for name in names if name not in ("id", *key)],
+    )
+
+
+def _stop_gone(reports: Iterable[ConsumerReport], using: str) -> None:
+    said = {
+        each.consumer: each.last_error.time
+        for each in reports
+        if each.state == "gone" and each.last_error is not None
+    }
+    if not said:
+        return
+    rows = Consumer.objects.using(using).filter(slug__in=said, gone_at=None)
+    for slug, changed in rows.values_list("slug", "changed"):
+        # What it said before somebody resumed it has been heard.
+        if said[slug] > changed:
+            actions.mark_gone(slug, said[slug])
+
+
+# Cleaning up.
+
+_cleaned: dict[str, float] = {}
+
+
+def _clean_up_now_and_then(using: str) -> None:
+    last = _cleaned.get(using)
+    now = time.monotonic()
+    if last is None or now - last > _EVERY:
+        _cleaned[using] = now
+        if last is not None:
+            prune(using)
+
+
+@attrs.frozen
+class Pruned:
+    """How many rows were removed."""
+
+    reports: int
+    routers: int
+    """What was said last by routers that are no more; the latest of it is kept."""
+    letters: int
+    replays: int
+
+
+def prune(using: str, *, letters_days: int | None = None) -> Pruned:
+    """
+    Remove what is older than the site keeps it.
+
+    Args:
+        using: the database.
+
+        letters_days: of dead letters; None: as ``KEEP_LETTERS_DAYS`` says.
+    """
+    settings = conf.admin_settings()
+    now = timezone.now()
+    before = now - timedelta(days=settings.keep_reports_days)
+    days = letters_days if letters_days is not None else settings.keep_letters_days
+    return Pruned(
+        reports=_delete(Report.objects.using(using).filter(minute__lt=before)),
+        routers=_fold(now, using),
+        letters=0
+        if days is None
+        else _delete(Letter.objects.using(using).filter(time__lt=now - timedelta(days=days))),
+        replays=_delete(Replay.objects.using(using).filter(ended__lt=before, ended__isnull=False)),
+    )
+
+
+def _delete(found: QuerySet[Any]) -> int:
+    """Delete some at a time: others write meanwhile."""
+    count = 0
+    for keys in _keys(found):
+        count += found.filter(pk__in=keys).delete()[0]
+    return count
+
+
+def _keys(found: QuerySet[Any]) -> Iterator[list[Any]]:
+    while True:
+        keys = list(found.order_by("pk").values_list("pk", flat=True)[:_AT_ONCE])
+        if not keys:
+            return
+        yield keys
+
+
+def _fold(now: datetime, using: str) -> int:
+    """Keep of routers that are no more only the latest that any has said of each consumer."""
+    rows = Presence.objects.using(using)
+    old = rows.exclude(process=_ENDED).filter(
+        Q(is_closed=True, seen__lt=now - LIVE_FOR) | Q(seen__lt=now - _ENDED_AFTER)
+    )
+    count = 0
+    for keys in _keys(old):
+        with transaction.atomic(using=using):
+            gone = list(rows.filter(pk__in=keys))
+            slugs = {row.consumer_slug for row in gone}
+            kept = {
+                row.consumer_slug: row
+                for row in rows.filter(process=_ENDED, consumer_slug__in=slugs)
+            }
+            for row in sorted(gone, key=lambda each: each.seen):
+                kept[row.consumer_slug] = _latest(kept.get(row.consumer_slug), row)
+            _upsert(list(kept.values()), using)
+            count += rows.filter(pk__in=keys).delete()[0]
+    return count
+
+
+def _latest(before: Presence | None, row: Presence) -> Presence:
+    """Give what is known of a consumer by two routers that are no more, *row* the later one."""
+    made = _copy(row)
+    made.process, made.host, made.is_closed, made.pending, made.oldest = _ENDED, "", True, 0, None
+    if before is None:
+        return made
+    successes = [each for each in (before.last_success, row.last_success) if each is not None]
+    made.last_success = max(successes, default=None)
+    if before.error_at is not None and (row.error_at is None or row.error_at < before.error_at):
+        for name in ("at", "reason", "status", "detail", "response"):
+            setattr(made, f"error_{name}", getattr(before, f"error_{name}"))
+    return made
+
+
+def _copy(row: Presence) -> Presence:
+    names = [field.name for field in Presence._meta.concrete_fields if field.name != "id"]  # noqa: SLF001
+    return Presence(**{name: getattr(row, name) for name in names})
+
+
+def _host() -> str:
+    return short(socket.gethostname(), 100)
