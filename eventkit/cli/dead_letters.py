@@ -192,6 +192,7 @@ def _replay(options: argparse.Namespace, letters: DeadLetters) -> int:
 
 _MEANINGS = {
     "no_translator": "the event is to be translated; give --lms-root and an identity option",
+    "paused": "the consumer is paused by its setting; say 'paused: false' there first",
     "unknown_consumer": "there is no such consumer in the file",
 }
 """What this command says in its own way."""

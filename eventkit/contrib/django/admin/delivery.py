@@ -16,6 +16,7 @@ from eventkit.contrib.django.admin.frame import PagesAdmin, page, paged
 from eventkit.contrib.django.charts import stacked
 from eventkit.contrib.django.models import Consumer, Presence, Report
 from eventkit.contrib.django.queues import store_queues
+from eventkit.exceptions import ConfigurationError
 
 _PAGE = 50
 _PROCESSES = 50
@@ -123,11 +124,22 @@ def delivery(
         "reasons": figures.reasons(own, start),
         "processes": figures.processes(listed[:_PROCESSES], now),
         "more": max(said.count() - _PROCESSES, 0),
+        "response": _said(told.error),
         "queues": queues,
         "queue": queues and queues.by_consumer.get(consumer.slug),
         "now": now,
         "since": start,
     }
+
+
+def _said(error: Presence | None) -> str:
+    """Give what the receiver said at the latest error, as far as it can be read."""
+    if error is None or error.error_response is None:
+        return ""
+    try:
+        return str(error.error_response.open())
+    except ConfigurationError as problem:
+        return f"({problem})"
 
 
 def _listed(

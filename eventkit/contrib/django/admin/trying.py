@@ -43,7 +43,7 @@ class TryForm(forms.Form):
     event = forms.CharField(
         required=False,
         max_length=255,
-        label="Event of the catalogue",
+        label="Name of the event",
         widget=forms.TextInput({"list": "ek-events", "autocomplete": "off"}),
         help_text="Type a part of its name. The example is made up: nobody's data is in it.",
     )

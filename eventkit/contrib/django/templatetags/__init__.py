@@ -1,0 +1,1 @@
+"""How templates of the app write things: begin with `eventkit_pages`."""
