@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import uuid
 from datetime import timedelta
+from types import SimpleNamespace
 
 from eventkit.dead_letters.letter import DeadLetter
 
@@ -39,7 +41,7 @@ def a_letter(consumer="lrs", **values):
     given = {
         "consumer": consumer,
         "reason": "http_400",
-        "documents": [{"id": f"document-{number}", "verb": {"id": "played"}}],
+        "documents": [{"id": str(uuid.UUID(int=number)), "verb": {"id": "https://x.org/played"}}],
         "name": "play_video",
         "protocol": "xapi",
         "detail": "HTTP 400",
@@ -52,25 +54,14 @@ def a_letter(consumer="lrs", **values):
     return DeadLetter(**given)
 
 
-def keep_letter(consumer="lrs", *, org="lakeside", **values):
-    """Make a dead letter and put it into the database; give its row."""
-    from eventkit.contrib.django.fields import Sealed
+def keep_letter(consumer="lrs", **values):
+    """Put a dead letter into the database; give its row."""
+    from eventkit.contrib.django.letters import DatabaseDeadLetters
     from eventkit.contrib.django.models import Letter
 
     letter = a_letter(consumer, **values)
-    return Letter.objects.create(
-        letter_id=letter.id,
-        consumer_slug=letter.consumer,
-        org=org,
-        reason=letter.reason,
-        name=letter.name,
-        protocol=letter.protocol,
-        status=letter.status,
-        attempts=letter.attempts,
-        detail=letter.detail,
-        time=letter.time,
-        body=Sealed.of(letter.as_dict()),
-    )
+    DatabaseDeadLetters()(letter)
+    return Letter.objects.get(letter_id=letter.id)
 
 
 def report(consumer="lrs", *, ago=timedelta(), process="web:1", **counts):
@@ -99,3 +90,29 @@ def presence(consumer="lrs", *, ago=timedelta(), process="web:1", host="machine"
         seen=timezone.now() - ago,
         **given,
     )
+
+
+def make_tenants():
+    """
+    Make a consumer and a letter of the tenant administrator's tenant, and of another.
+
+    The other's say ``farshore`` wherever they can.
+    """
+    from admin_site import roles
+
+    from eventkit.contrib.django import actions
+    from eventkit.contrib.django.models import Tenant
+
+    own = Tenant.objects.get(name=roles.TENANT)
+    foreign = actions.create_tenant("farshore", ["farshore"])
+    found = {}
+    for name, tenant in (("own", own), ("foreign", foreign)):
+        (org,) = tenant.organisations
+        slug = f"{org.lower()}-lrs"
+        consumer = make_consumer(slug, tenant=tenant, allow=[{"org": [org]}])
+        course = {"course_id": f"course-v1:{org}+X+1", "org_id": org}
+        event = {**EVENT, "context": course}
+        letter = keep_letter(slug, event=event, detail=f"{org} said no")
+        presence(slug, process=f"{org}-process", error_reason=f"{org}-reason")
+        found[name] = SimpleNamespace(tenant=tenant, consumer=consumer, letter=letter)
+    return SimpleNamespace(**found)

@@ -10,7 +10,6 @@ import attrs
 from django.db.models import Q, QuerySet
 
 from eventkit.contrib.django.models import Letter
-from eventkit.dead_letters.letter import DeadLetter
 
 UNTRANSLATED = "-"
 """Stands for "no consumer" where an empty text stands for "any"."""
@@ -45,19 +44,6 @@ def _ids(value: object) -> tuple[str, ...]:
     if not all(isinstance(each, str) and "\0" not in each for each in value):
         raise ValueError("ids: expected texts")
     return tuple(value)
-
-
-def open_letter(row: Letter) -> DeadLetter:
-    """
-    Give what *row* holds.
-
-    Raises:
-        ConfigurationError: it does not open with the keys of the site.
-        ValueError: it is no dead letter.
-    """
-    if row.body is None:
-        raise ValueError("no dead letter: it is empty")
-    return DeadLetter.from_dict(row.body.open())
 
 
 @attrs.frozen(kw_only=True)

@@ -8,6 +8,7 @@ from; on a durable store all processes of a machine speak of one queue, which co
 
 from __future__ import annotations
 
+import socket
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,9 +19,8 @@ from django.db.models import Max, OuterRef, QuerySet, Subquery, Sum
 from django.utils import timezone
 
 from eventkit.contrib.django.models import Consumer, Presence, Report
-
-STALE_AFTER = timedelta(seconds=60)
-"""Routers report every 10 seconds or so; one that was not heard from for so long is stale."""
+from eventkit.contrib.django.queues import Queue
+from eventkit.contrib.django.reporting import LIVE_FOR
 
 HOURS = 24
 _COUNTS = ("delivered", "retried", "dead", "dropped")
@@ -149,7 +149,7 @@ def processes(presences: Iterable[Presence], now: datetime) -> list[Process]:
 
 def is_live(row: Presence, now: datetime) -> bool:
     """Tell whether the process has not ended, and was heard from lately."""
-    return not row.is_closed and row.seen >= now - STALE_AFTER
+    return not row.is_closed and row.seen >= now - LIVE_FOR
 
 
 def overview(
@@ -157,8 +157,22 @@ def overview(
     reports: QuerySet[Report],
     presences: QuerySet[Presence],
     now: datetime,
+    queues: Mapping[str, Queue] | None = None,
 ) -> dict[str, Figures]:
-    """Give the figures of *consumers*, by id, in a few queries however many there are."""
+    """
+    Give the figures of *consumers*, by id, in a few queries however many there are.
+
+    Args:
+        consumers: rows.
+
+        reports: those that may be seen.
+
+        presences: those that may be seen.
+
+        now: the time.
+
+        queues: what waits in the store of this machine, where the site has one.
+    """
     slugs = [each.slug for each in consumers]
     sums: dict[str, Mapping[str, Any]] = {
         row["consumer_slug"]: row
@@ -169,7 +183,7 @@ def overview(
     }
     said = presences.filter(consumer_slug__in=slugs)
     live: dict[str, list[Presence]] = defaultdict(list)
-    for row in said.filter(seen__gte=now - STALE_AFTER, is_closed=False).defer("error_response"):
+    for row in said.filter(seen__gte=now - LIVE_FOR, is_closed=False).defer("error_response"):
         live[row.consumer_slug].append(row)
     successes = dict(
         said.order_by().values_list("consumer_slug").annotate(latest=Max("last_success"))
@@ -179,9 +193,10 @@ def overview(
         row.slug: _figures(
             row,
             live[row.slug],
-            sums.get(row.slug, {}),
-            successes.get(row.slug),
-            errors.get(row.slug),
+            sums=sums.get(row.slug, {}),
+            success=successes.get(row.slug),
+            error=errors.get(row.slug),
+            queue=(queues or {}).get(row.slug),
         )
         for row in consumers
     }
@@ -202,15 +217,19 @@ def _latest_errors(said: QuerySet[Presence], slugs: Collection[str]) -> dict[str
 def _figures(
     consumer: Consumer,
     live: Sequence[Presence],
+    *,
     sums: Mapping[str, int],
     success: datetime | None,
     error: Presence | None,
+    queue: Queue | None,
 ) -> Figures:
     oldest = [row.oldest for row in live if row.pending and row.oldest is not None]
+    if queue is not None and queue.oldest is not None:
+        oldest.append(queue.oldest)
     return Figures(
         state=state_of(consumer, live),
         **{name: sums.get(f"{name}_") or 0 for name in _COUNTS},
-        waiting=waiting(live),
+        waiting=waiting(live, queue),
         oldest=min(oldest, default=None),
         last_success=success,
         error=error,
@@ -218,14 +237,24 @@ def _figures(
     )
 
 
-def waiting(live: Iterable[Presence]) -> int:
-    """Add up what waits: in each process, or in the store that those of one machine share."""
-    queues: dict[str, int] = {}
+def waiting(live: Iterable[Presence], queue: Queue | None = None) -> int:
+    """
+    Add up what waits.
+
+    Args:
+        live: what processes that are heard from have said last.
+
+        queue: what waits in the store of this machine. Where a site has named one, all processes
+            of a machine speak of the queue in its store, which counts once.
+    """
+    if queue is None:
+        return sum(row.pending for row in live)
+    by_machine: dict[str, int] = {}
     for row in live:
-        shared = getattr(row, "store", "")
-        queue = f"{row.host} {shared}" if shared else row.process
-        queues[queue] = max(queues.get(queue, 0), row.pending)
-    return sum(queues.values())
+        by_machine[row.host] = max(by_machine.get(row.host, 0), row.pending)
+    # What the store says itself is newer.
+    by_machine[socket.gethostname()[:100]] = queue.pending
+    return sum(by_machine.values())
 
 
 def state_of(consumer: Consumer, live: Iterable[Presence]) -> State:
@@ -247,4 +276,4 @@ def state_of(consumer: Consumer, live: Iterable[Presence]) -> State:
 
 def in_trouble(presences: QuerySet[Presence], now: datetime) -> QuerySet[Presence]:
     """Give what live processes say of consumers that do not take what they are sent."""
-    return presences.filter(seen__gte=now - STALE_AFTER, is_closed=False, state__in=_TROUBLE)
+    return presences.filter(seen__gte=now - LIVE_FOR, is_closed=False, state__in=_TROUBLE)

@@ -17,7 +17,7 @@ import threading
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import attrs
 from django.db import DatabaseError, close_old_connections, connection
@@ -27,16 +27,14 @@ from django.utils import timezone
 
 from eventkit.base.throttle import describe
 from eventkit.contrib.django import access
-from eventkit.contrib.django.choosing import open_letter
 from eventkit.contrib.django.conf import admin_settings
 from eventkit.contrib.django.letters import DatabaseDeadLetters
 from eventkit.contrib.django.models import Letter, Replay
 from eventkit.contrib.django.registry import DatabaseConsumers
 from eventkit.contrib.django.translating import site_translators
 from eventkit.dead_letters.letter import DeadLetter
-from eventkit.exceptions import EventkitError
+from eventkit.exceptions import ConfigurationError, EventkitError
 from eventkit.router.replaying import ReplayReport, replay
-from eventkit.stores.store import DeadLetters
 
 _SAY_EVERY = 1.0
 _PAGE = 200
@@ -102,7 +100,11 @@ def run(key: int) -> bool:
         _log.exception("Replay %s failed", key)
         letters.end(Replay.State.FAILED, notes=[f"{describe(error)}; the log says more"])
     else:
-        letters.end(Replay.State.DONE, kept=dict(report.kept), notes=list(report.notes))
+        kept, notes = dict(report.kept), list(report.notes)
+        if letters.unreadable:
+            kept["unreadable"] = letters.unreadable
+            notes.append(letters.refusal)
+        letters.end(Replay.State.DONE, kept=kept, notes=notes)
     return True
 
 
@@ -127,16 +129,11 @@ def _deliver(letters: _Watched) -> ReplayReport:
         raise EventkitError(f"{letters.job.who_name or 'who asked for it'} may not replay any more")
     return replay(
         letters,
-        cast("Any", DatabaseConsumers()),
+        DatabaseConsumers(),
         lambda _letter: True,
         translators=site_translators(),
         trust_env=admin_settings().trust_env,
     )
-
-
-def _database_letters() -> DeadLetters:
-    found: Any = DatabaseDeadLetters()
-    return cast("DeadLetters", found)
 
 
 @attrs.define(eq=False)
@@ -144,13 +141,17 @@ class _Watched:
     """The letters that a replay is about, and how far it is with them."""
 
     job: Replay
-    letters: DeadLetters = attrs.field(factory=_database_letters)
+    letters: DatabaseDeadLetters = attrs.field(factory=DatabaseDeadLetters)
     taken: int = 0
     """Letters that were looked at, this time."""
     gone: int = 0
     """Letters that were taken away."""
     renewed: int = 0
     """Letters that were refused once more."""
+    unreadable: int = 0
+    """Letters that do not open."""
+    refusal: str = ""
+    """Why the last of them does not."""
     _is_lost: threading.Event = attrs.field(factory=threading.Event)
     _is_over: threading.Event = attrs.field(factory=threading.Event)
 
@@ -170,9 +171,18 @@ class _Watched:
             for key in page:
                 if self._is_lost.is_set():
                     raise _Lost
-                if key in found:
-                    yield open_letter(found[key])
+                if key in found and (letter := self._opened(found[key])) is not None:
+                    yield letter
                 self.taken += 1
+
+    def _opened(self, row: Letter) -> DeadLetter | None:
+        """Open one; what opens with no key of the site stays, and keeps the others not."""
+        try:
+            return row.opened()
+        except ConfigurationError as error:
+            self.refusal = str(error)
+            self.unreadable += 1
+            return None
 
     def _visible(self) -> QuerySet[Letter]:
         who = self.job.who

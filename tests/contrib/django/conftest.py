@@ -103,3 +103,27 @@ def screenshot():
     Only with EVENTKIT_UPDATE_SCREENSHOTS=1; else nothing happens.
     """
     return save_screenshot
+
+
+@pytest.fixture
+def settings_of(admin_site):
+    """Change keys of EVENTKIT_ADMIN for the length of a test: ``settings_of(REPLAYS="work")``."""
+    from django.conf import settings
+    from django.test import override_settings
+
+    with ExitStack() as stack:
+
+        def change(**keys):
+            changed = {**settings.EVENTKIT_ADMIN, **keys}
+            stack.enter_context(override_settings(EVENTKIT_ADMIN=changed))
+
+        yield change
+
+
+@pytest.fixture
+def django_queries(admin_site):
+    """Collect queries: ``with django_queries() as made: ...``, then ``len(made)``."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    return lambda: CaptureQueriesContext(connection)

@@ -53,8 +53,14 @@ class DeliveryAdmin(PagesAdmin):
         found = _listed(access.consumers(request.user), presences, search, shown, now)
         pages = paged(found, request.GET.get("page"), size=_PAGE, query=request.GET.dict())
         listed = list(pages.page)
-        told = figures.overview(listed, access.reports(request.user), presences, now)
         queues = store_queues([each.slug for each in listed])
+        told = figures.overview(
+            listed,
+            access.reports(request.user),
+            presences,
+            now,
+            queues.by_consumer if queues else None,
+        )
         return page(
             self.admin_site,
             request,
@@ -63,10 +69,7 @@ class DeliveryAdmin(PagesAdmin):
             {
                 "title": "Delivery",
                 "pages": pages,
-                "rows": [
-                    (each, told[each.slug], queues and queues.by_consumer.get(each.slug))
-                    for each in listed
-                ],
+                "rows": [(each, told[each.slug]) for each in listed],
                 "queues": queues,
                 "search": search,
                 "show": shown,
@@ -108,14 +111,15 @@ def delivery(
     own = reports.filter(consumer_slug=consumer.slug)
     said = presences.filter(consumer_slug=consumer.slug)
     by_hour = figures.hours(own, start)
-    told = figures.overview([consumer], reports, presences, now)[consumer.slug]
+    queues = store_queues([consumer.slug])
+    by_consumer = queues.by_consumer if queues else None
+    told = figures.overview([consumer], reports, presences, now, by_consumer)[consumer.slug]
     labels = [f"{timezone.localtime(each.start):%H:%M}" for each in by_hour]
     series = {
         "delivered": [each.delivered for each in by_hour],
         "given-up": [each.given_up for each in by_hour],
     }
     listed = said.order_by("is_closed", "-seen").defer("error_response")
-    queues = store_queues([consumer.slug])
     return {
         "told": told,
         "hours": list(zip(by_hour, labels, strict=True)),

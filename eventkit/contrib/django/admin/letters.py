@@ -24,7 +24,7 @@ from django.utils import timezone
 from eventkit.contrib.django import access, actions, replays
 from eventkit.contrib.django.admin import trying
 from eventkit.contrib.django.admin.frame import PagesAdmin, page, paged
-from eventkit.contrib.django.choosing import UNTRANSLATED, Selection, open_letter
+from eventkit.contrib.django.choosing import UNTRANSLATED, Selection
 from eventkit.contrib.django.models import Letter, Protocol
 from eventkit.dead_letters.letter import DeadLetter, is_raw
 from eventkit.exceptions import ConfigurationError
@@ -126,8 +126,8 @@ class LetterAdmin(PagesAdmin):
         row = get_object_or_404(access.letters(request.user), letter_id=letter_id)
         problem, letter = "", None
         try:
-            letter = open_letter(row)
-        except (ConfigurationError, ValueError) as error:
+            letter = row.opened()
+        except ConfigurationError as error:
             problem = str(error)
         return page(
             self.admin_site,

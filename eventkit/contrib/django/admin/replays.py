@@ -24,6 +24,12 @@ _STATES = {
     Replay.State.DONE: State("good", "done"),
     Replay.State.FAILED: State("bad", "failed"),
 }
+_KEPT = {
+    **KEPT,
+    "unreadable": "they do not open with the keys of this site (EVENTKIT_ADMIN['KEYS'])",
+    "no_translator": "the event is to be translated; name the translators of the site in "
+    "EVENTKIT_ADMIN['TRANSLATORS']",
+}
 _INTERRUPTED = State("bad", "interrupted")
 
 
@@ -72,7 +78,7 @@ class ReplayAdmin(PagesAdmin):
                 "of": str(max(job.total, 1)),
                 "number_kept": sum(job.kept.values()),
                 "kept": [
-                    (reason, KEPT.get(reason, ""), number) for reason, number in job.kept.items()
+                    (reason, _KEPT.get(reason, ""), number) for reason, number in job.kept.items()
                 ],
                 "may_resume": _is_startable(job),
                 "works": replays.is_in_threads(),

@@ -15,7 +15,6 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from eventkit.base.schema_errors import near_miss
 from eventkit.contrib.django import access, rows
 from eventkit.contrib.django.admin.frame import page, paged
-from eventkit.contrib.django.choosing import open_letter
 from eventkit.contrib.django.models import Consumer
 from eventkit.contrib.django.pasting import read_pasted
 from eventkit.contrib.django.trying import Tried, try_event
@@ -121,7 +120,7 @@ class TryForm(forms.Form):
         if len(found) != 1:
             several = "Several dead letters begin so; give more of the id."
             raise ValueError(several if found else "There is no such dead letter.")
-        event = open_letter(found[0]).event
+        event = found[0].opened().event
         if event is None:
             raise ValueError("Its event was not kept, so there is nothing to try.")
         return event
