@@ -101,6 +101,8 @@ def _position(view: View, field: str, older: str) -> int | None:
     found = view.number(field)
     if found is None:
         found = view.number(older)
+    if type(found) is int:
+        return found
     return int(found) if found is not None and found == int(found) else None
 
 

@@ -68,6 +68,8 @@ def checked_problem(view: View) -> Json:
 def attempts(view: View) -> int | None:
     """Give how many attempts were used; None when the event does not say it."""
     count = view.number("attempts")
+    if type(count) is int:
+        return count if count >= 0 else None
     return int(count) if count is not None and count >= 0 and count == int(count) else None
 
 

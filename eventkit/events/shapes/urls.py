@@ -12,7 +12,7 @@ other addresses in them: everything is compared in its plainest form, and what h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,7 +20,7 @@ from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
 
 from eventkit.events.shapes.site import encode_iri
-from eventkit.reading.source import PERSON_FIELDS, is_object
+from eventkit.reading.source import PERSON_FIELDS, Source, is_object
 
 SOMEBODY = "~"
 """Stands where somebody was named."""
@@ -62,10 +62,10 @@ class Known:
     """The names of people, in their plainest form."""
     numbers: tuple[str, ...]
     """The ids of people."""
-    host: str
-    """The host that was asked, which is the site's own."""
-    page: str
-    """The page that the event comes from, whose host is."""
+    people: tuple[str, ...]
+    """The names and the ids."""
+    source: Source
+    """The event; the host that was asked, and that of the page it comes from, are the site's."""
     course: str
     """The key of the course."""
     keys: frozenset[str]
@@ -84,28 +84,34 @@ def people_in(records: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], tu
     names: dict[str, None] = {}
     numbers: dict[str, None] = {}
     for record in records:
-        for field in record:
-            if field not in PERSON_FIELDS:
-                continue
+        fields: Collection[str] = PERSON_FIELDS.intersection(record)
+        if len(fields) > 1:
+            fields = [field for field in record if field in fields]
+        for field in fields:
             value = record[field]
-            if type(value) is int:
+            kind = type(value)
+            if kind is int:
                 if value:
                     numbers[str(value)] = None
                 continue
-            if is_object(value):
-                found = [value.get(key) for key in _OF_A_PERSON]
-            else:
-                found = value if type(value) in _SEVERAL else [value]
-            for each in found:
-                if each is None or type(each) in _NOT_NAMES:
-                    continue
-                # Live events may hold the user, or a text that is translated when it is read.
-                name = str(each).strip()
+            for text in (value,) if kind is str else _texts_of_people(value):
+                name = text.strip()
                 name = _read(name) or name.casefold()
                 if name and name != "0":
                     (numbers if name.isdigit() else names)[name] = None
-    names |= dict.fromkeys([name.replace(" ", "+") for name in names if " " in name])
+    if names and " " in "".join(names):
+        names |= dict.fromkeys([name.replace(" ", "+") for name in names if " " in name])
     return tuple(names), tuple(numbers)
+
+
+def _texts_of_people(value: Any) -> list[str]:
+    """Give what *value*, an object that is somebody or a list of such, has for names and ids."""
+    if is_object(value):
+        found = [value.get(key) for key in _OF_A_PERSON]
+    else:
+        found = value if type(value) in _SEVERAL else [value]
+    # Live events may hold the user, or a text that is translated when it is read.
+    return [str(each) for each in found if each is not None and type(each) not in _NOT_NAMES]
 
 
 # What has no look of its own, and is put between letters to hide a word.
@@ -387,13 +393,18 @@ _BETWEEN_PAIRS = re.compile("[&;]")
 _of_teams = re.compile(r"(my-teams|browse|topics|(?:topics|teams)/[^/?#]+)/?([^/].*)?").fullmatch
 _head = re.compile(r"[^?#]*").match
 
-# Nearly all addresses are written like this, and name nobody: nothing is encoded, nothing is asked,
-# and there is no word that somebody could come after.
+# Nearly all addresses are written like this, and name nobody: nothing is encoded, of the query
+# everything stays, and there is no word that somebody could come after.
+_PAIR = (
+    rf"(?:(?:{'|'.join(sorted(KEPT_KEYS - _COUNTING_KEYS))})=[A-Za-z0-9_.-]{{1,{_LONGEST_VALUE}}}"
+    rf"|(?:{'|'.join(sorted(_COUNTING_KEYS))})=[0-9.hms-]{{1,12}})"
+)
 _is_plain = re.compile(
-    r"https?://[A-Za-z0-9.-]+(?::[1-5]?[0-9]{1,4})?(?:/(?!\.\.?(?:/|$))[A-Za-z0-9_~.:+@-]*)*"
+    r"https?://[A-Za-z0-9.-]+(?::[1-5]?[0-9]{1,4})?(?:/[A-Za-z0-9_~.:+@/-]*)?"
+    rf"(?:\?{_PAIR}(?:&{_PAIR})*)?"
 ).fullmatch
 _WORDS = _PEOPLE | _PERSONS | {end for _, end in _PEOPLE_IN_APIS}
-_may_be_somebody = re.compile(rf"[/:](?:{_SOMEBODY}|eyj)").search
+_may_be_somebody = re.compile(rf"[/:=](?:{_SOMEBODY}|eyj)").search
 
 
 def is_harmless(url: str, known: Known) -> bool:
@@ -412,7 +423,11 @@ def leaving(url: str, known: Known) -> str:
         return known.root
     scheme, netloc, path, query, fragment = found.groups()
     own = _is_own(netloc, known)
-    parts = [f"{scheme.lower()}//{_host(netloc, known, own)}", _path(path, known, own)]
+    head = f"{scheme.lower()}//{netloc}{path}"
+    if is_harmless(head, known):
+        parts = [head]
+    else:
+        parts = [f"{scheme.lower()}//{_host(netloc, known, own)}", _path(path, known, own)]
     if query and (kept := _naming_content(query, known)):
         parts.append(f"?{kept}")
     if fragment and (kept := _place(fragment, known, own)):
@@ -445,21 +460,31 @@ def blotted(url: str, known: Known) -> str:
 
 def _may_name_somebody(url: str, known: Known) -> bool:
     plain = url.lower()
-    steps = (plain.replace(":", "/") if plain.count(":") > 1 else plain).split("/")
-    del steps[-1]  # after which nobody comes
+    for text in known.people:
+        if text in plain:
+            return True
+    steps = plain.replace(":", "/").split("/")
+    steps.pop()  # after which nobody comes
     if not _WORDS.isdisjoint(steps) or ("@" in plain and _holds_email(plain)):
         return True
-    for name in known.names:
-        if name in plain:
-            return True
-    for number in known.numbers:
-        if number in plain:
-            return True
-    return "xn--" in plain or _may_be_somebody(plain) is not None
+    if (
+        "user" in plain
+        or "uid" in plain
+        or "student" in plain
+        or "learner" in plain
+        or "member" in plain
+        or "profile" in plain
+        or "account" in plain
+        or "eyj" in plain
+    ):  # without one of these, what takes longer finds none
+        return _may_be_somebody(plain) is not None or "xn--" in plain
+    return "xn--" in plain
 
 
 def tidy(url: str) -> str:
     """Take for nothing, and for slashes, what browsers do: line feeds, slashes leaning back."""
+    if url.isprintable() and "\\" not in url and " " not in (url[:1], url[-1:]):
+        return url
     url = _LEFT_OUT.sub("", url)
     head = _head(url)
     if "\\" not in url or head is None:
@@ -487,8 +512,8 @@ def _host_of(netloc: str) -> str:
 
 def _hosts(known: Known) -> tuple[str, str]:
     """Give the hosts that are the site's own, besides that of the LMS and its neighbours."""
-    page = known.page.split("/", 3)
-    return _host_of(known.host), _host_of(page[2]) if len(page) > 2 else ""
+    page = known.source.text("page").split("/", 3)
+    return _host_of(known.source.text("host")), _host_of(page[2]) if len(page) > 2 else ""
 
 
 def _is_own(netloc: str, known: Known) -> bool:

@@ -48,7 +48,7 @@ EXACT = 1e12
 class View(Source):
     """A `Source` with the site's IRIs and the readers that shapes are made of."""
 
-    __slots__ = ("_course", "course_id", "data", "payload", "site")
+    __slots__ = ("_course", "_known", "course_id", "data", "payload", "site")
 
     # Rows ask for these many times over, so they are found once and stand ready.
     payload: Any
@@ -88,6 +88,7 @@ class View(Source):
         if is_live and self.name in MOBILE_NAMES and self.data:
             self.payload = self.data = as_logged(self.data, context)
         self._course: Course | None = None
+        self._known: Known | None = None
 
     def lacks(self, reason: str, field: str = "") -> TranslationError:
         """Make the error to raise when the event lacks what the document cannot do without."""
@@ -116,7 +117,7 @@ class View(Source):
         for field in fields:
             key = self.key(field)
             if key:
-                if key[:4] == "i4x-":
+                if key[0] == "i" and key[:4] == "i4x-":
                     key = old_block(self.course_id, "", key) or key
                 return self.iri(f"/xblock/{key}")
         raise self.lacks("no_object", f"data.{fields[0]}")
@@ -220,7 +221,7 @@ class View(Source):
 
     def page_address(self, url: str) -> str:
         """Give what `address` gives of a page that need not be told; ``""`` when it is none."""
-        if not url.lower().startswith(("https://", "http://")):
+        if not url[:8].lower().startswith(("https://", "http://")):
             return ""
         try:
             return self.address(url, "page")
@@ -229,17 +230,16 @@ class View(Source):
 
     def known(self) -> Known:
         """Give what tells whom the URLs of the event name, and which of them are the site's own."""
-        site, more = self.site, self.site.kept_keys
-        names, numbers = people_in((self.context, self.event, self.data))
-        return Known(
-            site.lms_root,
-            names,
-            numbers,
-            self.text("host"),
-            self.text("page"),
-            self.course_id,
-            KEPT_KEYS | more if more else KEPT_KEYS,
-        )
+        known = self._known
+        if known is None:
+            site, more = self.site, self.site.kept_keys
+            names, numbers = people_in((self.context, self.event, self.data))
+            keys = KEPT_KEYS | more if more else KEPT_KEYS
+            known = Known(
+                site.lms_root, names, numbers, names + numbers, self, self.course_id, keys
+            )
+            self._known = known
+        return known
 
     def instant(self) -> datetime:
         """Give the time of the event, in UTC; drop the event without one."""
@@ -345,6 +345,8 @@ class View(Source):
     def words(self, field: str) -> str:
         """Give the payload's *field* as text fit to be sent; ``""`` when it is not text."""
         value = self.data.get(field)
+        if value is None:
+            return ""
         if type(value) is not str:
             value = plain(value)
         return clean(value) if value and isinstance(value, str) else ""
@@ -396,7 +398,7 @@ def staff(view: View) -> int | str | None:
     return other if type(other) is type(learner) and other != learner else None
 
 
-def number(value: Any) -> int | float | None:
+def number(value: Any) -> int | float | None:  # noqa: C901 - a ladder of types
     """Read a finite number that fits in 64 bits; digits in text count, truth values do not."""
     kind = type(value)
     if kind is float:
@@ -404,6 +406,8 @@ def number(value: Any) -> int | float | None:
         return value if -_LARGEST_FLOAT < value < _LARGEST_FLOAT else None
     if kind is int:
         return value if -_LARGEST < value < _LARGEST else None
+    if value is None:
+        return None
     if kind is not str:
         value = plain(value)
     if isinstance(value, str):
@@ -424,6 +428,8 @@ def number(value: Any) -> int | float | None:
 
 def scalar(value: Any) -> str | int | float | bool | None:
     """Pass on text (never empty), finite numbers and truth values; anything else is None."""
+    if value is None:
+        return None
     if type(value) is not str:
         value = plain(value)
     if isinstance(value, str):
