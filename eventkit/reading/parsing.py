@@ -81,6 +81,21 @@ def _read(line: str | bytes, unwrap: str) -> tuple[list[Json], EventParseError |
         return [], EventParseError("too_long", f"{len(line)} characters, more than {MAX_LINE}")
     if not line or line.isspace():
         return [], EventParseError("blank", "the line is empty")
+    event = _only_event(line)
+    return _look_closer(line, unwrap) if event is None else ([event], None)
+
+
+def _only_event(line: str) -> Json | None:
+    """Read the only object on *line*, with a name; None where one has to look closer."""
+    start = line.find("{")
+    try:
+        value, end = decode_first(line, start)
+    except (ValueError, RecursionError):
+        return None
+    return value if line.find("{", end) < 0 and _is_named(value) else None
+
+
+def _look_closer(line: str, unwrap: str) -> tuple[list[Json], EventParseError | None]:
     try:
         objects, is_torn = _objects(line, unwrap)
     except RecursionError:

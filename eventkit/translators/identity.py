@@ -93,7 +93,7 @@ class HMACIdentity:
 
     def pseudonym(self, text: str, system: ProtocolName) -> str:
         """Derive what stands for *text*, as `Pseudonyms` does."""
-        return Pseudonyms(self._secret)(text, system)
+        return _pseudonym_of(self._secret, text, system)
 
 
 class Pseudonyms:
@@ -114,8 +114,7 @@ class Pseudonyms:
 
     def __call__(self, text: str, system: ProtocolName) -> str:
         """Derive what stands for *text*."""
-        _check_system(system)
-        return _derived(self._secret, f"eventkit/pseudonym/1\n{system}\n{text}")
+        return _pseudonym_of(self._secret, text, system)
 
 
 class MappingIdentity:
@@ -343,6 +342,11 @@ def _check_system(system: str) -> None:
 
 def _derived(secret: Secret, message: str) -> str:
     return uuid5_of(secret.mac(message))
+
+
+def _pseudonym_of(secret: Secret, text: str, system: str) -> str:
+    _check_system(system)
+    return _derived(secret, f"eventkit/pseudonym/1\n{system}\n{text}")
 
 
 def _user_key(user: object) -> int | str | None:
