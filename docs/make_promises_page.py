@@ -64,6 +64,18 @@ PROMISES: dict[str, dict[str, tuple[str, ...]]] = {
         "Rules that allow see the course that documents show.": (
             "test_rules_that_allow_see_the_course_that_documents_show",
         ),
+        "No rule widens the boundary `orgs`, in any mode, when replaying or before translating.": (
+            "test_no_rule_widens_a_boundary",
+            "test_no_document_shows_a_course_that_is_denied",
+            "test_a_router_holds_it_in_every_mode",
+            "test_replaying_holds_it",
+            "test_the_early_filter_knows_it",
+        ),
+        "What is said of an event, who gets it and why, is what a router does with it.": (
+            "test_a_filter_says_what_its_rules_say",
+            "test_who_gets_an_event_is_whom_a_router_routes_it_to",
+            "test_documents_are_exactly_those_that_are_sent",
+        ),
         "`missing: deny` holds also where the event lacks a field.": (
             "TestMissing.test_the_rule_holds_where_the_field_is_lacking",
             "test_what_is_missing_holds_for_who_says_so",

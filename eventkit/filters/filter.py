@@ -84,12 +84,13 @@ class Filter:
         elif match_params is not None:
             allowed = (_as_the_peer(match_params),)
         denied = () if deny is None else parse_rules(deny, "deny", _fields.DENY, denies=True)
+        inside: Test | None = None
         if orgs is not None:
             boundary, shown = within(orgs)
             denied = (boundary, *denied)
-            # The same, asked of the document alone: most events are settled by that, and quickly.
             allowed = (shown,) if allowed is None else allowed
-        self._begin((Rules(allowed, denied),))
+            [inside] = shown.tests
+        self._begin((Rules(allowed, denied, inside),))
 
     @classmethod
     def _of(cls, any_of: Iterable[Rules]) -> Filter:
@@ -199,7 +200,7 @@ class Filter:
         return False
 
     def __repr__(self) -> str:
-        count = sum(len(allowed or ()) + len(denied) for allowed, denied in self._any_of)
+        count = sum(len(allowed or ()) + len(denied) for allowed, denied, _ in self._any_of)
         return f"<{type(self).__name__} of {count} rules>"
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -258,14 +258,21 @@ class _Plan(NamedTuple):
 def _clauses(any_of: Iterable[Rules]) -> Iterator[tuple[list[Rule], list[Rule]]]:
     """Give the rules that allow, and those that deny what these allow."""
     open_rules: list[Rule] = []
-    for allowed, denied in any_of:
+    for allowed, denied, inside in any_of:
         allowing = (Rule(None, ()),) if allowed is None else allowed
         if denied:
-            yield _merged(allowing), _merged(denied)
+            yield [_within(rule, inside) for rule in _merged(allowing)], _merged(denied)
         else:  # Without exceptions, one list of rules is as good as several.
             open_rules += allowing
     if open_rules:
         yield _merged(open_rules), []
+
+
+def _within(rule: Rule, inside: Test | None) -> Rule:
+    """Have a rule that allows ask first what its boundary will ask in any case, and more slowly."""
+    if inside is None or inside in rule.tests:
+        return rule
+    return Rule(rule.names, (inside, *rule.tests))
 
 
 def _merged(rules: Iterable[Rule]) -> list[Rule]:

@@ -98,6 +98,8 @@ class Rules(NamedTuple):
 
     allowed: tuple[Rule, ...] | None
     denied: tuple[Rule, ...]
+    inside: Test | None = None
+    """What all events pass that the boundary among *denied* leaves: quicker to ask than that."""
 
     def permit(self, facts: Facts) -> bool:
         """Tell whether no rule denies the event, and one allows it."""

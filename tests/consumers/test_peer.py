@@ -409,3 +409,38 @@ def test_some_are_routed_and_some_are_not() -> None:
     told = [{routed(params, event) for event in events} for params in PARAMS]
 
     assert sum(len(each) == 2 for each in told) >= 10
+
+
+# The setting by itself.
+
+
+def test_match_params_are_a_setting_of_consumers() -> None:
+    settings = {"id": "a", "protocol": "xapi", "url": "log:events"}
+    consumer = Consumer.from_dict(
+        {**settings, "match_params": {"name": "^play"}, "deny": [{"user": "7"}], "orgs": ["edX"]}
+    )
+    of_edx = {"course_id": "course-v1:edX+A+B"}
+
+    assert consumer.accepts({"name": "play_video", "context": of_edx})
+    assert not consumer.accepts({"name": "play_video", "context": {**of_edx, "user_id": 7}})
+    assert not consumer.accepts({"name": "play_video"})
+    assert not consumer.accepts({"name": "stop_video", "context": of_edx})
+    assert not consumer.is_unrestricted
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"match_params": {}, "allow": []}, "it says what is allowed, and so does allow"),
+        ({"match_params": None}, "nothing stands behind it (null); write {} or leave it out"),
+        ({"match_params": []}, "match_params: expected an object of dotted paths and regular"),
+        ({"match_params": {"name": "("}}, "is no regular expression"),
+        ({"match_params": {"match_params": {}}}, "this is a whole router configuration"),
+    ],
+)
+def test_wrong_match_params_are_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Consumer.from_dict({"id": "a", "protocol": "xapi", "url": "log:events", **settings})
+
+    assert str(caught.value).startswith("consumer 'a': ")
+    assert said in str(caught.value)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventkit import ConfigurationError
+from eventkit import ConfigurationError, Filter
 from eventkit.events import FAMILIES
 from eventkit.filters import in_words, wording
 
@@ -247,3 +247,37 @@ def test_any_rules_are_one_line_of_words(allow: Any, deny: Any, orgs: Any) -> No
     assert said.isprintable()
     assert "  " not in said
     assert not re.search(r" (and|or|of|about|,)$|\(\)| ,|None", said)
+
+
+words = st.sampled_from(["a", "b", "c"])
+simple_rules = st.lists(
+    st.dictionaries(
+        st.sampled_from(["org", "user", "data.x"]),
+        st.sampled_from(["a", "b", "*"]) | st.lists(words, min_size=1, max_size=2),
+        min_size=1,
+    ),
+    min_size=1,
+    max_size=5,
+)
+options = st.sampled_from([{}, {"missing": "deny"}])
+
+
+@given(
+    simple_rules,
+    st.lists(options, min_size=5, max_size=5),
+    st.lists(st.tuples(*[st.none() | words] * 3), min_size=5, max_size=5),
+)
+def test_rules_that_are_said_as_one_mean_the_same(
+    some: Any, several: Any, values: list[tuple[str | None, ...]]
+) -> None:
+    denials = [rule | option for rule, option in zip(some, several, strict=False)]
+    merged = [
+        {field: list(texts) or "deny" for field, texts in rule.items()}
+        for rule in wording._merged(denials)
+    ]
+    given_rules, said = Filter(deny=denials), Filter(deny=merged)
+
+    assert len(merged) <= len(denials)
+    for org, user, x in values:
+        event = {"name": "n", "data": {"x": x}, "context": {"org_id": org, "username": user}}
+        assert given_rules.accepts(event) == said.accepts(event)

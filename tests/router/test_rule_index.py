@@ -261,6 +261,9 @@ class TestReducing:
             (Filter(allow=[{"event": "*_video"}], deny=[{"user": 8}]), {"people": 1}),
             (Filter(allow=[{"org": "MITx"}], deny=[{"user": 8}]), {"org": 1}),
             (Filter(allow=[{"org": "edX"}], deny=[{"user": 8}]), {"org": 1, "people": 1}),
+            (Filter(orgs=["MITx"]), {"org_in_lower": 1}),
+            (Filter(orgs=["MITx"], allow=[{"event": "*_video"}]), {"org_in_lower": 1}),
+            (Filter(orgs=["MITx"], allow=[{"event": "problem_check"}]), {}),
         ],
     )
     def test_only_fields_that_can_matter_are_read(

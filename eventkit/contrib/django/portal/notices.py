@@ -76,7 +76,8 @@ def words_of_request(request: AccessRequest) -> str:
 def words_of_consumer(consumer: Consumer) -> str:
     """Say in plain words what a consumer gets."""
     found = rows.settings_of(consumer, with_secrets=False)
-    return in_words(found.get("allow"), found.get("deny"), found.get("orgs"))
+    rules = (found.get(key) for key in ("allow", "deny", "orgs", "match_params"))
+    return in_words(*rules)
 
 
 def _link(page: HttpRequest | None, name: str, *args: object) -> str:
