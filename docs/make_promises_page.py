@@ -161,6 +161,18 @@ PROMISES: dict[str, dict[str, tuple[str, ...]]] = {
             "test_outage",
         ),
         "Nothing is tried for ever.": ("test_nothing_is_tried_for_ever",),
+        "What comes for a consumer that is paused, or has gone, waits.": (
+            "TestPaused.test_waits_and_then_goes_in_order",
+            "TestPaused.test_while_it_runs",
+            "TestPaused.test_in_the_middle_of_a_call",
+            "TestGone.test_nothing_is_tried_any_more_and_nothing_is_lost",
+            "TestGone.test_replaying_leaves_letters_as_they_are",
+        ),
+        "What processes report adds up to what they did, whatever fails and whoever forks.": (
+            "test_the_sum_of_all_reports_is_what_was_done",
+            "test_many_threads_and_changes_of_rules",
+            "test_every_process_reports_its_own",
+        ),
         "Only the ids that were sent acknowledge a delivery.": (
             "TestAnswers.test_only_its_own_ids_acknowledge",
         ),
@@ -222,6 +234,18 @@ PROMISES: dict[str, dict[str, tuple[str, ...]]] = {
             "TestHostileAnswers.test_name_that_is_not_found_in_time",
             "TestHostileAnswers.test_is_no_wrong_url",
             "TestFile.test_no_regular_file",
+        ),
+        "A consumer whose URL others chose reaches nothing but the public internet.": (
+            "test_a_name_that_leads_inside",
+            "test_a_name_that_is_another_one_when_it_counts",
+            "test_a_proxy_is_not_asked_to_go_there_instead",
+            "test_redirects_lead_nowhere",
+            "test_urls_that_are_refused",
+            "test_what_stands_inside_an_address_of_ipv6_counts",
+        ),
+        "A registry that hangs or fails is in nobody's way.": (
+            "test_a_registry_that_hangs_is_in_nobodys_way",
+            "test_an_error_is_counted_and_nobody_elses",
         ),
         "Credentials do not travel over plain http, unless it is asked for.": (
             "TestPlainHTTP.test_takes_no_credentials_along",

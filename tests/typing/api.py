@@ -6,7 +6,7 @@ This file is only checked, never run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,10 @@ from eventkit import (
     replay,
 )
 from eventkit.batch import read_log, translate_lines
+from eventkit.consumers import ConsumerReport, Reported
 from eventkit.receivers import Receiver
-from eventkit.router import early_filter
+from eventkit.router import ConnectionReport, early_filter, test_connection
+from eventkit.transports.addresses import refusal
 from eventkit.typing import (
     Backend,
     Courses,
@@ -281,3 +283,23 @@ def collect() -> list[dict[str, Any]]:
     with Receiver(auth=("user", "password")) as receiver:
         print(receiver.url)
         return receiver.statements()
+
+
+class Table:
+    """A registry that is told how its consumers are doing."""
+
+    def consumers(self) -> list[Consumer]:
+        return [Consumer(id="x", protocol="xapi", url="https://x.example.org", paused=True)]
+
+    def report(self, reports: Sequence[ConsumerReport], *, closing: bool) -> None:
+        for each in reports:
+            if each.last_error is not None and each.state == "gone":
+                print(each.consumer, each.last_error.response, sum(each.dead.values()), closing)
+
+
+table: Reported = Table()
+told = Router(table)
+
+connection: ConnectionReport = test_connection(told.consumers[0])
+late: list[str] = [step.name for step in connection.steps if step.ok is False]
+why: str | None = refusal("https://127.0.0.1/")
