@@ -263,8 +263,10 @@ def state_of(consumer: Consumer, live: Iterable[Presence]) -> State:
         return State("bad", "gone: it answered 410")
     if not consumer.enabled:
         return State("off", "disabled")
-    if consumer.paused or consumer.paused_by_representative:
+    if consumer.paused:
         return State("wait", "paused")
+    if consumer.paused_by_representative:
+        return State("wait", "paused by its representatives")
     if consumer.awaits_credentials:
         return State("wait", "waiting for credentials")
     said = {row.state for row in live}

@@ -7,6 +7,7 @@ router says last of how each consumer fares (`Presence`).
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from collections import Counter
@@ -19,10 +20,13 @@ from django.db import connections, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from eventkit.base.throttle import describe
 from eventkit.consumers.reports import ConsumerReport
 from eventkit.contrib.django import actions, conf
 from eventkit.contrib.django.fields import Sealed, short
 from eventkit.contrib.django.models import Consumer, Letter, Presence, Replay, Report
+
+_log = logging.getLogger(__name__)
 
 LIVE_FOR = timedelta(minutes=3)
 """A router that has said nothing for so long is no more; each says something every minute."""
@@ -45,7 +49,8 @@ def take(reports: Sequence[ConsumerReport], *, closing: bool, using: str) -> Non
     with transaction.atomic(using=using):
         _add_counts(reports, now, using)
         _say_how_they_fare(reports, now, using, closing=closing)
-        _stop_gone(reports, using)
+        stopped = _stop_gone(reports, using)
+    _tell(stopped, using)
     _clean_up_now_and_then(using)
 
 
@@ -145,19 +150,35 @@ def _upsert(rows: Sequence[Presence], using: str) -> None:
     )
 
 
-def _stop_gone(reports: Iterable[ConsumerReport], using: str) -> None:
+def _stop_gone(reports: Iterable[ConsumerReport], using: str) -> list[str]:
+    """Stop those that have gone, for all; give which were not stopped before."""
     said = {
         each.consumer: each.last_error.time
         for each in reports
         if each.state == "gone" and each.last_error is not None
     }
     if not said:
-        return
+        return []
     rows = Consumer.objects.using(using).filter(slug__in=said, gone_at=None)
-    for slug, changed in rows.values_list("slug", "changed"):
+    return [
+        slug
+        for slug, changed in rows.values_list("slug", "changed")
         # What it said before somebody resumed it has been heard.
-        if said[slug] > changed:
-            actions.mark_gone(slug, said[slug])
+        if said[slug] > changed and actions.mark_gone(slug, said[slug])
+    ]
+
+
+def _tell(stopped: Iterable[str], using: str) -> None:
+    """Tell the people behind those that were stopped."""
+    if not stopped:
+        return
+    from eventkit.contrib.django.portal import notices, states  # noqa: PLC0415 - hardly ever
+
+    try:
+        for consumer in Consumer.objects.using(using).filter(slug__in=stopped):
+            notices.stopped(consumer, states.GONE)
+    except Exception as error:  # noqa: BLE001 - what was reported is taken down already
+        _log.warning("nobody was told of those that have gone: %s", describe(error))
 
 
 # Cleaning up.

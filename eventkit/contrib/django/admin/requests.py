@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin, messages
@@ -53,6 +54,8 @@ class DecisionForm(WantedFields):
 
     def __init__(self, *args: Any, user: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.fields["families"].help_text = "In brackets: how many events are of a kind."
+        self.fields["events"].help_text = "Names of events, one a line, with * for anything."
         field = self.fields["tenant"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - for the type checker
         field.queryset = access.tenants(user)
@@ -64,8 +67,8 @@ class DecisionForm(WantedFields):
 class AccessRequestAdmin(_Admin):
     """Requests that somebody may see; a request is decided on its own page."""
 
-    list_display = ("organisation", "protocol", "url", "who", "state", "created")
-    list_filter = ("state", "protocol")
+    list_display = ("organisation", "receiver", "who", "state", "created")
+    list_filter = ("state",)
     list_select_related = ("who",)
     list_per_page = 50
     date_hierarchy = None
@@ -76,6 +79,11 @@ class AccessRequestAdmin(_Admin):
         """Search also by the name of who asked, whatever the site calls it."""
         del request
         return ("organisation", "url", f"who__{get_user_model().USERNAME_FIELD}")
+
+    @admin.display(description="receiver", ordering="url")
+    def receiver(self, asked: AccessRequest) -> str:
+        """Give the host that it is about: what has to be looked at first."""
+        return urlsplit(asked.url).netloc
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AccessRequest]:
         """Give those that the user sees."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import router, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -108,9 +108,9 @@ def ask(
         found += address_problems(protocol, url)
     if found:
         raise Invalid(found)
-    with transaction.atomic():
+    with transaction.atomic(using=_database()):
         # One after the other, so that many at once are no more than one may have.
-        get_user_model().objects.select_for_update().get(pk=by.pk)
+        get_user_model().objects.using(_database()).select_for_update().get(pk=by.pk)
         if said := obstacle(by):
             raise PermissionDenied(said)
         row.save()
@@ -126,7 +126,7 @@ def withdraw(request: AccessRequest, *, by: Any) -> AccessRequest:
         AlreadyDecided: it is decided.
         PermissionDenied: it is somebody else's.
     """
-    with transaction.atomic():
+    with transaction.atomic(using=_database()):
         row = _locked(request)
         if not getattr(by, "is_active", False) or row.who_id != by.pk:
             raise PermissionDenied("It is not yours.")
@@ -145,7 +145,7 @@ def narrow(request: AccessRequest, wanted: Wanted, *, by: User | None) -> Access
         Invalid: something is wrong with it, or it reaches beyond what *by* may decide on.
         PermissionDenied: *by* may not decide it.
     """
-    with transaction.atomic():
+    with transaction.atomic(using=_database()):
         row = _undecided(request, by)
         _narrow(row, wanted, by)
     return row
@@ -223,7 +223,7 @@ def refuse(request: AccessRequest, reason: str, *, by: User | None) -> AccessReq
         Invalid: there is no reason.
         PermissionDenied: *by* may not decide it.
     """
-    with transaction.atomic():
+    with transaction.atomic(using=_database()):
         row = _undecided(request, by)
         if not reason.strip():
             raise Invalid([Problem("reason", "Say why; the representative will read it.")])
@@ -356,9 +356,16 @@ def _put(row: AccessRequest, wanted: Wanted) -> None:
     row.scope = " ".join(sorted(wanted.scope() or ()))
 
 
+def _database() -> str:
+    """Name the database that is written, and so read: another one may be behind it."""
+    return router.db_for_write(AccessRequest)
+
+
 def _locked(request: AccessRequest) -> AccessRequest:
-    AccessRequest.objects.select_for_update().get(pk=request.pk)
-    return AccessRequest.objects.select_related("who").get(pk=request.pk)
+    rows = AccessRequest.objects.using(_database())
+    rows.select_for_update().get(pk=request.pk)
+    # Not with the lock: who asked is not to wait for it.
+    return rows.select_related("who").get(pk=request.pk)
 
 
 def _undecided(request: AccessRequest, by: User | None) -> AccessRequest:

@@ -17,6 +17,7 @@ from eventkit.contrib.django.portal.asking import (
 from eventkit.contrib.django.portal.wanted import Wanted, families, joined, split
 from eventkit.contrib.django.validation import Problem, field_errors
 from eventkit.exceptions import ConfigurationError
+from eventkit.filters.wording import FAMILIES
 
 PROTOCOLS = [
     ("xapi", "xAPI: my receiver is a learning record store (LRS)"),
@@ -63,6 +64,9 @@ class Described(forms.Form):
     def full_clean(self) -> None:
         """Check the form, then name beside each field what was wrong with it."""
         super().full_clean()
+        first = next((name for name in self.fields if name in self.errors), "")
+        if first and not self.fields[first].widget.use_fieldset:
+            self.fields[first].widget.attrs["autofocus"] = True
         for name, field in self.fields.items():
             told = [f"id_{name}_help"] if field.help_text else []
             if name in self.errors:
@@ -102,7 +106,7 @@ class WantedFields(Described):
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text="Choose the kinds of events that you need, and no more: what is not needed is "
-        "rarely approved.",
+        "rarely approved. In brackets: how many events are of a kind.",
     )
     events = LinesField(
         label="Single events",
@@ -145,14 +149,14 @@ def initial_of(wanted: Wanted) -> dict[str, Any]:
 def family_choices() -> list[tuple[str, str]]:
     """Give the families of events, with how many events are in each."""
     return [
-        (family, f"{family_title(family)} ({len(names)} event{'s' if len(names) > 1 else ''})")
-        for family, names in families().items()
+        (family, f"{family_title(family)} ({len(names)})") for family, names in families().items()
     ]
 
 
 def family_title(family: str) -> str:
     """Give the title of a family of events."""
-    return family.replace("_", " ").capitalize()
+    title = FAMILIES.get(family, family.replace("_", " "))
+    return f"{title[:1].upper()}{title[1:]}"
 
 
 class AccessRequestForm(WantedFields):
@@ -167,7 +171,7 @@ class AccessRequestForm(WantedFields):
     contact = forms.EmailField(
         label="E-mail address for questions",
         max_length=254,
-        help_text="The decision is sent there, and word when your receiver is in trouble.",
+        help_text="The decision is sent there, and word when your receiver is stopped.",
         widget=forms.EmailInput({"autocomplete": "email"}),
     )
     protocol = forms.ChoiceField(label="Protocol", choices=PROTOCOLS, widget=forms.RadioSelect)

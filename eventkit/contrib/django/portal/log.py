@@ -4,128 +4,89 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 import attrs
-from django.db.models import Q, Sum
-from django.db.models.functions import TruncHour
 
-from eventkit.contrib.django.models import Presence, Report
-from eventkit.contrib.django.portal.states import State, by_health, meaning
+from eventkit.contrib.django import figures
+from eventkit.contrib.django.models import Consumer, Presence, Report
+from eventkit.contrib.django.portal.states import NEW, State, by_health, meaning
 
-DAYS = 7
-"""How far back it goes."""
-
-_FRESH = timedelta(minutes=2)
-"""A process that has said nothing for longer has ended, or cannot reach the database."""
 _MOST_ROWS = 5_000
-"""Rows with failures whose reasons are added up, the latest first."""
-_NUMBERS = ("delivered", "retried", "dead", "dropped")
-_GRAVITY = ("gone", "paused", "open", "retrying", "ok")
+_DECIDED = ("disabled", "removed", "gone")
+_GRAVITY = ("paused", "open", "retrying", "ok")
 
 
 @attrs.frozen
-class LastError:
-    """When it failed last, and why in words."""
+class Reason:
+    """Why some were given up."""
 
-    time: datetime
+    reason: str
     text: str
+    count: int
 
 
 @attrs.frozen
 class Log:
-    """What happened lately, and how it stands."""
+    """What happened in the last 24 hours, and how it stands."""
 
-    hours: list[dict[str, Any]]
-    """Each hour with something in it, the latest first: ``start`` and the numbers."""
-    day: dict[str, int]
-    """Of the last 24 hours: ``delivered`` and ``lost``."""
-    reasons: list[dict[str, Any]]
-    """``reason``, ``text`` and ``count``, the most frequent first."""
-    pending: int
-    oldest: datetime | None
-    last_success: datetime | None
-    last_error: LastError | None
+    told: figures.Figures
+    hours: list[figures.Hour]
+    """Those in which something happened, the latest first."""
+    reasons: list[Reason]
+    """The most frequent first."""
+    error: str
+    """What the last error means."""
     state: State | None
     """As the routers see it; None: none has said anything."""
 
 
-def delivery_log(slug: str, now: datetime) -> Log:
-    """Give the log of the consumer with the id *slug* in five queries at most."""
-    reports = Report.objects.filter(consumer_slug=slug, minute__gte=now - timedelta(days=DAYS))
-    sums = {name: Sum(name) for name in _NUMBERS}
-    hours = list(
-        reports.annotate(start=TruncHour("minute", tzinfo=UTC))
-        .values("start")
-        .annotate(**{f"total_{name}": total for name, total in sums.items()})
-        .order_by("-start")
-        .values_list("start", *(f"total_{name}" for name in _NUMBERS))
-    )
-    day = reports.filter(minute__gte=now - timedelta(days=1)).aggregate(**sums)
-    failed = reports.filter(Q(dead__gt=0) | Q(dropped__gt=0)).order_by("-minute")[:_MOST_ROWS]
-    presences = list(Presence.objects.filter(consumer_slug=slug).order_by("-seen")[:200])
-    return Log(
-        hours=[
-            {"start": start, **dict(zip(_NUMBERS, numbers, strict=True))}
-            for start, *numbers in hours
-            if any(numbers)
-        ],
-        day={
-            "delivered": day["delivered"] or 0,
-            "lost": (day["dead"] or 0) + (day["dropped"] or 0),
-        },
-        reasons=_by_reason(failed.values_list("reasons", flat=True)),
-        **_standing(presences, now),
-    )
-
-
-def states(slugs: Iterable[str], now: datetime) -> dict[str, State]:
-    """Give how the routers see each consumer that one has seen lately, in one query."""
-    found: dict[str, list[Presence]] = {}
-    for one in Presence.objects.filter(
-        consumer_slug__in=list(slugs), seen__gte=now - _FRESH, is_closed=False
-    ):
-        found.setdefault(one.consumer_slug, []).append(one)
-    return {slug: _state(presences) for slug, presences in found.items()}
-
-
-def _by_reason(rows: Iterable[Any]) -> list[dict[str, Any]]:
-    found: Counter[str] = Counter()
-    for reasons in rows:
-        for numbers in (reasons.get("dead"), reasons.get("dropped")):
-            found.update(numbers or {})
-    return [
-        {"reason": reason, "text": meaning(reason), "count": count}
-        for reason, count in found.most_common()
+def delivery_log(consumer: Consumer, now: datetime) -> Log:
+    """Give the log of *consumer*."""
+    start = figures.since(now)
+    reports = Report.objects.filter(consumer_slug=consumer.slug)
+    presences = Presence.objects.filter(consumer_slug=consumer.slug)
+    told = figures.overview([consumer], reports, presences, now)[consumer.slug]
+    given_up: Counter[str] = Counter()
+    for _, reason, count in figures.reasons(reports, start):
+        given_up[reason] += count
+    happened = [
+        hour
+        for hour in figures.hours(reports, start)
+        if hour.delivered or hour.retried or hour.given_up
     ]
+    return Log(
+        told=told,
+        hours=happened[::-1],
+        reasons=[
+            Reason(reason, meaning(reason), count) for reason, count in given_up.most_common()
+        ],
+        error=meaning(told.error.error_reason, told.error.error_status) if told.error else "",
+        state=states([consumer], now).get(consumer.slug),
+    )
 
 
-def _standing(presences: list[Presence], now: datetime) -> dict[str, Any]:
-    live = [one for one in presences if not one.is_closed and one.seen >= now - _FRESH]
-    failed = [one for one in presences if one.error_at is not None]
-    latest = max(failed, key=_error_at, default=None)
-    return {
-        # Those on one store all count the same documents.
-        "pending": max((one.pending for one in live), default=0),
-        "oldest": min((one.oldest for one in live if one.oldest and one.pending), default=None),
-        "last_success": max(
-            (one.last_success for one in presences if one.last_success), default=None
-        ),
-        "last_error": latest
-        and LastError(_error_at(latest), meaning(latest.error_reason, latest.error_status)),
-        "state": _state(live) if live else None,
-    }
+def states(consumers: Iterable[Consumer], now: datetime) -> dict[str, State]:
+    """Give how routers see each of *consumers*, of those that one has seen; in one query."""
+    found: dict[str, list[Presence]] = {}
+    rows = Presence.objects.filter(consumer_slug__in=[one.slug for one in consumers])
+    # What was decided about a consumer stands in its own row; a router may not know yet.
+    rows = rows.exclude(state__in=_DECIDED).exclude(state="paused", reason="setting")
+    for row in rows.defer("error_response").order_by("-seen")[:_MOST_ROWS]:
+        found.setdefault(row.consumer_slug, []).append(row)
+    return {slug: _state(presences, now) for slug, presences in found.items()}
 
 
-def _error_at(presence: Presence) -> datetime:
-    assert presence.error_at is not None  # noqa: S101 - those without were left out
-    return presence.error_at
+def _state(presences: list[Presence], now: datetime) -> State:
+    """
+    Give the gravest of what processes say, for one that cannot deliver keeps events back.
 
-
-def _state(presences: Iterable[Presence]) -> State:
-    """Give the gravest of what processes say, for one that cannot deliver keeps events back."""
-    worst = min(presences, key=lambda one: _rank(one.state))
+    Where none runs at the moment, what the last one said when it ended. The latest come first.
+    """
+    told = [row for row in presences if figures.is_live(row, now)] or presences[:1]
+    worst = min(told, key=lambda row: _rank(row.state))
+    if worst.state == "ok" and not any(row.last_success for row in presences):
+        return NEW
     return by_health(worst.state, worst.reason, worst.status)
 
 

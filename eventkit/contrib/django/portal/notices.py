@@ -57,11 +57,13 @@ def refused(request: AccessRequest, page: HttpRequest) -> bool:
 
 
 def stopped(consumer: Consumer, state: State) -> bool:
-    """Tell the representatives that nothing is sent any more; whether the mail was taken."""
+    """Tell who is behind a consumer that nothing is sent any more; whether the mail was taken."""
+    people = mails.addresses(consumer.representatives.all())
+    contacts = [asked.contact for asked in consumer.requests.all()] if people else []
     return mails.send(
         "stopped",
         f"Learning events are no longer sent to {consumer}",
-        mails.addresses(consumer.representatives.all()),
+        sorted({*people, *contacts}),
         consumer=consumer,
         state=state,
         link=_link(None, "eventkit_portal:consumer", consumer.pk),

@@ -105,8 +105,6 @@ def by_health(state: str, reason: str, status: int | None) -> State:
     if state in ("ok", ""):
         return OK
     what = meaning(reason, status)
-    if state == "gone":
-        return GONE
     if state == "paused":
         return State(
             "bad",

@@ -24,7 +24,7 @@ from eventkit.contrib.django.models import AccessRequest, Consumer, Credential
 from eventkit.contrib.django.portal import asking, notices
 from eventkit.contrib.django.portal.forms import AccessRequestForm, CredentialsForm
 from eventkit.contrib.django.portal.log import delivery_log, states
-from eventkit.contrib.django.portal.states import NEW, OK, by_setting, of_request
+from eventkit.contrib.django.portal.states import NEW, by_setting, of_request
 from eventkit.contrib.django.validation import Invalid
 
 View = Callable[..., HttpResponse]
@@ -59,7 +59,7 @@ def _show(request: HttpRequest, name: str, status: int = 200, **context: Any) ->
 def home(request: HttpRequest) -> HttpResponse:
     """List own consumers and requests."""
     own = list(access.represented(request.user).order_by("name", "slug"))
-    fares = states((one.slug for one in own), timezone.now())
+    fares = states(own, timezone.now())
     why_not = asking.obstacle(request.user)
     return _show(
         request,
@@ -141,10 +141,8 @@ def consumer(request: HttpRequest, pk: int) -> HttpResponse:
     """Show how an own consumer fares."""
     row = _own(request, pk)
     now = timezone.now()
-    log = delivery_log(row.slug, now)
+    log = delivery_log(row, now)
     state = by_setting(row) or log.state or NEW
-    if state == OK and log.last_success is None and not log.hours:
-        state = NEW
     credential = rows.credential_of(row)
     return _show(
         request,
@@ -154,7 +152,7 @@ def consumer(request: HttpRequest, pk: int) -> HttpResponse:
         state=state,
         words=notices.words_of_consumer(row),
         log=log,
-        oldest=timesince(log.oldest, now) if log.oldest else "",
+        oldest=timesince(log.told.oldest, now) if log.told.oldest else "",
         credentials=_credentials(row, credential),
         wants_credentials=_wants_credentials(row, credential),
         has_credentials=not row.awaits_credentials,
@@ -242,4 +240,5 @@ def _credentials(row: Consumer, credential: Credential | None) -> str:
         return "It needs none."
     assert credential is not None  # noqa: S101 - it has some
     when = date_format(timezone.localtime(credential.changed), "j M Y, H:i")
-    return f"{credential.get_auth_type_display()}, as entered on {when}.".capitalize()
+    ways = {"basic": "User name and password", "bearer": "A token"}
+    return f"{ways[credential.auth_type]}, as entered on {when}."

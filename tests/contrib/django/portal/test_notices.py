@@ -214,3 +214,29 @@ class TestMailServerAway:
 
         assert "Your request was sent." in response.content.decode()
         assert "could not be told by mail" in response.content.decode()
+
+
+class TestGone:
+    def test_its_people_are_told_once(self, client_of, outbox):
+        """By whichever process hears it first."""
+        from datetime import UTC, datetime, timedelta
+
+        from eventkit.consumers import ConsumerReport
+        from eventkit.consumers.reports import LastError
+        from eventkit.contrib.django import DatabaseConsumers
+
+        client_of("representative").post("/access/request/", {**ASKED, "auth_type": "none"})
+        decide(client_of("administrator"), _approve="1")
+        outbox.clear()
+        error = LastError(time=datetime.now(UTC) + timedelta(seconds=1), reason="gone", status=410)
+        for process in ("first", "second"):
+            report = ConsumerReport(
+                router=process, consumer="analytics", state="gone", last_error=error
+            )
+            DatabaseConsumers().report([report], closing=False)
+
+        [sent] = outbox
+        assert sent.to == ["representative@example.org", "team@example.org"]
+        assert sent.subject == "Learning events are no longer sent to Analytics Ltd"
+        assert "gone for good (410)" in sent.body
+        assert sent.body.split()[-1] == "/access/receivers/1/"
