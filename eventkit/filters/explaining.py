@@ -77,19 +77,25 @@ def unreadable(error: BaseException) -> Decision:
     )
 
 
-def decision(any_of: tuple[Rules, ...], event: Any, *, passes: bool) -> Decision:
+def no_event(thing: object) -> Decision:
+    """Give the decision on what is no event."""
+    text = f"This is no event but of type {type(thing).__name__}, so it does not pass."
+    return Decision(passes=False, reason="unreadable", rule="", text=text)
+
+
+def decision(any_of: tuple[Rules, ...], facts: Facts, *, passes: bool) -> Decision:
     """
-    Give the decision on *event*, which *passes* the rules or does not.
+    Give the decision on an event, which *passes* the rules or does not.
 
     Args:
         any_of: the rules; of several any may let it pass.
 
-        event: what was judged.
+        facts: what was judged.
 
         passes: how it was judged.
     """
     try:
-        found = _decision(any_of, event)
+        found = _decision(any_of, facts)
     except Exception as error:
         if is_interrupt(error):
             raise
@@ -106,11 +112,7 @@ def decision(any_of: tuple[Rules, ...], event: Any, *, passes: bool) -> Decision
     )
 
 
-def _decision(any_of: tuple[Rules, ...], event: Any) -> Decision:
-    facts = Facts.of(event)
-    if facts is None:
-        text = f"This is no event but of type {type(event).__name__}, so it does not pass."
-        return Decision(passes=False, reason="unreadable", rule="", text=text)
+def _decision(any_of: tuple[Rules, ...], facts: Facts) -> Decision:
     if not any_of:
         text = "There is nobody who may have it."
         return Decision(passes=False, reason="not_allowed", rule="", text=text)

@@ -11,7 +11,7 @@ from eventkit.base.counting import Tally
 from eventkit.base.throttle import Throttle, describe
 from eventkit.exceptions import ConfigurationError, DropEvent
 from eventkit.filters import fields as _fields
-from eventkit.filters.explaining import Decision, decision, unreadable
+from eventkit.filters.explaining import Decision, decision, no_event, unreadable
 from eventkit.filters.index import Index
 from eventkit.filters.rules import Facts, Rule, Rules, Test, parse_rules, within
 from eventkit.typing import Event
@@ -130,7 +130,8 @@ class Filter:
         A translation counts as the event that it was made of.
         """
         try:
-            accepted = self._judge(event)
+            facts = Facts.of(event)
+            accepted = facts is not None and self._judge(facts)
         except Exception as error:
             if is_interrupt(error):
                 raise
@@ -150,12 +151,22 @@ class Filter:
         what the event holds.
         """
         try:
-            passes = self._judge(event)
+            facts = Facts.of(event)
         except Exception as error:
             if is_interrupt(error):
                 raise
             return unreadable(error)
-        return decision(self._any_of, event, passes=passes)
+        return no_event(event) if facts is None else self.explain_facts(facts)
+
+    def explain_facts(self, facts: Facts) -> Decision:
+        """Do what `explain` does, where many filters are asked about the *facts* of one event."""
+        try:
+            passes = self._judge(facts)
+        except Exception as error:
+            if is_interrupt(error):
+                raise
+            return unreadable(error)
+        return decision(self._any_of, facts, passes=passes)
 
     def __call__(self, event: Event) -> Event:
         """Hand *event* on as it is, or raise `eventkit.DropEvent`."""
@@ -172,10 +183,7 @@ class Filter:
         """Count what was ``accepted``, ``filtered``, and refused because of an ``error``."""
         return self._tally.snapshot()
 
-    def _judge(self, event: Any) -> bool:
-        facts = Facts.of(event)
-        if facts is None:
-            return False
+    def _judge(self, facts: Facts) -> bool:
         try:
             return bool(self._index.find(facts))
         except Exception as error:

@@ -14,6 +14,7 @@ from eventkit.consumers.loading import ConsumerSource, load_consumers
 from eventkit.exceptions import DropEvent
 from eventkit.filters.explaining import Decision, unreadable
 from eventkit.filters.filter import Filter
+from eventkit.filters.rules import Facts
 from eventkit.router.plan import own_documents
 from eventkit.router.replaying import Translators
 from eventkit.router.router import Router
@@ -92,10 +93,21 @@ def explain(
     if isinstance(consumers, Router):
         states = {name: health["state"] for name, health in consumers.health().items()}
         consumers = consumers.consumers
+    facts = _facts(event)
     return tuple(
-        _explanation(consumer, event, translated, states.get(consumer.id, ""))
+        _explanation(consumer, decide(consumer, event, facts), translated, states.get(consumer.id))
         for consumer in load_consumers(consumers)
     )
+
+
+def _facts(event: Event) -> Facts | None:
+    """Read what all rules ask of *event* once for all; None where each has to say what is wrong."""
+    try:
+        return Facts.of(event)
+    except Exception as error:
+        if is_interrupt(error):
+            raise
+        return None
 
 
 def example_translators() -> Translators:
@@ -160,9 +172,8 @@ def _can_be_written(document: Json) -> bool:
 
 
 def _explanation(
-    consumer: Consumer, event: Event, translated: _Translated, state: str
+    consumer: Consumer, found: Decision, translated: _Translated, state: str | None
 ) -> Explanation:
-    found = decide(consumer, event)
     documents: list[Json] = []
     problem = ""
     if found.passes:
@@ -178,7 +189,7 @@ def _explanation(
     )
 
 
-def _obstacle(consumer: Consumer, state: str) -> str:
+def _obstacle(consumer: Consumer, state: str | None) -> str:
     if not consumer.enabled:
         return "disabled: it gets nothing"
     if state == "gone":
@@ -188,12 +199,16 @@ def _obstacle(consumer: Consumer, state: str) -> str:
     return ""
 
 
-def decide(consumer: Consumer, event: Event) -> Decision:
-    """Say whether the rules of *consumer* let it have *event*, also where it adds its own code."""
+def decide(consumer: Consumer, event: Event, facts: Facts | None = None) -> Decision:
+    """
+    Say whether the rules of *consumer* let it have *event*, also where it adds its own code.
+
+    The *facts* of the event need not be read again where they are given.
+    """
     rules: Any = consumer.filter
     is_plain = type(consumer).accepts is Consumer.accepts
     if is_plain and type(rules) is Filter:
-        return rules.explain(event)
+        return rules.explain(event) if facts is None else rules.explain_facts(facts)
     try:
         passes = bool(consumer.accepts(event))
     except Exception as error:

@@ -23,6 +23,7 @@ from eventkit import (
     explain,
 )
 from eventkit.events.samples import names, sample
+from eventkit.filters import fields
 from eventkit.router import Explanation, example_translators
 
 SITE: Any = {
@@ -187,6 +188,23 @@ def test_a_router_knows_who_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert found.problem.startswith("gone: ")
     assert not found.is_sent
+
+
+def test_an_event_is_looked_through_once_for_all_consumers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked = []
+    whole = fields.Mentions
+
+    def look(*parts: Any) -> Any:
+        looked.append(parts)
+        return whole(*parts)
+
+    monkeypatch.setattr(fields, "Mentions", look)
+    found = explain(event(), [consumer(f"c{n}", orgs=["Lakeside"]) for n in range(20)])
+
+    assert all(each.is_sent for each in found)
+    assert len(looked) == 1
 
 
 def test_consumers_may_be_in_a_file(tmp_path: Path) -> None:
