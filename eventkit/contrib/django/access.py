@@ -92,6 +92,9 @@ ROLES: dict[str, tuple[str, ...]] = {
 SEPARATOR = " "
 """Between the organisations in `Letter.org`; one with a blank in its name counts as unknown."""
 
+_KEYS = "_eventkit_tenant_keys"
+"""Where a user object remembers them."""
+
 _MOST_PAIRED = 40
 """Organisations of a tenant up to which letters about two of them at once are found."""
 
@@ -276,10 +279,18 @@ def _is_within(user: User, about: object) -> bool:
     if isinstance(about, AccessRequest):
         return requests(user).filter(pk=about.pk).exists()
     if isinstance(about, Consumer):
-        tenant = about.tenant_id
-        return tenant is not None and tenants(user).filter(pk=tenant).exists()
+        return about.tenant_id in _tenant_keys(user)
     # Nobody has thought of it.
     return False
+
+
+def _tenant_keys(user: User) -> frozenset[int]:
+    """Ask once for each user object, as Django does with permissions: pages ask of many rows."""
+    found: frozenset[int] | None = getattr(user, _KEYS, None)
+    if found is None:
+        found = frozenset(tenants(user).values_list("pk", flat=True))
+        setattr(user, _KEYS, found)
+    return found
 
 
 def _within(found: QuerySet[Any], user: User, action: str, tenancy: str) -> QuerySet[Any]:
