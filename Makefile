@@ -1,6 +1,7 @@
 # Everything here sets itself up: all it takes is Python 3.11 or newer, make and the package index.
 #
 #   make demo    see the whole path work on this machine
+#   make admin   see the admin on this machine, with consumers and live traffic
 #   make test    lint, type checks and all tests
 #   make bench   measure everything, side by side with the peers
 #   make wheel   build the package with its hot path compiled
@@ -21,10 +22,11 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-compiled lint format bench bench-quick guard wheel clean
+.PHONY: help demo admin test test-compiled lint format bench bench-quick guard wheel clean
 
 help:
 	@echo 'make demo     see the whole path work on this machine'
+	@echo 'make admin    see the admin on this machine, with consumers and live traffic; Ctrl-C ends it'
 	@echo 'make test     lint, type checks and all tests'
 	@echo 'make lint     lint and type checks only'
 	@echo 'make test-compiled   the tests of translation, with the hot path compiled'
@@ -36,6 +38,9 @@ help:
 
 demo: $(VENV)/.installed
 	@$(BIN)/eventkit demo
+
+admin: $(VENV)/.admin-installed
+	@$(BIN)/python examples/admin/run.py --port $(or $(PORT),8000)
 
 # Most tests wait for something, so more of them run side by side than there are processors.
 PYTEST := python -m pytest -n $(or $(JOBS),4) --dist loadgroup --no-loadscope-reorder
@@ -126,10 +131,15 @@ $(VENV)/.installed: $(VENV)/.created setup.cfg pyproject.toml
 	@$(PIP) install --editable .
 	@touch $@
 
+$(VENV)/.admin-installed: $(VENV)/.created setup.cfg pyproject.toml
+	@echo 'Installing eventkit and what its admin needs; this takes a minute, the first time only'
+	@$(PIP) install --editable '.[django,yaml]'
+	@touch $@ $(VENV)/.installed
+
 $(VENV)/.test-installed: $(VENV)/.created setup.cfg pyproject.toml
 	@echo 'Installing eventkit, its extras and the tools for tests; this takes a minute or two, the first time only'
 	@$(PIP) install --editable '.[test,dev]'
-	@touch $@ $(VENV)/.installed
+	@touch $@ $(VENV)/.installed $(VENV)/.admin-installed
 
 # A real LRS for the tests marked "lrs", in an environment of its own: its dependencies would clash
 # with ours. Those tests skip without it, and the next run tries again.

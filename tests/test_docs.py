@@ -4,6 +4,7 @@ Every snippet in the README and the documentation runs.
 A comment before a fenced block says how: ``<!-- test: WORD ... -->`` with
 
 - ``file=NAME``: it is a file of that name;
+- ``append=NAME``: it is the end of that file, which is there already;
 - ``run``: a Python program;
 - ``settings``: the settings of an LMS, which a tracker of event-tracking is made from;
 - ``celery``: a module with Celery tasks that the settings name (with ``file=``);
@@ -34,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ADD_AN_EVENT = ROOT / "docs" / "how-tos" / "add-an-event.md"
 PASSWORD = "a password for tests"
+ADMIN_KEY = "a2V5cyBvZiB0ZXN0cyBhcmUgbm8gc2VjcmV0cyBhdCA="
 
 _BLOCK = re.compile(
     r"(?:^<!-- test: (?P<how>[^>]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
@@ -93,6 +95,7 @@ class Site:
             "PYTHONPATH": str(ROOT),
             "LRS_PASSWORD": PASSWORD,
             "IDENTITY_SECRET": "a secret that only the tests know",
+            "EVENTKIT_ADMIN_KEY": ADMIN_KEY,
         }
         environment.pop(without, None)
         done = subprocess.run(
@@ -136,6 +139,8 @@ def test_the_snippets_of_a_page_run(page: Path, site: Site) -> None:
     for number, block in enumerate(blocks(page)):
         if file := block.words.get("file"):
             site.write(file, block.text)
+        elif file := block.words.get("append"):
+            site.write(file, (site.folder / file).read_text("utf-8") + block.text)
         elif "run" in block.words:
             site.write(f"snippet_{number}.py", block.text)
             site.run("python", f"snippet_{number}.py")
