@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connections, transaction
 
 Answer = TypeVar("Answer")
 
@@ -101,11 +101,15 @@ def apart(work: Callable[[], Answer], using: str) -> Answer:
     """
     Do *work* so that it lasts: not within a transaction of the caller, which may be rolled back.
 
-    A connection that was lost meanwhile is made anew, once.
+    But for SQLite, where two cannot write at once: we would wait for who waits for us. A connection
+    that was lost meanwhile is made anew, once.
     """
     connection = connections[using]
     if connection.in_atomic_block or not connection.get_autocommit():
-        return _in_a_thread(work)
+        if connection.vendor != "sqlite":
+            return _in_a_thread(work)
+        with transaction.atomic(using=using):
+            return work()
     was_open = connection.connection is not None
     try:
         try:

@@ -54,7 +54,8 @@ class DatabaseDeadLetters:
         """
         Keep *letter*; one with the same id is replaced.
 
-        It is committed when this returns, whatever becomes of a transaction of the host.
+        It is committed when this returns, whatever becomes of a transaction of the host (on SQLite,
+        where only one can write at a time, it is part of that).
 
         Raises:
             ConfigurationError: the site has no keys.

@@ -127,3 +127,16 @@ def django_queries(admin_site):
     from django.test.utils import CaptureQueriesContext
 
     return lambda: CaptureQueriesContext(connection)
+
+
+@pytest.fixture
+def settings_with():
+    """Change keys of EVENTKIT_ADMIN for a while: ``with settings_with(KEYS=[...]):``."""
+
+    def change(**keys):
+        from django.conf import settings
+        from django.test import override_settings
+
+        return override_settings(EVENTKIT_ADMIN={**settings.EVENTKIT_ADMIN, **keys})
+
+    return change
