@@ -133,7 +133,7 @@ def register(
     """
     with changing():
         row = Consumer(from_portal=from_portal, awaits_credentials=awaits_credentials)
-        given = {"enabled": False, "allow": [], **settings}
+        given = {"enabled": False, "allow": [], "protocol": "", "url": "", **settings}
         _apply(row, given, by=by, is_new=True)
         auditing.record("create", by=by, consumer=row, after=auditing.snapshot(_fresh(row)))
     return row
@@ -712,7 +712,8 @@ def _set_columns(
         row.slug = changes.get("id", "")
     for key in ("protocol", "url", "enabled", "name", "note"):
         if key in changes:
-            default = _column(Consumer, key).get_default()
+            needed = key in ("protocol", "url")
+            default = "" if needed else _column(Consumer, key).get_default()
             setattr(row, key, default if changes[key] is None else changes[key])
     _set_switches(row, changes)
     options = {key: value for key, value in row.options.items() if key not in changes}
