@@ -194,13 +194,15 @@ def test_an_event_is_looked_through_once_for_all_consumers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looked = []
-    whole = fields.Mentions
 
-    def look(*parts: Any) -> Any:
-        looked.append(parts)
-        return whole(*parts)
+    class Watched(fields.Mentions):
+        __slots__ = ()
 
-    monkeypatch.setattr(fields, "Mentions", look)
+        def __init__(self, *parts: Any) -> None:
+            looked.append(parts)
+            super().__init__(*parts)
+
+    monkeypatch.setattr(fields, "Mentions", Watched)
     found = explain(event(), [consumer(f"c{n}", orgs=["Lakeside"]) for n in range(20)])
 
     assert all(each.is_sent for each in found)
