@@ -183,7 +183,9 @@ def _changes(
         raise actions.Invalid([actions.Problem(nulls[0], text)])
     made: Json = {key: given.get(key) for key in OPTIONS}
     made |= {key: given.get(key, "") for key in ("protocol", "url")}
-    made |= {"allow": given.get("allow"), "deny": given.get("deny", [])}
+    # Left out it allows everything, unless another setting says what takes its place.
+    otherwise = [] if "match_params" in given else None
+    made |= {"allow": given.get("allow", otherwise), "deny": given.get("deny", [])}
     made |= {key: given[key] for key in _MAY_SAY if key in given}
     warnings: list[str] = []
     if row is None:
@@ -293,7 +295,9 @@ def _tried(row: Consumer | None, changes: Json, by: Any) -> tuple[Json, Json, st
 def _words(row: Consumer) -> str:
     allow, deny, _ = rules_of(row.rules.all())
     organisations = row.tenant.organisations if row.tenant is not None else None
-    return in_words(None if row.allows_everything else allow, deny, organisations)
+    params = row.options.get("match_params")
+    allows_all = row.allows_everything or (params is not None and not allow)
+    return in_words(None if allows_all else allow, deny, organisations, params)
 
 
 def _do(row: Consumer | None, changes: Json, by: Any) -> Consumer:

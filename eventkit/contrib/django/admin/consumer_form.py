@@ -123,6 +123,12 @@ class ConsumerForm(forms.ModelForm):
         required=False,
         help_text="Without it, it gets what a rule below allows, and with no such rule nothing.",
     )
+    match_params = JSONObjectField(
+        label="match_params",
+        required=False,
+        help_text="As a router configuration of event-routing-backends has it, with its meaning "
+        "there. It takes the place of rules that allow: empty it to write such rules.",
+    )
     batch_max_size = NumberField(
         label="Documents in a request", required=False, widget=_short(), help_text="100 if empty."
     )
@@ -265,6 +271,8 @@ class ConsumerForm(forms.ModelForm):
         made["sensor"] = found.get("sensor") or None
         made["inherits"] = found.get("inherits") or None
         made["plain_http"] = True if found.get("plain_http") else None
+        if "match_params" in self.fields:
+            made["match_params"] = found.get("match_params")
         return made | self._credentials()
 
     def _credentials(self) -> Json:
@@ -416,6 +424,7 @@ def initial_of(row: Consumer) -> Json:
         **{f"batch_{key}": value for key, value in options.get("batch", {}).items()},
         **{f"timeout_{key}": value for key, value in timeout.items()},
         "override": options.get("override"),
+        "match_params": options.get("match_params"),
         "sensor": options.get("sensor") or "",
         "plain_http": options.get("plain_http", False),
         "inherits": list(options.get("inherits", ())),

@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
@@ -27,11 +28,12 @@ from django.utils.html import format_html
 from django.utils.timesince import timesince
 
 from eventkit.contrib.django import access, actions, figures
-from eventkit.contrib.django.admin import doing
+from eventkit.contrib.django.admin import doing, peer
 from eventkit.contrib.django.admin.connecting import connection_page
 from eventkit.contrib.django.admin.consumer_form import ConsumerForm, initial_of, outline_of
 from eventkit.contrib.django.admin.exporting import exported
 from eventkit.contrib.django.admin.importing import ImportPage
+from eventkit.contrib.django.admin.inputs import JSONObjectField
 from eventkit.contrib.django.admin.rule_forms import RuleForm, RuleFormSet
 from eventkit.contrib.django.admin.saying import Said, said, unsaid
 from eventkit.contrib.django.models import Consumer, Rule
@@ -57,7 +59,7 @@ _FIELDSETS = (
             "description": "Credentials are encrypted, and never shown again.",
         },
     ),
-    ("What it gets", {"fields": ("allows_everything",)}),
+    ("What it gets", {"fields": ("allows_everything", "match_params")}),
     (
         "How it is sent",
         {
@@ -83,6 +85,7 @@ _SHOWN = (
     *("batch_max_size", "batch_max_bytes", "batch_max_wait"),
     *("timeout_total", "timeout_connect", "timeout_read"),
     *("override", "inherits", "sensor", "plain_http", "auth_type", "representatives"),
+    "match_params",
 )
 """Fields that are no columns, for who may only look."""
 
@@ -284,6 +287,7 @@ class ConsumerAdmin(admin.ModelAdmin):
         more = {
             "title": "Consumers",
             "may_import": may_import,
+            "has_peer": may_import and peer.is_installed(),
             "is_without": not self.get_queryset(request).exists(),
         }
         return super().changelist_view(request, {**more, **(extra_context or {})})
@@ -356,8 +360,12 @@ class ConsumerAdmin(admin.ModelAdmin):
                 "opened_revision",
             }
             return _without(_FIELDSETS, secret)
-        headers = () if obj is not None and _header_names(obj) else ("removed_headers",)
-        return _without(_FIELDSETS, set(headers))
+        needless = set()
+        if obj is None or not outline_of(obj).get("headers"):
+            needless.add("removed_headers")
+        if obj is None or "match_params" not in obj.options:
+            needless.add("match_params")
+        return _without(_FIELDSETS, needless)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Consumer | None = None) -> Any:
         """Keep the id, once there is one."""
@@ -490,6 +498,11 @@ class ConsumerAdmin(admin.ModelAdmin):
             path("suggest/", wrap(self.suggest_view), name="eventkit_consumer_suggest"),
             path("words/", wrap(self.words_view), name="eventkit_consumer_words"),
             path("import/", wrap(ImportPage(self)), name="eventkit_consumer_import"),
+            path(
+                "import-erb/",
+                wrap(peer.PeerImportPage(self)),
+                name="eventkit_consumer_import_erb",
+            ),
             path("export/", wrap(self.export_view), name="eventkit_consumer_export"),
             path("<path:object_id>/test/", wrap(self.test_view), name="eventkit_consumer_test"),
         ]
@@ -585,10 +598,6 @@ def _without(fieldsets: Any, names: set[str]) -> list[Any]:
     return found
 
 
-def _header_names(row: Consumer) -> list[str]:
-    return sorted(outline_of(row).get("headers", {}))
-
-
 def _links(user: Any, row: Consumer) -> list[tuple[str, str]]:
     """Give the other pages about a consumer that *user* may see."""
     found = []
@@ -615,7 +624,12 @@ def _words_of(form: Any, formsets: Iterable[Any], row: Consumer | None) -> Said:
     if row is None:
         return said([], everything=False, organisations=None)
     organisations = row.tenant.organisations if row.tenant is not None else None
-    return said(row.rules.all(), everything=row.allows_everything, organisations=organisations)
+    return said(
+        row.rules.all(),
+        everything=row.allows_everything,
+        organisations=organisations,
+        match_params=row.options.get("match_params"),
+    )
 
 
 def _words(formset: Any, *, everything: bool) -> Said:
@@ -631,7 +645,20 @@ def _words(formset: Any, *, everything: bool) -> Said:
     problems += formset.non_form_errors()
     if problems:
         return unsaid(problems)
-    return said(formset.rows(), everything=everything, organisations=formset.organisations())
+    return said(
+        formset.rows(),
+        everything=everything,
+        organisations=formset.organisations(),
+        match_params=_match_params(formset.data),
+    )
+
+
+def _match_params(data: Any) -> Any:
+    """Read what a form says of them; what cannot be read is said beside the field."""
+    try:
+        return JSONObjectField(required=False).clean(data.get("match_params", ""))
+    except ValidationError:
+        return None
 
 
 def _shown(name: str) -> Callable[[Any, Consumer], Any]:

@@ -281,5 +281,8 @@ _LISTED = 50
 def _says(row: Consumer) -> str:
     organisations = row.tenant.organisations if row.tenant is not None else None
     return said(
-        row.rules.all(), everything=row.allows_everything, organisations=organisations
+        row.rules.all(),
+        everything=row.allows_everything,
+        organisations=organisations,
+        match_params=row.options.get("match_params"),
     ).sentence

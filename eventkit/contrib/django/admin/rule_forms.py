@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.forms.formsets import DELETION_FIELD_NAME, BaseFormSet
 from django.forms.models import BaseInlineFormSet
 from django.utils.text import capfirst
@@ -212,6 +213,11 @@ class RuleFormSet(BaseInlineFormSet):
         """Have the rules checked as those of a consumers file."""
         if any(self.errors):
             return
+        allows = any(form.cleaned_data["kind"] != "deny" for form in self.kept())
+        if allows and self.data.get("match_params", "").strip():
+            raise ValidationError(
+                "match_params takes the place of rules that allow; empty it, or remove the rules"
+            )
         forms_of: dict[tuple[str, int, str], RuleForm] = {}
         made: list[tuple[Rule, RuleForm]] = []
         for form in self.kept():

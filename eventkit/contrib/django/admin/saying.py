@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import attrs
 
@@ -36,12 +37,15 @@ def said(rows: Iterable[Rule], *, everything: bool, organisations: Collection[st
         everything: whether all that none denies passes.
 
         organisations: of the tenant; None: any.
+
+        match_params: what takes the place of conditions that allow.
     """
     allow, deny, _ = rules_of(rows)
-    if not everything and not allow:
+    if not everything and not allow and match_params is None:
         return Said(_NOTHING)
+    allowed = None if everything or (match_params is not None and not allow) else allow
     try:
-        told = in_words(None if everything else allow, deny, organisations)
+        told = in_words(allowed, deny, organisations, match_params)
     except ConfigurationError as error:
         return unsaid([str(error)])
     return Said(f"It {told.removesuffix('.')}.")

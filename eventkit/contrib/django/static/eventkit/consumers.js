@@ -219,7 +219,7 @@ document.addEventListener('DOMContentLoaded', () => {
         const told = new FormData();
         new FormData(form).forEach((value, name) => {
             // Nothing else of the form leaves it before it is saved.
-            if (name.startsWith(`${rules.dataset.prefix}-`) || ['csrfmiddlewaretoken', 'allows_everything', 'orgs', 'tenant'].includes(name)) {
+            if (name.startsWith(`${rules.dataset.prefix}-`) || ['csrfmiddlewaretoken', 'allows_everything', 'match_params', 'tenant'].includes(name)) {
                 told.append(name, value);
             }
         });
@@ -246,7 +246,7 @@ document.addEventListener('DOMContentLoaded', () => {
                 sayWords();
             }
         });
-        for (const id of ['#id_allows_everything', '#id_orgs', '#id_tenant']) {
+        for (const id of ['#id_allows_everything', '#id_match_params', '#id_tenant']) {
             document.querySelector(id)?.addEventListener('change', sayWords);
         }
         document.addEventListener('formset:added', event => {

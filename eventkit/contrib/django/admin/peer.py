@@ -1,0 +1,132 @@
+"""The page that brings in the router configurations of event-routing-backends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.apps import apps
+
+from eventkit.base.secrets import Secret
+from eventkit.consumers.peer import Imported, read_configurations
+from eventkit.contrib.django.admin.importing import ImportForm, ImportPage, bare
+from eventkit.exceptions import ConfigurationError
+from eventkit.typing import Json
+
+_PEER = ("event_routing_backends", "RouterConfiguration")
+_PEER_COLUMNS = (
+    "id",
+    "backend_name",
+    "enabled",
+    "route_url",
+    "auth_scheme",
+    "auth_key",
+    "username",
+    "password",
+    "configurations",
+)
+
+
+class PeerForm(ImportForm):
+    """Router configurations of event-routing-backends: its table, or what was written of it."""
+
+    text = forms.CharField(
+        label="Or its text",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
+        help_text="JSON: a list of router configurations, as the table has them or as "
+        "“manage.py dumpdata event_routing_backends” writes them. If you give nothing, the table "
+        "of this site is read.",
+    )
+    with_secrets = forms.BooleanField(
+        label="Take over credentials and headers, too; they are encrypted",
+        required=False,
+    )
+    field_order = ("file", "text", "with_secrets", "tenant")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["file"].help_text = "Router configurations as JSON."
+
+    def without_text(self) -> list[Json]:
+        """Read the table."""
+        if not is_installed():
+            raise ConfigurationError(
+                "choose a file, or paste its text: event-routing-backends is not installed here, "
+                "so there is no table to read"
+            )
+        return peer_rows()
+
+    def listed(self, read: object) -> list[Json]:
+        """Give the rows in what was read."""
+        rows = read if isinstance(read, list) else [read]
+        if not all(isinstance(row, Mapping) for row in rows):
+            raise ConfigurationError("expected a list of router configurations, each an object")
+        return [dict(row) for row in rows]
+
+
+def peer_rows() -> list[Json]:
+    """Give the router configurations of this site that are in force, or would be if enabled."""
+    model: Any = apps.get_model(*_PEER)
+    chosen = (
+        model.objects.current_set()
+        if hasattr(model.objects, "current_set")
+        else (model.objects.all())
+    )
+    known = {field.name for field in model._meta.get_fields()}  # noqa: SLF001
+    return [
+        {name: getattr(row, name) for name in _PEER_COLUMNS if name in known}
+        for row in chosen.order_by("pk")
+    ]
+
+
+class PeerImportPage(ImportPage):
+    """From event-routing-backends."""
+
+    title = "Import router configurations of event-routing-backends"
+    lead = (
+        "Each router configuration becomes a consumer, which is disabled until you enable it. "
+        "What cannot be kept is listed before anything is written."
+    )
+    form = PeerForm
+    url_name = "admin:eventkit_consumer_import_erb"
+
+    def payload(self, form: ImportForm) -> Json:
+        """Read the configurations as consumers."""
+        found = form.cleaned_data
+        imported: Imported = read_configurations(found["content"])
+        consumers = [_revealed(each) for each in imported.consumers]
+        wants = bool(found["with_secrets"])
+        return {
+            "consumers": consumers if wants else [bare(each) for each in consumers],
+            "notes": [
+                {
+                    "row": note.row,
+                    "key": note.key,
+                    "why": note.why,
+                    "what_to_do": note.remedy,
+                }
+                for note in imported.notes
+            ],
+            "tenant": found["tenant"].pk if found["tenant"] is not None else None,
+            "with_secrets": wants,
+        }
+
+
+def _revealed(value: Any) -> Any:
+    """Give settings as JSON, to be encrypted."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        return {key: _revealed(each) for key, each in value.items()}
+    return [_revealed(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def is_installed() -> bool:
+    """Tell whether its table is here."""
+    try:
+        apps.get_model(*_PEER)
+    except LookupError:
+        return False
+    return True
