@@ -153,7 +153,7 @@ def _plan(
     differences = tuple(
         Difference(key, _written(before.get(key)), _written(after.get(key)))
         for key in after
-        if before.get(key) != after.get(key)
+        if before.get(key) != after.get(key) and (row is not None or after.get(key) not in _EMPTY)
     )
     kind: Kind = "new" if row is None else "changed" if differences else "same"
     return Plan(
@@ -184,7 +184,7 @@ def _changes(
     made: Json = {key: given.get(key) for key in OPTIONS}
     made |= {key: given.get(key, "") for key in ("protocol", "url")}
     # Left out it allows everything, unless another setting says what takes its place.
-    otherwise = [] if "match_params" in given else None
+    otherwise: list[Json] | None = [] if "match_params" in given else None
     made |= {"allow": given.get("allow", otherwise), "deny": given.get("deny", [])}
     made |= {key: given[key] for key in _MAY_SAY if key in given}
     warnings: list[str] = []
@@ -315,12 +315,15 @@ def _line(problem: actions.Problem) -> str:
     return f"{problem.path}: {problem.text}" if problem.path else problem.text
 
 
-_EMPTY: tuple[object, ...] = (None, "", [], {})
+_EMPTY: tuple[object, ...] = (None, "", [], {}, False)
 
 
 def _written(value: object) -> str:
-    if value in _EMPTY:
-        return ""
+    """Give what people read of a setting: rules and the like one on each line."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return value if isinstance(value, str) else json.dumps(value, indent=1, ensure_ascii=False)
+    if value in _EMPTY:
+        return ""
+    if isinstance(value, list):
+        return "\n".join(map(_written, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

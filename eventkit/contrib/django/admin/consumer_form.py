@@ -190,6 +190,8 @@ class ConsumerForm(forms.ModelForm):
         super().__init__(*args, **options)
         if "tenant" in self.fields:
             self._bind_tenant()
+        if "match_params" not in self.instance.options:
+            self.fields.pop("match_params", None)
         self._say_what_is_kept()
 
     def _bind_tenant(self) -> None:

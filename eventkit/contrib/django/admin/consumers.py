@@ -64,8 +64,12 @@ _FIELDSETS = (
         "How it is sent",
         {
             "fields": (
-                ("batch_max_size", "batch_max_bytes", "batch_max_wait"),
-                ("timeout_total", "timeout_connect", "timeout_read"),
+                "batch_max_size",
+                "batch_max_bytes",
+                "batch_max_wait",
+                "timeout_total",
+                "timeout_connect",
+                "timeout_read",
                 "override",
                 "inherits",
             ),
@@ -588,13 +592,8 @@ def _without(fieldsets: Any, names: set[str]) -> list[Any]:
     """Leave fields out."""
     found = []
     for title, options in fieldsets:
-        kept = []
-        for field in options["fields"]:
-            if isinstance(field, tuple):
-                kept.append(tuple(name for name in field if name not in names))
-            elif field not in names:
-                kept.append(field)
-        found.append((title, {**options, "fields": tuple(kept)}))
+        kept = tuple(field for field in options["fields"] if field not in names)
+        found.append((title, {**options, "fields": kept}))
     return found
 
 

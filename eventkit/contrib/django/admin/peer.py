@@ -60,7 +60,7 @@ class PeerForm(ImportForm):
 
     def listed(self, read: object) -> list[Json]:
         """Give the rows in what was read."""
-        rows = read if isinstance(read, list) else [read]
+        rows: list[Any] = read if isinstance(read, list) else [read]
         if not all(isinstance(row, Mapping) for row in rows):
             raise ConfigurationError("expected a list of router configurations, each an object")
         return [dict(row) for row in rows]

@@ -27,7 +27,13 @@ _NOTHING = (
 )
 
 
-def said(rows: Iterable[Rule], *, everything: bool, organisations: Collection[str] | None) -> Said:
+def said(
+    rows: Iterable[Rule],
+    *,
+    everything: bool,
+    organisations: Collection[str] | None,
+    match_params: Mapping[str, Any] | None = None,
+) -> Said:
     """
     Say what the conditions *rows* let through.
 
