@@ -56,6 +56,7 @@ PAGES: dict[str, Page] = {
     "admin:eventkit_consumer_export": Page(STAFF, is_data=True),
     "admin:eventkit_consumer_history": Page(STAFF, "consumer.pk"),
     "admin:eventkit_consumer_import": Page(ADMINISTRATORS),
+    "admin:eventkit_consumer_import_erb": Page(ADMINISTRATORS),
     "admin:eventkit_consumer_pause": Page(OPERATORS, "consumer.pk"),
     "admin:eventkit_consumer_replay": Page(OPERATORS, "consumer.pk"),
     "admin:eventkit_consumer_resume": Page(OPERATORS, "consumer.pk"),
