@@ -114,7 +114,7 @@ def ask(
         if said := obstacle(by):
             raise PermissionDenied(said)
         row.save()
-        auditing.record("request_access", by=by, after=_snapshot(row))
+        _record("request_access", row, by)
     return row
 
 
@@ -132,7 +132,7 @@ def withdraw(request: AccessRequest, *, by: Any) -> AccessRequest:
             raise PermissionDenied("It is not yours.")
         _refuse_decided(row)
         _decide(row, AccessRequest.State.WITHDRAWN, by)
-        auditing.record("withdraw_request", by=by, after=_snapshot(row))
+        _record("withdraw_request", row, by)
     return row
 
 
@@ -228,7 +228,7 @@ def refuse(request: AccessRequest, reason: str, *, by: User | None) -> AccessReq
         if not reason.strip():
             raise Invalid([Problem("reason", "Say why; the representative will read it.")])
         _decide(row, AccessRequest.State.REFUSED, by, reason)
-        auditing.record("refuse_request", by=by, after=_snapshot(row))
+        _record("refuse_request", row, by)
     return row
 
 
@@ -346,7 +346,7 @@ def _narrow(row: AccessRequest, wanted: Wanted, by: User | None) -> None:
     }
     _put(row, wanted)
     row.save()
-    auditing.record("narrow_request", by=by, before=before, after=_snapshot(row))
+    _record("narrow_request", row, by, before=before)
 
 
 def _put(row: AccessRequest, wanted: Wanted) -> None:
@@ -388,6 +388,16 @@ def _decide(
     row.decided_at = timezone.now()
     row.reason = reason.strip()
     row.save()
+
+
+def _record(
+    action: str, row: AccessRequest, by: User | None, *, before: dict[str, Any] | None = None
+) -> None:
+    """Write the audit trail; staff of a tenant see it if the request is within that one alone."""
+    wanted = wanted_of(row)
+    within = [each for each in Tenant.objects.all() if wanted.is_within(each.organisations)]
+    tenant = within[0] if len(within) == 1 else None
+    auditing.record(action, by=by, tenant=tenant, before=before, after=_snapshot(row))
 
 
 def _snapshot(row: AccessRequest) -> dict[str, Any]:

@@ -123,6 +123,17 @@ class TestWhoSeesWhat:
 
         assert strict.post(path, {**FORM, "_approve": "1"}).status_code == 403
 
+    def test_what_others_wrote_is_text_and_nothing_else(self, ask, client_of):
+        evil = "<script>alert(1)</script>"
+        row, path = ask(organisation=evil)
+        type(row).objects.update(why=evil, url=f"https://example.com/{evil}")
+        client = client_of("administrator")
+
+        for page in (LIST, path):
+            text = text_of(client.get(page))
+            assert evil not in text
+            assert "&lt;script&gt;" in text
+
     def test_an_empty_list_says_where_requests_come_from(self, admin_site, client_of):
         assert "Nobody has asked for access yet." in text_of(client_of("administrator").get(LIST))
 

@@ -147,6 +147,35 @@ class TestAsk:
             asking.withdraw(first, by=first.who)
             assert ask().state == "waiting"
 
+    def test_many_at_once_are_no_more_than_one_may_have(self, ask, people):
+        from concurrent.futures import ThreadPoolExecutor
+
+        from django.core.exceptions import PermissionDenied
+        from django.db import OperationalError, connections
+        from django.test import override_settings
+
+        from eventkit.contrib.django.models import AccessRequest
+
+        somebody = people("representative")
+
+        def one(_):
+            try:
+                ask(by=somebody)
+            except (PermissionDenied, OperationalError):
+                # SQLite may say that it is busy, to who reads before writing.
+                return False
+            finally:
+                connections.close_all()
+            return True
+
+        with (
+            override_settings(EVENTKIT_ADMIN={"PORTAL": {"OPEN_REQUESTS": 2}}),
+            ThreadPoolExecutor(6) as threads,
+        ):
+            sent = sum(threads.map(one, range(6)))
+
+        assert 1 <= AccessRequest.objects.count() == sent <= 2
+
     def test_nor_may_anybody_send_many_a_day_by_withdrawing_them(self, ask, people):
         from django.core.exceptions import PermissionDenied
 
@@ -436,6 +465,17 @@ class TestTenancy:
         assert not consumer.accepts(event("course-v1:edX+A+B", "edX"))
         assert not consumer.accepts({"name": "problem_check", "context": {"user_id": 7}})
 
+    def test_what_became_of_it_is_in_their_audit_trail(self, ask, people):
+        from eventkit.contrib.django import access
+        from eventkit.contrib.django.portal import asking
+
+        staff = people("tenant administrator")
+        asking.refuse(ask(), "Not now.", by=staff)
+        asking.refuse(ask(organisations=["edX"]), "Not now.", by=people("administrator"))
+
+        trail = access.audit(staff).filter(action="refuse_request", field="reason")
+        assert [(each.who, each.new) for each in trail] == [(staff, "Not now.")]
+
     def test_a_request_within_two_of_their_tenants_and_in_neither_is_not_theirs(self, ask, people):
         from eventkit.contrib.django import access, actions
 
@@ -521,3 +561,22 @@ class TestPauses:
         entry = AuditEntry.objects.filter(consumer=consumer, action="pause_own").get()
         assert (entry.field, entry.new) == ("paused_by_representative", "true")
         assert entry.who == people("representative")
+
+
+class TestDocumentation:
+    def test_the_program_of_the_how_to_decides_as_it_says(self, ask, root):
+        import re
+
+        page = (root / "docs" / "how-tos" / "consumer-portal.md").read_text("utf-8")
+        program = re.search(r"<!-- test: file=decide.py -->\n```python\n(.*?)```", page, re.DOTALL)[
+            1
+        ]
+        first = ask(courses=["course-v1:edX+DemoX+2026"])
+        second = ask(courses=[], organisations=["*"])
+        third = ask()
+        exec(program, {})
+
+        for row in (first, second, third):
+            row.refresh_from_db()
+        assert [row.state for row in (first, second, third)] == ["approved", "waiting", "refused"]
+        assert second.organisations == ["edX"]

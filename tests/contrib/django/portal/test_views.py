@@ -193,6 +193,23 @@ class TestAsk:
             assert evil not in text
             assert "&lt;script&gt;" in text
 
+    def test_that_was_narrowed_says_so_and_shows_what_is_left(self, client_of):
+        from eventkit.contrib.django.models import AccessRequest
+        from eventkit.contrib.django.portal import asking
+        from eventkit.contrib.django.portal.wanted import Wanted
+
+        client = client_of("learner")
+        client.post("/access/request/", ASKED)
+        assert "has changed what you had asked for" not in text_of(
+            client.get("/access/requests/1/")
+        )
+        wanted = Wanted(["course-v1:Lakeside+A+2026"], [], ["problem_check"])
+        asking.narrow(AccessRequest.objects.get(), wanted, by=None)
+
+        text = text_of(client.get("/access/requests/1/"))
+        assert "has changed what you had asked for" in text
+        assert "<dt>Events</dt><dd><code>problem_check</code></dd>" in text
+
     def test_cannot_be_for_somebody_else_or_decided_by_the_form(self, client_of):
         from eventkit.contrib.django.models import AccessRequest, Consumer
 
@@ -499,3 +516,41 @@ class TestCredentials:
         assert response.status_code == 500
         assert "RuntimeError" in seen[0]
         assert CANARY not in seen[0]
+
+
+class TestLook:
+    def test_a_site_puts_the_pages_into_its_own(self, own, tmp_path):
+        from django.conf import settings
+        from django.test import override_settings
+
+        client, consumer = own
+        folder = tmp_path / "eventkit" / "portal"
+        folder.mkdir(parents=True)
+        (folder / "base.html").write_text(
+            "<title>{% block title %}{% endblock %} | Our site</title>"
+            "{% block head %}{% endblock %}"
+            "<main class='ek ours'>{% include 'eventkit/portal/messages.html' %}"
+            "{% block content %}{% endblock %}</main>"
+        )
+        [engine] = settings.TEMPLATES
+        with override_settings(TEMPLATES=[{**engine, "DIRS": [str(tmp_path)]}]):
+            path = f"/access/receivers/{consumer.pk}/"
+            text = text_of(client.post(f"{path}pause/", follow=True))
+
+        assert "<title>Analytics Ltd | Our site</title>" in text
+        assert "class='ek ours'" in text
+        assert "Paused. Events are kept until it is resumed." in text
+        assert "What it gets" in text
+        assert "<html" not in text
+
+    def test_nothing_stands_inline(self, own):
+        client, consumer = own
+        for path in (
+            "/access/",
+            "/access/request/",
+            f"/access/requests/{consumer.requests.get().pk}/",
+            f"/access/receivers/{consumer.pk}/",
+            f"/access/receivers/{consumer.pk}/credentials/",
+        ):
+            text = text_of(client.get(path))
+            assert not re.search(r"<script|<style|\sstyle=|\son\w+=|javascript:", text), path
