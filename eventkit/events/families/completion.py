@@ -116,7 +116,7 @@ def toggle(view: View) -> Json:
 def _acts(what: Shape, extensions: Shape) -> dict[str, Action]:
     return {
         act: Action("Event", act, what, GENERAL, extensions=extensions, actor="learner")
-        for act in ("Completed", "Reset", "Started")
+        for act in ("Completed", "Reset", "Used")
     }
 
 
@@ -127,14 +127,18 @@ _TOGGLE = _acts(course_item, toggle)
 
 
 def block_changed(view: View) -> tuple[Action]:
-    """Tell completing a block from starting it, and from being set back."""
+    """
+    Tell completing a block from working on it, and from being set back.
+
+    Work on it is told again and again; none of it is the start.
+    """
     part = share(view, "completion")
-    return (_BLOCK["Completed" if part == 1 else "Started" if part > 0 else "Reset"],)
+    return (_BLOCK["Completed" if part == 1 else "Used" if part > 0 else "Reset"],)
 
 
 def aggregated(view: View, *, acts: dict[str, Action]) -> tuple[Action]:
     """Tell completing a part of the course from working on it."""
-    return (acts["Completed" if share(view, "percent") == 1 else "Started"],)
+    return (acts["Completed" if share(view, "percent") == 1 else "Used"],)
 
 
 # Browser and server both report one click; the browser does not say on which block.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from eventkit.events.rows import Action, OneOf, Row, Statement
-from eventkit.events.shapes.blocks import course_item, interaction
+from eventkit.events.shapes.blocks import course_activity, course_item, interaction
 from eventkit.events.shapes.caliper import ASSESSMENT, GENERAL, actor, entity, made_by
 from eventkit.events.shapes.iris import (
     ANSWERED,
@@ -16,6 +16,7 @@ from eventkit.events.shapes.iris import (
     INITIALIZED,
     INPUT,
     INTERACTED,
+    INTERACTION,
     IS_CORRECT_LOCATION,
     ITEM_ID,
     LOCATION_ID,
@@ -37,6 +38,20 @@ problem = partial(interaction, kind="matching")
 def item(view: View) -> Json:
     """Say which item it was."""
     return {"extensions": {ITEM_ID: view.scalar("item_id")}}
+
+
+def dropped(view: View) -> Json:
+    """Make the item that was dropped; whether it belongs there is said of it alone."""
+    iri = _item_iri(view, view.own_block())
+    return activity(iri, INTERACTION, name=view.words("item"), interaction="matching")
+
+
+def in_problem(view: View) -> Json:
+    """Say which problem the item is a part of, and of which course that is."""
+    return {
+        "parent": [problem(view)],
+        "grouping": [course_activity(view)] if view.course_id else None,
+    }
 
 
 def match(view: View) -> Json:
@@ -138,7 +153,7 @@ EVENTS: tuple[Row, ...] = (
     ),
     Row(
         ("edx.drag_and_drop_v2.item.dropped",),
-        xapi=Statement(ANSWERED, problem, result=match),
+        xapi=Statement(ANSWERED, dropped, result=match, activities=in_problem),
         caliper=Action(
             "AssessmentItemEvent", "Completed", dropped_item, ASSESSMENT, generated=drop
         ),

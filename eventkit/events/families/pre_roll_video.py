@@ -6,7 +6,6 @@ from functools import partial
 
 from eventkit.events.families.video import (
     at_position,
-    captioning,
     is_start,
     language_menu,
     location,
@@ -14,6 +13,7 @@ from eventkit.events.families.video import (
     panel,
     player,
     position,
+    transcript,
     video,
     video_iri,
 )
@@ -78,8 +78,8 @@ def _watched(verb: Verb, result: Shape | None = at_position) -> Statement:
     return Statement(verb, bumper, result=result, extensions=player, activities=host)
 
 
-def _panel(action: str, *, captions: bool | None = None) -> Statement:
-    return panel(action, captions=captions, what=bumper, activities=host)
+def _panel(action: str) -> Statement:
+    return panel(action, what=bumper, activities=host)
 
 
 # How Caliper says it.
@@ -87,6 +87,7 @@ def _panel(action: str, *, captions: bool | None = None) -> Statement:
 file = partial(media, iri=bumper_iri, whole=host_iri)
 place = partial(location, iri=bumper_iri)
 menu = partial(language_menu, iri=bumper_iri)
+script = partial(transcript, iri=bumper_iri)
 
 
 def played(view: View) -> tuple[Action]:
@@ -105,10 +106,6 @@ def _media(action: str) -> Action:
 
 def _generic(action: str, what: Shape, *, target: Shape | None = None) -> Action:
     return Action("Event", action, what, GENERAL, target=target)
-
-
-def _captioning(action: str) -> Action:
-    return captioning(action, "transcript", what=file, where=place)
 
 
 _STARTED = _media("Started")
@@ -145,13 +142,13 @@ EVENTS: tuple[Row, ...] = (
     ),
     Row(
         ("edx.video.bumper.transcript.shown",),
-        xapi=_panel("transcript-shown", captions=True),
-        caliper=_captioning("EnabledClosedCaptioning"),
+        xapi=_panel("transcript-shown"),
+        caliper=_generic("Showed", script, target=place),
     ),
     Row(
         ("edx.video.bumper.transcript.hidden",),
-        xapi=_panel("transcript-hidden", captions=False),
-        caliper=_captioning("DisabledClosedCaptioning"),
+        xapi=_panel("transcript-hidden"),
+        caliper=_generic("Hid", script, target=place),
     ),
     Row(
         ("edx.video.bumper.transcript.menu.shown",),

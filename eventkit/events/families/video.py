@@ -10,7 +10,6 @@ from eventkit.events.shapes.caliper import GENERAL, MEDIA, course_part, duration
 from eventkit.events.shapes.caliper import position as written_position
 from eventkit.events.shapes.iris import (
     ACTION,
-    CAPTION_KIND,
     CC_ENABLED,
     CC_LANGUAGE,
     COMPLETED,
@@ -25,10 +24,7 @@ from eventkit.events.shapes.iris import (
     SPEED_TO,
     TERMINATED,
     VIDEO,
-    VIDEO_COMPLETED,
     VIDEO_LENGTH,
-    VIDEO_PROGRESS,
-    VIDEO_SESSION_ID,
     VIDEO_SPEED,
     VIDEO_TIME,
     VIDEO_TIME_FROM,
@@ -84,11 +80,15 @@ def video(view: View, *, iri: Callable[[View], str] = video_iri) -> Json:
 
 
 def player(view: View) -> Json:
-    """Say how long the video is, in which language it is captioned, and in which session."""
+    """
+    Say how long the video is, and in which language it is captioned.
+
+    The profile's session is that of one viewing, named by the id of its "initialized" statement,
+    which no other event knows; the session of the login is not it.
+    """
     return {
         VIDEO_LENGTH: view.seconds("duration"),
         CC_LANGUAGE: view.words("language") or None,
-        VIDEO_SESSION_ID: view.session() or None,
     }
 
 
@@ -99,15 +99,12 @@ def at_position(view: View) -> Json:
 
 def completed(view: View) -> Json:
     """
-    Say that the end was reached.
+    Say that so much was watched that it counts as complete, and where in the video that was.
 
-    There is no ``result.duration``: that is the time spent watching, which the event does not
-    know; the length of the video stands in the context.
+    The platform decides it, at 95 % or another share of the length; so this is not the end. There
+    is no ``result.duration``: that is the time spent watching, which the event does not know.
     """
-    return {
-        "completion": True,
-        "extensions": {VIDEO_TIME: view.seconds("duration"), VIDEO_PROGRESS: 1.0},
-    }
+    return {"completion": True, "extensions": {VIDEO_TIME: position(view)}}
 
 
 def seeked(view: View) -> Json:
@@ -228,6 +225,17 @@ def _location(
     return extended(made, extensions)
 
 
+def transcript(view: View, *, iri: Callable[[View], str] = video_iri) -> Json:
+    """Make the transcript, a frame beside the video; what is spoken in it is no caption."""
+    video = iri(view)
+    return entity(
+        f"{video}#transcript",
+        "Frame",
+        isPartOf=video,
+        extensions={CC_LANGUAGE: view.words("language") or None},
+    )
+
+
 def language_menu(view: View, *, iri: Callable[[View], str] = video_iri) -> Json:
     """Make the menu of languages, a frame of the player."""
     video = iri(view)
@@ -244,29 +252,12 @@ def played(view: View) -> tuple[Action]:
     return (_STARTED if is_start(view) else _RESUMED,)
 
 
-def reached_end(_: View) -> Json:
-    """Tell completing the video from the player's stopping at its end: both are Ended."""
-    return {VIDEO_COMPLETED: True}
-
-
-def _captions(view: View, *, kind: str) -> Json:
-    return {CAPTION_KIND: kind, CC_LANGUAGE: view.words("language") or None}
-
-
-def _menu_language(view: View) -> Json:
+def _language(view: View) -> Json:
     return {CC_LANGUAGE: view.words("language") or None}
 
 
-def captioning(action: str, kind: str, *, what: Shape = media, where: Shape = location) -> Action:
-    """Make the event for switching captions; *kind* tells the transcript from the overlay."""
-    return Action(
-        "MediaEvent",
-        action,
-        what,
-        MEDIA,
-        target=where,
-        extensions=partial(_captions, kind=kind),
-    )
+def _captioning(action: str) -> Action:
+    return Action("MediaEvent", action, media, MEDIA, target=location, extensions=_language)
 
 
 _STARTED = Action("MediaEvent", "Started", media, MEDIA, target=location)
@@ -297,7 +288,8 @@ EVENTS: tuple[Row, ...] = (
     Row(
         ("complete_video", "edx.video.completed"),
         xapi=Statement(COMPLETED, video, result=completed, extensions=player),
-        caliper=Action("MediaEvent", "Ended", media, MEDIA, target=end, extensions=reached_end),
+        # The Media profile knows the end of a video, but not that enough of it was watched.
+        caliper=Action("Event", "Completed", media, GENERAL, target=location),
     ),
     Row(
         ("seek_video", "edx.video.position.changed", "edx.video.seeked"),
@@ -313,32 +305,32 @@ EVENTS: tuple[Row, ...] = (
     ),
     Row(
         ("show_transcript", "edx.video.transcript.shown"),
-        xapi=panel("transcript-shown", captions=True),
-        caliper=captioning("EnabledClosedCaptioning", "transcript"),
+        xapi=panel("transcript-shown"),
+        caliper=Action("Event", "Showed", transcript, GENERAL, target=location),
     ),
     Row(
         ("hide_transcript", "edx.video.transcript.hidden"),
-        xapi=panel("transcript-hidden", captions=False),
-        caliper=captioning("DisabledClosedCaptioning", "transcript"),
+        xapi=panel("transcript-hidden"),
+        caliper=Action("Event", "Hid", transcript, GENERAL, target=location),
     ),
     Row(
         ("edx.video.closed_captions.shown",),
         xapi=panel("captions-shown", captions=True),
-        caliper=captioning("EnabledClosedCaptioning", "closed_captions"),
+        caliper=_captioning("EnabledClosedCaptioning"),
     ),
     Row(
         ("edx.video.closed_captions.hidden",),
         xapi=panel("captions-hidden", captions=False),
-        caliper=captioning("DisabledClosedCaptioning", "closed_captions"),
+        caliper=_captioning("DisabledClosedCaptioning"),
     ),
     Row(
         ("video_show_cc_menu", "edx.video.language_menu.shown"),
         xapi=panel("language-menu-shown"),
-        caliper=Action("Event", "Showed", language_menu, GENERAL, extensions=_menu_language),
+        caliper=Action("Event", "Showed", language_menu, GENERAL, extensions=_language),
     ),
     Row(
         ("video_hide_cc_menu", "edx.video.language_menu.hidden"),
         xapi=panel("language-menu-hidden"),
-        caliper=Action("Event", "Hid", language_menu, GENERAL, extensions=_menu_language),
+        caliper=Action("Event", "Hid", language_menu, GENERAL, extensions=_language),
     ),
 )

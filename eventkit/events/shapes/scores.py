@@ -30,10 +30,10 @@ def score(raw: int | float | None, most: int | float | None) -> Json | None:
 
 
 def graded(raw: int | float | None, most: int | float | None) -> Json:
-    """Make the result of graded work: its score, and success when all points were earned."""
-    result: Json = {}
-    if points := score(raw, most):
-        result["score"] = points
-    if raw is not None and most is not None and most > 0:
-        result["success"] = raw >= most
-    return result
+    """
+    Make the result of graded work: its score.
+
+    Not all points are no failure, and what is enough is for the course to say: there is no success.
+    """
+    points = score(raw, most)
+    return {"score": points} if points else {}
