@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from eventkit.events.families.enrollment import course as enrolled_course
-from eventkit.events.rows import Action, Row, Statement
-from eventkit.events.shapes.blocks import block_activity, block_entity, course_activity
+from eventkit.events.rows import Action, OneOf, Row, Statement
+from eventkit.events.shapes.blocks import block_activity, block_entity, course_activity, kind_name
 from eventkit.events.shapes.caliper import (
     GENERAL,
     GRADING,
@@ -20,8 +20,6 @@ from eventkit.events.shapes.iris import (
     ATTEMPTED,
     COURSE_VERSION,
     EARNED,
-    EVENT_TRANSACTION_ID,
-    EVENT_TRANSACTION_TYPE,
     FAILED,
     FIRST_TIME,
     GRADE_CLASSIFICATION,
@@ -29,11 +27,13 @@ from eventkit.events.shapes.iris import (
     GRADED_POSSIBLE,
     GRADING_POLICY_HASH,
     LEARNER,
+    MAX_SCORE,
     ONLY_IF_HIGHER,
     PASSED,
     PASSING,
     RESCORED,
     RESET,
+    SCORE_GIVEN,
     SCORE_OVERRIDDEN,
     SCORED,
 )
@@ -140,19 +140,6 @@ def verdict(_: View, *, passing: bool, first_time: bool | None = None) -> Json:
     return {PASSING: passing, FIRST_TIME: first_time}
 
 
-def transaction(view: View) -> Json:
-    """Say which chain of events led to the grade, and what started it."""
-    return {
-        EVENT_TRANSACTION_ID: view.scalar("event_transaction_id"),
-        EVENT_TRANSACTION_TYPE: view.scalar("event_transaction_type"),
-    }
-
-
-def transaction_id(view: View) -> Json:
-    """Say which chain of events led to the score."""
-    return {EVENT_TRANSACTION_ID: view.scalar("event_transaction_id")}
-
-
 def _score_steps(view: View) -> str:
     """Give the end of a score's IRI: one attempt at a course or a subsection gets many scores."""
     chain = view.key("event_transaction_id")
@@ -227,9 +214,9 @@ def corrected_attempt(view: View) -> Json:
     return attempt(view, block, _attempt_steps(view), learner=learner)
 
 
-def corrected_score(view: View, *, how: str) -> Json:
-    """Make the score that staff gave; *how* is the extension that says in which way."""
-    instructor = grader(view)
+def corrected_score(view: View, *, how: str, by_people: bool) -> Json:
+    """Make the new score; *how* is the extension that says in which way it came about."""
+    instructor = grader(view) if by_people else None
     return attempt_score(
         view,
         corrected_attempt(view)["id"],
@@ -240,6 +227,14 @@ def corrected_score(view: View, *, how: str) -> Json:
     )
 
 
+def points(view: View) -> Json:
+    """Say how many points there are of how many, weighted."""
+    return {
+        SCORE_GIVEN: view.number("weighted_earned"),
+        MAX_SCORE: view.number("weighted_possible"),
+    }
+
+
 def item(view: View) -> Json:
     """Make the problem."""
     return block_entity(view, view.block("problem_id", "module_id"), isPartOf=course_part(view))
@@ -247,7 +242,7 @@ def item(view: View) -> Json:
 
 def whose_state(view: View) -> Json:
     """Say whose state was deleted."""
-    return {LEARNER: view.person(view.subject())} | transaction_id(view)
+    return {LEARNER: view.person(view.subject())}
 
 
 # The rows.
@@ -264,8 +259,12 @@ def _passing(*, passing: bool, first_time: bool | None = None) -> Action:
     )
 
 
-def _corrected(name: str, how: str) -> Row:
-    """Make the row of a score that staff changed; *how* is the extension that says in which way."""
+def _corrected(name: str, how: str, *, by_people: bool) -> Row:
+    """
+    Make the row of a score that staff had changed; *how* is the extension that says in which way.
+
+    Who orders that work is scored anew grades nothing: the platform does, unless *by_people*.
+    """
     return Row(
         (name,),
         xapi=Statement(
@@ -280,11 +279,27 @@ def _corrected(name: str, how: str) -> Row:
             "Graded",
             corrected_attempt,
             GRADING,
-            generated=partial(corrected_score, how=how),
-            extensions=transaction_id,
-            actor=grader,
+            generated=partial(corrected_score, how=how, by_people=by_people),
+            actor=grader if by_people else "lms",
         ),
     )
+
+
+_GRADED = Action(
+    "GradeEvent", "Graded", problem_attempt, GRADING, generated=problem_score, actor="lms"
+)
+_SUBMITTED = Action("Event", "Submitted", item, GENERAL, extensions=points, actor="learner")
+
+
+def submitted(view: View) -> tuple[Action]:
+    """
+    Tell what is graded from what was graded already.
+
+    Of a problem the event of the check, which comes first, gives attempt and grade. Of every other
+    kind of block this is the only event that does.
+    """
+    is_problem = kind_name(view.block("problem_id", "module_id")) == "problem"
+    return (_SUBMITTED if is_problem else _GRADED,)
 
 
 EVENTS: tuple[Row, ...] = (
@@ -312,7 +327,6 @@ EVENTS: tuple[Row, ...] = (
             course_attempt,
             GRADING,
             generated=course_score,
-            extensions=transaction,
             actor="lms",
         ),
     ),
@@ -325,24 +339,16 @@ EVENTS: tuple[Row, ...] = (
             subsection_attempt,
             GRADING,
             generated=subsection_score,
-            extensions=transaction,
             actor="lms",
         ),
     ),
     Row(
         ("edx.grades.problem.submitted",),
         xapi=Statement(ATTEMPTED, problem, result=problem_grade),
-        caliper=Action(
-            "GradeEvent",
-            "Graded",
-            problem_attempt,
-            GRADING,
-            generated=problem_score,
-            actor="lms",
-        ),
+        caliper=OneOf((_GRADED, _SUBMITTED), submitted),
     ),
-    _corrected("edx.grades.problem.rescored", RESCORED),
-    _corrected("edx.grades.problem.score_overridden", SCORE_OVERRIDDEN),
+    _corrected("edx.grades.problem.rescored", RESCORED, by_people=False),
+    _corrected("edx.grades.problem.score_overridden", SCORE_OVERRIDDEN, by_people=True),
     Row(
         ("edx.grades.problem.state_deleted",),
         xapi=Statement(RESET, problem, user=View.named, instructor=grader),

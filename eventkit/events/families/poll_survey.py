@@ -8,7 +8,7 @@ from typing import Any
 
 from eventkit.events.rows import Action, OneOf, Row, Statement
 from eventkit.events.shapes.blocks import course_item, interaction
-from eventkit.events.shapes.caliper import READING, SURVEY, actor, attempt, entity, moment
+from eventkit.events.shapes.caliper import READING, SURVEY, actor, attempt, entity, made_by, moment
 from eventkit.events.shapes.iris import ANSWERED, RESOURCE, VIEWED
 from eventkit.events.shapes.site import encode_iri
 from eventkit.events.shapes.view import View, activity, json_text, scalar
@@ -53,15 +53,19 @@ def survey(view: View) -> Json:
 
 
 def vote(view: View) -> Json | None:
-    """Say what was chosen, where answers may leave."""
-    choice = view.key("choice") if view.site.include_text else ""
+    """Say what was chosen: an option that the course team wrote."""
+    choice = view.key("choice")
     return {"response": clean(choice)} if choice else None
 
 
 def opinions(view: View) -> Json | None:
-    """Say what was chosen for each question, where answers may leave."""
-    found = view.data.get("choices") if view.site.include_text else None
-    return {"response": json_text(found)} if isinstance(found, Mapping) and found else None
+    """Say what was chosen for each question, of the options that the course team wrote."""
+    found = {
+        key: clean(chosen)
+        for key, value in choices(view).items()
+        if isinstance(chosen := scalar(value), str)
+    }
+    return {"response": json_text(found)} if found else None
 
 
 def results(view: View) -> Json:
@@ -106,10 +110,10 @@ def survey_response(view: View, *, key: str) -> Json:
 
 
 def _selection(view: View, question: str, choice: Any) -> Json:
-    """Make a response to *question*; what was chosen only where answers may leave."""
-    chosen = scalar(choice) if view.site.include_text else None
+    """Make a response to *question*; who votes anew gives another one."""
+    chosen = scalar(choice)
     return entity(
-        f"{question}/user/{actor(view).rpartition('/')[2]}/response",
+        made_by(view, actor(view), question, "response"),
         "MultiselectResponse",
         selections=[str(chosen)] if chosen is not None else None,
     )

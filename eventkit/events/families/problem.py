@@ -175,14 +175,12 @@ def rescored_attempt(view: View) -> Json:
 
 def new_score(view: View) -> Json:
     """Make the new score; old events have no points in them."""
-    staff = view.doer
     return attempt_score(
         view,
         rescored_attempt(view)["id"],
         view.number("new_score"),
         view.number("new_total"),
         steps=f"/score/rescore/{moment(view)}",
-        by=view.person(staff) if staff is not None else "",
         needed=False,
         extensions={RESCORED: True, SUCCESS: is_correct(view.data.get("success"))},
     )
@@ -253,7 +251,10 @@ EVENTS: tuple[Row, ...] = (
     Row(
         ("problem_rescore",),
         xapi=Statement(SCORED, problem, result=rescored, user=student, instructor=doer),
-        caliper=Action("GradeEvent", "Graded", rescored_attempt, GRADING, generated=new_score),
+        # Staff order it, and the platform grades.
+        caliper=Action(
+            "GradeEvent", "Graded", rescored_attempt, GRADING, generated=new_score, actor="lms"
+        ),
     ),
     Row(
         ("problem_rescore_fail",),

@@ -80,12 +80,17 @@ def kind_of(iri: str, of: str = "") -> Kind:
     """
     found = _known.get(iri)
     if found is None:
-        match = _KIND_IN_KEY.search(iri)
-        name = (match[1] or match[2] or match[3]) if match else of
-        found = KINDS.get(name, ANY)
-        if match and len(iri) <= _LONGEST:
+        name = kind_name(iri)
+        found = KINDS.get(name or of, ANY)
+        if name and len(iri) <= _LONGEST:
             _known.keep(iri, found)
     return found
+
+
+def kind_name(iri: str) -> str:
+    """Give the kind of block that an IRI names, such as ``problem``; ``""`` when it names none."""
+    match = _KIND_IN_KEY.search(iri)
+    return (match[1] or match[2] or match[3]) if match else ""
 
 
 def name_of(view: View, iri: str) -> str:

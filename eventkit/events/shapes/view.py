@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from eventkit.events.shapes.iris import EVENT_TRANSACTION_ID, EVENT_TRANSACTION_TYPE
 from eventkit.events.shapes.mobile import NAMES as MOBILE_NAMES
 from eventkit.events.shapes.mobile import as_logged
 from eventkit.events.shapes.site import UNDETERMINED, Course, Site
@@ -381,6 +382,14 @@ class View(Source):
     def scalar(self, field: str) -> str | int | float | bool | None:
         """Give the payload's *field* when it is text, a number or a truth value."""
         return scalar(self.data.get(field))
+
+
+def transaction(view: View) -> Json:
+    """Say which chain of events it is a part of, and what started that: one click has several."""
+    return {
+        EVENT_TRANSACTION_ID: view.scalar("event_transaction_id"),
+        EVENT_TRANSACTION_TYPE: view.scalar("event_transaction_type"),
+    }
 
 
 def doer(view: View) -> int | str | None:

@@ -8,9 +8,9 @@ from typing import Any
 from eventkit.base.json import NOT_JSON, dumps
 from eventkit.events.rows import Action, Row
 from eventkit.events.shapes.caliper import CONTEXT
-from eventkit.events.shapes.iris import TRANSFORMER_VERSION
+from eventkit.events.shapes.iris import EVENT_NAME, TRANSFORMER_VERSION
 from eventkit.events.shapes.site import Course
-from eventkit.events.shapes.view import View, add_filled
+from eventkit.events.shapes.view import View, add_filled, transaction
 from eventkit.translators.ids import stamped_id
 from eventkit.typing import Json
 
@@ -45,7 +45,7 @@ class Events:
         self._app = b'Z","edApp":' + dumps({"id": root, "type": "SoftwareApplication"})
         in_session = dumps({"id": f"{root}/sessions/", "type": "Session"}).replace(b"%", b"%%")
         self._session = b',"session":' + in_session.replace(b'/sessions/"', b'/sessions/%b"')
-        self._end = b',"extensions":%b}' % dumps({TRANSFORMER_VERSION: version})
+        self._ends: dict[str, bytes] = {}
 
     def write_course(self, iri: str, name: str, _language: str) -> bytes:
         """Write the group that an event belongs to."""
@@ -84,16 +84,20 @@ class Events:
             own["generated"] = part
         if plan.referrer and (part := plan.referrer(view)):
             own["referrer"] = part
+        name = row.names[0]
         more = plan.extensions(view) if plan.extensions else None
+        if "event_transaction_id" in view.data:
+            more = transaction(view) | (more or {})
         course = view.course()
         if is_written:
             return self._write(
-                view, own_id, plan, stamp, course, session, actor, own, more, row.is_checked
+                view, name, own_id, plan, stamp, course, session, actor, own, more, row.is_checked
             )
-        return self._made(own_id, plan, stamp, course, session, actor, own, more)
+        return self._made(name, own_id, plan, stamp, course, session, actor, own, more)
 
     def _made(  # noqa: PLR0917 - the parts of an event, in its order
         self,
+        name: str,
         key: str,
         plan: Action,
         stamp: str,
@@ -118,12 +122,13 @@ class Events:
             event["session"] = {"id": f"{self._root}/sessions/{session}", "type": "Session"}
         event["actor"] = {"id": actor.id, "type": actor.type}
         event |= own
-        event["extensions"] = self._extensions(more or {})
+        event["extensions"] = self._extensions(name, more or {})
         return event
 
     def _write(  # noqa: PLR0917 - as above
         self,
         view: View,
+        name: str,
         key: str,
         plan: Action,
         stamp: str,
@@ -136,7 +141,7 @@ class Events:
     ) -> bytes:
         """Write the event that `_made` makes; what many have in common was written before."""
         if more:
-            own["extensions"] = self._extensions(more)
+            own["extensions"] = self._extensions(name, more)
         try:
             text = dumps(own, is_checked=is_checked)
         except NOT_JSON:
@@ -154,14 +159,19 @@ class Events:
                 self._session % session.encode() if session else b"",
                 actor.text,
                 b",",
-                text[1:] if more else text[1:-1] + self._end,
+                text[1:] if more else text[1:-1] + (self._ends.get(name) or self._end(name)),
             )
         )
 
-    def _extensions(self, more: Json) -> Json:
-        extensions: Json = {TRANSFORMER_VERSION: self._version}
+    def _extensions(self, name: str, more: Json) -> Json:
+        extensions: Json = {TRANSFORMER_VERSION: self._version, EVENT_NAME: name}
         add_filled(extensions, more)
         return extensions
+
+    def _end(self, name: str) -> bytes:
+        """Write the end of an event that says no more than what it was made of."""
+        found = self._ends[name] = b',"extensions":%b}' % dumps(self._extensions(name, {}))
+        return found
 
     def _actor(self, plan: Action, view: View) -> Actor:
         user: int | str | None

@@ -11,13 +11,14 @@ from eventkit.base.json import NOT_JSON, dumps
 from eventkit.events.rows import Row, Statement
 from eventkit.events.shapes.iris import (
     COURSE,
+    EVENT_NAME,
     ORIGINAL_BLOCK,
     SESSION_ID,
     TRANSFORMER_VERSION,
     Verb,
 )
 from eventkit.events.shapes.site import Course
-from eventkit.events.shapes.view import View, activity, add_filled, copied, filled
+from eventkit.events.shapes.view import View, activity, add_filled, copied, filled, transaction
 from eventkit.exceptions import TranslationError
 from eventkit.reading.source import as_object, text_of
 from eventkit.translators.ids import stamped_id
@@ -91,7 +92,7 @@ class Statements:
         agent = self._agent(user, view)
         course = view.course() if plan.in_course or plan.children else None
         parent = course if plan.in_course else None
-        extensions = self._extensions(plan, view)
+        extensions = self._extensions(row.names[0], plan, view)
         context: Json = {"extensions": extensions}
         if plan.activities or plan.instructor:
             self._add_activities(context, plan, parent, view)
@@ -148,13 +149,15 @@ class Statements:
             )
         return made
 
-    def _extensions(self, plan: Statement, view: View) -> Json:
-        extensions: Json = {TRANSFORMER_VERSION: self._version}
+    def _extensions(self, name: str, plan: Statement, view: View) -> Json:
+        extensions: Json = {TRANSFORMER_VERSION: self._version, EVENT_NAME: name}
         if session := view.session():
             extensions[SESSION_ID] = session
         module = view.context.get("module")
         if module is not None and (original := _original_block(module, view)):
             extensions[ORIGINAL_BLOCK] = original
+        if "event_transaction_id" in view.data:
+            add_filled(extensions, transaction(view))
         if plan.extensions and (more := plan.extensions(view)):
             add_filled(extensions, more)
         return extensions
