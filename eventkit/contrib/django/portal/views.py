@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -154,8 +154,8 @@ def consumer(request: HttpRequest, pk: int) -> HttpResponse:
         log=log,
         oldest=timesince(log.told.oldest, now) if log.told.oldest else "",
         credentials=_credentials(row, credential),
-        wants_credentials=_wants_credentials(row, credential),
-        has_credentials=not row.awaits_credentials,
+        awaits_credentials=row.awaits_credentials,
+        has_credentials=_has_credentials(credential),
         may_pause=not row.paused_by_representative,
         may_resume=row.paused_by_representative or row.gone_at is not None,
         now=now,
@@ -169,8 +169,6 @@ def credentials(request: HttpRequest, pk: int) -> HttpResponse:
     """Replace the credentials of an own consumer."""
     row = _own(request, pk)
     credential = rows.credential_of(row)
-    if not _wants_credentials(row, credential):
-        raise PermissionDenied("This receiver needs no credentials.")
     asked = row.requests.first()
     kind = (credential or asked or Credential()).auth_type
     data = request.POST if request.method == "POST" else None
@@ -227,18 +225,14 @@ def _say(request: HttpRequest, done: str, *, is_told: bool, instead: str) -> Non
         messages.warning(request, instead)
 
 
-def _wants_credentials(row: Consumer, credential: Credential | None) -> bool:
-    has_some = credential is not None and credential.auth_type != Credential.AuthType.NONE
-    return row.awaits_credentials or has_some
+def _has_credentials(credential: Credential | None) -> TypeGuard[Credential]:
+    return credential is not None and credential.auth_type != Credential.AuthType.NONE
 
 
 def _credentials(row: Consumer, credential: Credential | None) -> str:
     """Say which credentials there are, and never what they are."""
-    if row.awaits_credentials:
-        return "The site has none yet."
-    if not _wants_credentials(row, credential):
-        return "It needs none."
-    assert credential is not None  # noqa: S101 - it has some
+    if not _has_credentials(credential):
+        return "The site has none yet." if row.awaits_credentials else "The site sends none."
     when = date_format(timezone.localtime(credential.changed), "j M Y, H:i")
     ways = {"basic": "User name and password", "bearer": "A token"}
     return f"{ways[credential.auth_type]}, as entered on {when}."

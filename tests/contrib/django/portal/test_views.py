@@ -475,13 +475,17 @@ class TestCredentials:
         consumer.refresh_from_db()
         assert consumer.awaits_credentials
 
-    def test_one_that_needs_none_takes_none(self, own):
+    def test_one_that_was_to_need_none_may_have_some_all_the_same(self, own):
+        from eventkit.contrib.django import rows
+
         client, consumer = own
         type(consumer).objects.update(awaits_credentials=False)
+        path = f"/access/receivers/{consumer.pk}/"
+        assert "The site sends none." in text_of(client.get(path))
+        client.post(f"{path}credentials/", {"type": "bearer", "token": CANARY})
 
-        response = client.get(f"/access/receivers/{consumer.pk}/credentials/")
-        assert response.status_code == 403
-        assert "needs no credentials" in text_of(response)
+        consumer = type(consumer).objects.select_related(*rows.WITH_ONE).get()
+        assert rows.settings_of(consumer)["auth"]["token"].reveal() == CANARY
 
     def test_an_error_page_does_not_show_them(self, own, monkeypatch):
         """Should saving fail in a way that nobody thought of."""
