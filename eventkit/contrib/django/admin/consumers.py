@@ -28,7 +28,7 @@ from django.utils.html import format_html
 from django.utils.timesince import timesince
 
 from eventkit.contrib.django import access, actions, figures
-from eventkit.contrib.django.admin import doing, peer
+from eventkit.contrib.django.admin import doing, peer, trying
 from eventkit.contrib.django.admin.connecting import connection_page
 from eventkit.contrib.django.admin.consumer_form import ConsumerForm, initial_of, outline_of
 from eventkit.contrib.django.admin.exporting import exported
@@ -499,6 +499,7 @@ class ConsumerAdmin(admin.ModelAdmin):
         """Add the pages of what can be done."""
         wrap = self.admin_site.admin_view
         found: list[URLPattern] = [
+            *trying.urls(self.admin_site),
             path("suggest/", wrap(self.suggest_view), name="eventkit_consumer_suggest"),
             path("words/", wrap(self.words_view), name="eventkit_consumer_words"),
             path("import/", wrap(ImportPage(self)), name="eventkit_consumer_import"),

@@ -22,7 +22,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from eventkit.contrib.django import access, actions, replays
-from eventkit.contrib.django.admin import trying
 from eventkit.contrib.django.admin.frame import PagesAdmin, page, paged
 from eventkit.contrib.django.choosing import UNTRANSLATED, Selection
 from eventkit.contrib.django.models import Letter, Protocol
@@ -74,7 +73,6 @@ class LetterAdmin(PagesAdmin):
         wrap = self.admin_site.admin_view
         return [
             path("", wrap(self.list_page), name="eventkit_letter_changelist"),
-            *trying.urls(self.admin_site),
             path("act/", wrap(self.act_page), name="eventkit_letter_act"),
             path("<str:letter_id>/", wrap(self.letter_page), name="eventkit_letter_change"),
         ]
