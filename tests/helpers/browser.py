@@ -126,4 +126,6 @@ def save_screenshot(page, name: str) -> None:
     """Write the picture of the whole page into the documentation, if that is asked for."""
     if os.environ.get("EVENTKIT_UPDATE_SCREENSHOTS") == "1":
         IMAGES.mkdir(parents=True, exist_ok=True)
+        # What stays in place while one scrolls would be in the middle.
+        page.evaluate("() => scrollTo(0, 0)")
         page.screenshot(path=IMAGES / f"{name}.png", full_page=True, animations="disabled")

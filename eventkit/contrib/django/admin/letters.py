@@ -112,7 +112,7 @@ class LetterAdmin(PagesAdmin):
                 "number": pages.page.paginator.count,
                 "is_filtered": bool(selection) or is_wrong,
                 "chosen": json.dumps(selection.as_dict()),
-                "consumers": _consumers(letters),
+                "consumers": _consumers(request),
                 "untranslated": UNTRANSLATED,
                 **_permitted(request),
             },
@@ -229,10 +229,10 @@ def _permitted(request: HttpRequest) -> dict[str, bool]:
     return {f"may_{what}": access.may(request.user, action) for what, action in _DONE.items()}
 
 
-def _consumers(letters: QuerySet[Letter]) -> list[str]:
-    """Give ids that letters have, to choose from."""
-    found = letters.exclude(consumer_slug="").order_by("consumer_slug")
-    return list(found.values_list("consumer_slug", flat=True).distinct()[:_OFFERED])
+def _consumers(request: HttpRequest) -> list[str]:
+    """Give ids to choose from; letters may be of others that are no more."""
+    found = access.consumers(request.user).order_by("slug")
+    return list(found.values_list("slug", flat=True)[:_OFFERED])
 
 
 def _by_consumer(letters: QuerySet[Letter]) -> list[tuple[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from contextlib import closing
 from datetime import timedelta
@@ -102,7 +103,7 @@ class TestDelivery:
             lrs.default = respond(503, b"down until noon")
             router.send(translation(4))
             page.get_by_text("down until noon").wait_for()
-            page.locator(".ek-state", has_text="retrying").first.wait_for()
+            page.locator(".ek-state", has_text=re.compile("retrying|down")).first.wait_for()
             axe(page)
             lrs.default = respond(200, b"[]")
 
