@@ -14,6 +14,7 @@ from typing import Any, Literal
 import attrs
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
 
 from eventkit.contrib.django import access, actions, auditing
 from eventkit.contrib.django.models import Consumer, Tenant
@@ -65,6 +66,7 @@ class Plan:
     row: Consumer | None = None
 
 
+@sensitive_variables()
 def plans(
     found: Iterable[Any],
     *,
@@ -103,6 +105,7 @@ def plans(
     return made
 
 
+@sensitive_variables()
 def carry_out(made: Iterable[Plan], *, by: Any = None) -> list[Consumer]:
     """
     Do what is planned, all of it or nothing; plans that are wrong are left out.
@@ -126,6 +129,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+@sensitive_variables()
 def _plan(
     settings: Any,
     number: int,
@@ -167,6 +171,7 @@ def _plan(
     )
 
 
+@sensitive_variables()
 def _changes(
     given: Json, row: Consumer | None, *, tenant: Tenant | None, with_secrets: bool
 ) -> tuple[Json, list[str]]:
@@ -211,6 +216,7 @@ def _refuse_lost_boundary(orgs: Any, tenant: Tenant | None) -> None:
         raise actions.Invalid([actions.Problem("orgs", text)])
 
 
+@sensitive_variables()
 def _credentials(
     given: Json, row: Consumer | None, warnings: list[str], *, with_secrets: bool
 ) -> Json:
@@ -229,6 +235,7 @@ def _credentials(
 _ASKED = {"basic": ("username", "password"), "bearer": ("token",)}
 
 
+@sensitive_variables()
 def _auth(
     given: Mapping[str, Any], kept: Mapping[str, Any], warnings: list[str], *, with_secrets: bool
 ) -> Json | None:
@@ -253,6 +260,7 @@ def _auth(
     return None if found == before else found
 
 
+@sensitive_variables()
 def _headers(
     given: Mapping[str, Any], kept: Mapping[str, Any], warnings: list[str], *, with_secrets: bool
 ) -> Json | None:
@@ -275,6 +283,7 @@ class _Undone(Exception):
     """All that was tried is undone."""
 
 
+@sensitive_variables()
 def _tried(row: Consumer | None, changes: Json, by: Any) -> tuple[Json, Json, str]:
     """Do it and undo it; give how the consumer is and would be, and what it would get."""
     before = auditing.snapshot(_fresh(row)) if row is not None else {}
@@ -300,6 +309,7 @@ def _words(row: Consumer) -> str:
     return in_words(None if allows_all else allow, deny, organisations, params)
 
 
+@sensitive_variables()
 def _do(row: Consumer | None, changes: Json, by: Any) -> Consumer:
     if row is None:
         return actions.create(changes, by=by)

@@ -15,6 +15,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.text import capfirst
+from django.views.decorators.debug import sensitive_variables
 
 from eventkit.contrib.django import access, actions
 from eventkit.contrib.django.admin.inputs import (
@@ -225,6 +226,7 @@ class ConsumerForm(forms.ModelForm):
             if not names:
                 del self.fields["removed_headers"]
 
+    @sensitive_variables()
     def clean(self) -> dict[str, Any]:
         """Have all of it checked as a consumers file is."""
         found = super().clean() or self.cleaned_data
@@ -243,6 +245,7 @@ class ConsumerForm(forms.ModelForm):
                 self._say(problem)
         return self.cleaned_data
 
+    @sensitive_variables()
     def changes(self) -> Json:
         """
         Give what `actions.create` and `actions.change` take, without the rules.
@@ -277,6 +280,7 @@ class ConsumerForm(forms.ModelForm):
             made["match_params"] = found.get("match_params")
         return made | self._credentials()
 
+    @sensitive_variables()
     def _credentials(self) -> Json:
         """Give ``auth`` and ``headers`` if they change; what is kept of them is put beside."""
         found = self.cleaned_data
@@ -304,10 +308,12 @@ class ConsumerForm(forms.ModelForm):
             made["headers"] = {**kept, **headers}
         return made
 
+    @sensitive_variables()
     def _opened(self, key: str) -> Json:
         found: Json = settings_of(self.instance)[key]
         return found
 
+    @sensitive_variables()
     def _typed_headers(self) -> tuple[Json, list[Problem]]:
         """Read the headers that were typed, and say what is wrong with how they are written."""
         made: Json = {}
@@ -324,6 +330,7 @@ class ConsumerForm(forms.ModelForm):
             made[name.strip()] = value.strip()
         return made, []
 
+    @sensitive_variables()
     def _typed_problems(self) -> list[Problem]:
         """Say what is wrong with single fields, of which the whole would say less."""
         found = self.cleaned_data
@@ -343,6 +350,7 @@ class ConsumerForm(forms.ModelForm):
                 problems += [Problem(f"timeout.{name}", each.text) for each in told]
         return problems
 
+    @sensitive_variables()
     def _problems(self) -> list[Problem]:
         """Try it, and say what is wrong."""
         row = self.instance if self.instance.pk else None
@@ -364,6 +372,9 @@ class ConsumerForm(forms.ModelForm):
 
 
 _TIMEOUTS = ("timeout_total", "timeout_connect", "timeout_read")
+SECRETS = ("username", "password", "token", "headers")
+"""The fields in which secrets are typed."""
+
 _SECRETS = {"basic": ("username", "password"), "bearer": ("token",)}
 """What each kind of credentials asks for."""
 

@@ -23,15 +23,21 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timesince import timesince
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from eventkit.contrib.django import access, actions, figures
-from eventkit.contrib.django.admin import doing, peer, trying
+from eventkit.contrib.django.admin import doing, exporting, peer, trying
 from eventkit.contrib.django.admin.connecting import connection_page
-from eventkit.contrib.django.admin.consumer_form import ConsumerForm, initial_of, outline_of
-from eventkit.contrib.django.admin.exporting import exported
+from eventkit.contrib.django.admin.consumer_form import (
+    SECRETS,
+    ConsumerForm,
+    initial_of,
+    outline_of,
+)
 from eventkit.contrib.django.admin.importing import ImportPage
 from eventkit.contrib.django.admin.inputs import JSONObjectField
 from eventkit.contrib.django.admin.rule_forms import RuleForm, RuleFormSet
@@ -300,6 +306,8 @@ class ConsumerAdmin(admin.ModelAdmin):
         """Give what somebody may do with several."""
         found = super().get_actions(request)
         found.pop("delete_selected", None)
+        if not exporting.can_write_yaml():
+            del found["do_export_yaml"]
         for name in list(found):
             deed = doing.DEEDS.get(name.removeprefix("do_"))
             if deed is not None and not access.may(request.user, deed.permission):
@@ -339,12 +347,12 @@ class ConsumerAdmin(admin.ModelAdmin):
     @admin.action(description="Export as YAML")
     def do_export_yaml(self, request: HttpRequest, chosen: QuerySet[Consumer]) -> HttpResponse:
         """Write several into a consumers file."""
-        return exported(chosen, ".yaml", by=request.user)
+        return exporting.exported(chosen, ".yaml", by=request.user)
 
     @admin.action(description="Export as JSON")
     def do_export_json(self, request: HttpRequest, chosen: QuerySet[Consumer]) -> HttpResponse:
         """Write several into a consumers file."""
-        return exported(chosen, ".json", by=request.user)
+        return exporting.exported(chosen, ".json", by=request.user)
 
     def _do(self, request: HttpRequest, chosen: QuerySet[Consumer], name: str) -> Any:
         """Ask before something is done with several, and do it."""
@@ -432,6 +440,7 @@ class ConsumerAdmin(admin.ModelAdmin):
     ) -> None:
         """Wait for the rules: all is saved at once."""
 
+    @method_decorator(sensitive_variables())
     def save_related(
         self,
         request: HttpRequest,
@@ -453,6 +462,8 @@ class ConsumerAdmin(admin.ModelAdmin):
         for formset in formsets:
             formset.new_objects = formset.changed_objects = formset.deleted_objects = []
 
+    @method_decorator(sensitive_post_parameters(*SECRETS))
+    @method_decorator(sensitive_variables())
     def changeform_view(
         self,
         request: HttpRequest,
@@ -551,8 +562,9 @@ class ConsumerAdmin(admin.ModelAdmin):
     def export_view(self, request: HttpRequest) -> HttpResponse:
         """Write all that somebody sees into a consumers file."""
         access.require(request.user, "export")
-        kind = ".json" if request.GET.get("format") == "json" else ".yaml"
-        return exported(self.get_queryset(request), kind, by=request.user)
+        wants_yaml = request.GET.get("format") != "json" and exporting.can_write_yaml()
+        kind = ".yaml" if wants_yaml else ".json"
+        return exporting.exported(self.get_queryset(request), kind, by=request.user)
 
     def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Test the connection."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from importlib.util import find_spec
 from typing import Any
 
 from django.db.models import QuerySet
@@ -31,13 +32,13 @@ def exported(chosen: QuerySet[Consumer], suffix: str, *, by: Any) -> HttpRespons
     return response
 
 
-def written(consumers: list[Json], suffix: str) -> str:
-    """
-    Write a consumers file.
+def can_write_yaml() -> bool:
+    """Tell whether PyYAML is installed."""
+    return find_spec("yaml") is not None
 
-    Raises:
-        ConfigurationError: YAML is asked for, and PyYAML is not installed.
-    """
+
+def written(consumers: list[Json], suffix: str) -> str:
+    """Write a consumers file; as YAML only where `can_write_yaml`."""
     content = {"consumers": consumers}
     if suffix == ".json":
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

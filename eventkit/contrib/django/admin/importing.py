@@ -15,10 +15,13 @@ from django.contrib import messages
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from eventkit.base.settings_file import parse_settings
 from eventkit.contrib.django import access, conf, plans
 from eventkit.contrib.django.admin.frame import page
+from eventkit.contrib.django.admin.inputs import SecretLines
 from eventkit.contrib.django.fields import Sealed
 from eventkit.contrib.django.models import Consumer, Tenant, Version
 from eventkit.exceptions import ConfigurationError
@@ -38,8 +41,8 @@ class ImportForm(forms.Form):
     text = forms.CharField(
         label="Or its text",
         required=False,
-        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
-        help_text="YAML or JSON. What is secret in it is encrypted, and never shown again.",
+        widget=SecretLines(attrs={"rows": 12, "spellcheck": "false"}),
+        help_text="YAML or JSON. As there may be secrets in it, it is not shown again.",
     )
     tenant = forms.ModelChoiceField(
         Tenant.objects.none(),
@@ -69,6 +72,7 @@ class ImportForm(forms.Form):
             self.add_error("file" if found.get("file") else "text", str(error))
         return found
 
+    @sensitive_variables()
     def _content(self) -> list[Json]:
         file = self.cleaned_data.get("file")
         text = self.cleaned_data.get("text", "").strip()
@@ -120,6 +124,8 @@ class ImportPage:
     def __init__(self, model_admin: Any) -> None:
         self.model_admin = model_admin
 
+    @method_decorator(sensitive_post_parameters())
+    @method_decorator(sensitive_variables())
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Show the form, then the preview, then do it."""
         access.require(request.user, "import")
@@ -133,6 +139,7 @@ class ImportPage:
             form = self.form(user=request.user)
         return self.page(request, "eventkit/admin/import.html", {"form": form, "lead": self.lead})
 
+    @sensitive_variables()
     def payload(self, form: ImportForm) -> Json:
         """Give what travels from the form to the preview, and on to what is written."""
         found = form.cleaned_data
@@ -143,6 +150,7 @@ class ImportPage:
             "with_secrets": True,
         }
 
+    @sensitive_variables()
     def preview(
         self, request: HttpRequest, payload: Json, refused: tuple[str, ...] = ()
     ) -> HttpResponse:
@@ -168,6 +176,7 @@ class ImportPage:
         }
         return self.page(request, "eventkit/admin/preview.html", context)
 
+    @sensitive_variables()
     def apply(self, request: HttpRequest) -> HttpResponse:
         """Write what was shown, unless something has changed since."""
         try:
@@ -197,6 +206,7 @@ class ImportPage:
             with_secrets=payload["with_secrets"],
         )
 
+    @sensitive_variables()
     def sealed(self, request: HttpRequest, payload: Json) -> str:
         """Wrap *payload*, so that nobody reads or changes it, for who asked and for a while."""
         inside: Any = payload
@@ -207,6 +217,7 @@ class ImportPage:
             inside = {**payload, "consumers": [bare(each) for each in payload["consumers"]]}
         return signing.dumps([request.user.pk, _version(), inside], salt=_SALT, compress=True)
 
+    @sensitive_variables()
     def opened(self, request: HttpRequest) -> tuple[Json, str]:
         """
         Unwrap what `sealed` made.

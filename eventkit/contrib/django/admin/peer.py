@@ -7,10 +7,12 @@ from typing import Any
 
 from django import forms
 from django.apps import apps
+from django.views.decorators.debug import sensitive_variables
 
 from eventkit.base.secrets import Secret
 from eventkit.consumers.peer import Imported, read_configurations
 from eventkit.contrib.django.admin.importing import ImportForm, ImportPage, bare
+from eventkit.contrib.django.admin.inputs import SecretLines
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json
 
@@ -34,10 +36,10 @@ class PeerForm(ImportForm):
     text = forms.CharField(
         label="Or its text",
         required=False,
-        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
+        widget=SecretLines(attrs={"rows": 12, "spellcheck": "false"}),
         help_text="JSON: a list of router configurations, as the table has them or as "
         "“manage.py dumpdata event_routing_backends” writes them. If you give nothing, the table "
-        "of this site is read.",
+        "of this site is read. As there are secrets in it, it is not shown again.",
     )
     with_secrets = forms.BooleanField(
         label="Take over credentials and headers, too; they are encrypted",
@@ -92,6 +94,7 @@ class PeerImportPage(ImportPage):
     form = PeerForm
     url_name = "admin:eventkit_consumer_import_erb"
 
+    @sensitive_variables()
     def payload(self, form: ImportForm) -> Json:
         """Read the configurations as consumers."""
         found = form.cleaned_data

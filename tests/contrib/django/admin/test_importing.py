@@ -379,3 +379,58 @@ def test_router_configurations_that_cannot_be_read_are_said_beside_the_text(clie
     response = preview(client_of("administrator"), text, PEER)
 
     assert told in response.context["form"].errors["text"][0]
+
+
+@pytest.mark.parametrize("path", [IMPORT, PEER])
+def test_a_text_that_cannot_be_read_does_not_come_back_with_its_secrets(client_of, path):
+    response = preview(client_of("administrator"), '[{"password": "canary-password",}]', path)
+
+    assert list(response.context["form"].errors) == ["text"]
+    assert "canary" not in response.content.decode()
+
+
+@pytest.mark.parametrize("place", ["form", "import"])
+def test_a_report_of_an_error_shows_no_secret(client_of, place, monkeypatch):
+    """Not even with everything that was sent and that frames hold, as it is mailed to who asks."""
+    import sys
+
+    from django.core.signals import got_request_exception
+    from django.views.debug import ExceptionReporter
+
+    from eventkit.contrib.django import auditing
+
+    def broken(*_, **__):
+        raise RuntimeError("something nobody has thought of")
+
+    reports = []
+
+    def reported(request, **_):
+        reporter = ExceptionReporter(request, *sys.exc_info(), is_email=True)
+        reports.extend([reporter.get_traceback_html(), reporter.get_traceback_text()])
+
+    monkeypatch.setattr(auditing, "record", broken)
+    client = client_of("administrator", raise_request_exception=False)
+    auth = {"type": "basic", "username": "canary-user", "password": "canary-password"}
+    got_request_exception.connect(reported)
+    try:
+        if place == "import":
+            response = preview(client, [one(auth=auth, headers={"X-A": "canary-header"})])
+        else:
+            numbers = {"TOTAL": 0, "INITIAL": 0, "MIN_NUM": 0, "MAX_NUM": 9}
+            fields = {
+                **one(),
+                "slug": "engine",
+                "auth_type": "basic",
+                "username": "canary-user",
+                "password": "canary-password",
+                "headers": "X-A: canary-header",
+                **{f"rules-{key}_FORMS": value for key, value in numbers.items()},
+            }
+            response = client.post(f"{LIST}add/", fields)
+    finally:
+        got_request_exception.disconnect(reported)
+
+    assert response.status_code == 500
+    assert "something nobody has thought of" in reports[0]
+    found = [line[:300] for each in reports for line in each.splitlines() if "canary" in line]
+    assert found == []
