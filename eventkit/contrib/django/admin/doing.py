@@ -45,7 +45,7 @@ DEEDS: dict[str, Deed] = {
     "enable": Deed(
         "Enable",
         "enable",
-        "From now on these consumers are sent what their rules let them have.",
+        "From now on what the rules allow is sent:",
         "was enabled; within seconds all workers know",
         asks=True,
         fits=lambda row: not row.enabled,
@@ -53,8 +53,7 @@ DEEDS: dict[str, Deed] = {
     "pause": Deed(
         "Pause",
         "pause",
-        "Nothing is sent to these consumers until they are resumed. What they may have is kept "
-        "for them, and waits.",
+        "Nothing is sent before it is resumed. What the rules allow is kept, and waits:",
         "was paused; what it may have waits",
         asks=False,
         fits=lambda row: row.enabled and not row.paused and row.gone_at is None,
@@ -62,7 +61,7 @@ DEEDS: dict[str, Deed] = {
     "resume": Deed(
         "Resume",
         "resume",
-        "These consumers are sent again what waits for them, and what they may have from now on.",
+        "What waits is sent, and from now on what the rules allow:",
         "was resumed; what waits is sent",
         asks=False,
         fits=lambda row: row.enabled and _is_held(row),
@@ -70,8 +69,8 @@ DEEDS: dict[str, Deed] = {
     "replay": Deed(
         "Send dead letters again",
         "replay",
-        "Everything that these consumers did not take, and that was kept as dead letters, is sent "
-        "to them again, as far as their rules still allow it.",
+        "Everything that was not taken, and was kept as dead letters, is sent again, as far as "
+        "the rules still allow it:",
         "is sent its dead letters again",
         asks=True,
         fits=lambda row: row.enabled,
@@ -88,8 +87,8 @@ DEEDS: dict[str, Deed] = {
     "disable": Deed(
         "Disable",
         "enable",
-        "These consumers are sent nothing any more, and what happens from now on is not kept for "
-        "them. What waits stays until they are enabled again.",
+        "Nothing is sent any more, and what happens from now on is not kept. What waits already "
+        "stays, and is sent when it is enabled again:",
         "was disabled; it gets nothing any more",
         asks=True,
         fits=lambda row: row.enabled,

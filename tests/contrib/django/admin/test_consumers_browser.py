@@ -89,7 +89,9 @@ def test_a_consumer_with_rules_is_created_by_keyboard_alone(browser_page, axe, s
     keys.to("#id_rules-2-choice").type("Cour")
     keys.to("#id_rules-2-patterns").type("course-v1:edX+Secret+*")
     page.wait_for_selector("#ek-says p >> text=course Secret of edX")
+    assert page.input_value("#id_rules-2-number") == "1"
     axe(page)
+    page.evaluate("() => scrollTo(0, 0)")
     screenshot(page, "consumer-add")
     keys.to("[name=_save]").press("Enter")
     page.wait_for_url("**/change/")

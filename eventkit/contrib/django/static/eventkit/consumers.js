@@ -241,6 +241,12 @@ document.addEventListener('DOMContentLoaded', () => {
             }
         });
         rules.addEventListener('change', event => {
+            const moved = event.target.matches('[name$="-kind"]') && event.target.closest('.ek-condition');
+            if (moved) {
+                // It leaves the rule that it was of: rules that allow and that deny are counted apart.
+                part(moved, 'number').value = '';
+                part(moved, 'number').value = String(nextNumber(event.target.value));
+            }
             showConditions();
             if (!event.target.closest('.ek-search')) {
                 sayWords();
