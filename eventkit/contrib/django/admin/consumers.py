@@ -307,7 +307,7 @@ class ConsumerAdmin(admin.ModelAdmin):
         found = super().get_actions(request)
         found.pop("delete_selected", None)
         if not exporting.can_write_yaml():
-            del found["do_export_yaml"]
+            found.pop("do_export_yaml", None)
         for name in list(found):
             deed = doing.DEEDS.get(name.removeprefix("do_"))
             if deed is not None and not access.may(request.user, deed.permission):
