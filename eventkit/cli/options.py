@@ -29,6 +29,7 @@ class TranslatorOptions:
     identity_secret_env: str = ""
     identity_file: str = ""
     courses: str = ""
+    responses: str = "ids"
     implicit: bool = False
     include_text: bool = False
     keep_query: tuple[str, ...] = ()
@@ -57,8 +58,12 @@ class TranslatorOptions:
             include_text=self.include_text,
             keep_query=self.keep_query,
             validate=self.validate,
-            # Pages viewed have no form in Caliper.
-            **({"implicit": self.implicit} if self.protocol == "xapi" else {}),
+            # Pages viewed have no form in Caliper, and choices one.
+            **(
+                {"implicit": self.implicit, "responses": self.responses}
+                if self.protocol == "xapi"
+                else {}
+            ),
         )
         return translator
 
@@ -146,6 +151,13 @@ def add_translator_options(parser: argparse.ArgumentParser) -> None:
         help="in xAPI, translate requests for pages of courses too; they are most of a raw log",
     )
     group.add_argument(
+        "--responses",
+        choices=("ids", "text"),
+        default="ids",
+        help="in xAPI, tell choices by their ids (default), or by their texts, as the reports of "
+        "Aspects want them",
+    )
+    group.add_argument(
         "--include-text",
         action="store_true",
         help="let text out that learners wrote; without it only xAPI has some, titles of threads "
@@ -176,6 +188,7 @@ def translator_options(options: argparse.Namespace, protocol: str) -> Translator
         identity_secret_env=options.identity_secret_env,
         identity_file=options.identity_file,
         courses=options.courses,
+        responses=options.responses,
         implicit=options.implicit,
         include_text=options.include_text,
         keep_query=tuple(options.keep_query),

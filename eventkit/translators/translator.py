@@ -74,6 +74,8 @@ class Translator:
     """Makes the documents of dialect ``standard``; set by `_begin`."""
     _check: Callable[[Json], list[str]] | None = None
     """Says what is wrong with a document, where that is asked for."""
+    _response_texts = False
+    """Whether answers are told by their texts."""
     _in_erb: Collection[str] = ()
     """The names of the events that dialect ``erb`` knows, where it is that."""
 
@@ -130,6 +132,7 @@ class Translator:
             self._standard.introduce,
             self._include_text,
             getattr(self._identity, "lasting", False) is True,
+            response_texts=self._response_texts,
             kept_keys=self._kept_keys,
         )
 

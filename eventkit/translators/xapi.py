@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 from eventkit.events.families.implicit_pages import IMPLICIT
 from eventkit.events.rows import Row
@@ -57,6 +58,10 @@ class XAPITranslator(Translator):
             stay in URLs, besides the usual ones (``v``, ``page``, ``doi``, ...; see
             ``docs/concepts/privacy.md``). A value that names somebody never stays.
 
+        responses: how answers to questions with choices are told: ``"ids"``, with the texts of
+            what was chosen in the definition, or ``"text"``, several as a list in JSON, which
+            is what the reports of Aspects can tell apart. Dialect ``erb`` has ways of its own.
+
         implicit: translate requests for pages of courses too, as "viewed" statements. They are
             most of a raw log. Dialect ``erb`` has neither them nor *events* without a *fallback*.
 
@@ -87,11 +92,17 @@ class XAPITranslator(Translator):
         events: Iterable[Row] | str = (),
         include_text: bool = False,
         keep_query: Iterable[str] = (),
+        responses: Literal["ids", "text"] = "ids",
         implicit: bool = False,
         validate: bool = False,
         transformer_version: str | None = None,
         on_error: ErrorHook | None = None,
     ) -> None:
+        if responses not in ("ids", "text"):
+            raise ConfigurationError(
+                f"responses: unknown form {responses!r:.80}; expected 'ids' or 'text'"
+            )
+        self._response_texts = responses == "text"
         self._implicit = bool(implicit)
         _check_email(actor, email)
         self._email = email

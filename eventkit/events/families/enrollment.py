@@ -15,8 +15,9 @@ from eventkit.events.shapes.iris import (
     REQUESTED,
     TYPE,
     UNREGISTERED,
+    Verb,
 )
-from eventkit.events.shapes.view import View, doer
+from eventkit.events.shapes.view import View, doer, staff
 from eventkit.reading.source import clean
 from eventkit.typing import Json
 
@@ -72,20 +73,25 @@ def enrolled(view: View, *, status: str) -> Json:
     )
 
 
+def _enrolled(verb: Verb) -> Statement:
+    """Make the statement about an enrolment; the instructor is who enrols somebody else."""
+    return Statement(verb, course, extensions=mode, in_course=False, instructor=staff)
+
+
 EVENTS: tuple[Row, ...] = (
     Row(
         ("edx.course.enrollment.activated",),
-        xapi=Statement(REGISTERED, course, extensions=mode, in_course=False),
+        xapi=_enrolled(REGISTERED),
         caliper=Action("Event", "Activated", partial(enrolled, status="Active"), GENERAL),
     ),
     Row(
         ("edx.course.enrollment.deactivated",),
-        xapi=Statement(UNREGISTERED, course, extensions=mode, in_course=False),
+        xapi=_enrolled(UNREGISTERED),
         caliper=Action("Event", "Deactivated", partial(enrolled, status="Inactive"), GENERAL),
     ),
     Row(
         ("edx.course.enrollment.mode_changed",),
-        xapi=Statement(REGISTERED, course, extensions=mode, in_course=False),
+        xapi=_enrolled(REGISTERED),
         caliper=Action(
             "Event", "Modified", partial(enrolled, status="Active"), GENERAL, actor=doer
         ),

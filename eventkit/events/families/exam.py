@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal
 
-from eventkit.events.rows import Action, Row, Statement, Who
+from eventkit.events.rows import Action, Row, Shape, Statement, Who
 from eventkit.events.shapes.blocks import block_activity, block_entity
 from eventkit.events.shapes.caliper import (
     ASSIGNABLE,
@@ -58,6 +58,14 @@ Names of events say which kind it is; the ``event_type`` of a log line may be wr
 """
 
 
+def time_taken(view: View) -> str | None:
+    """Give how long the attempt took, as ISO 8601; None when the event does not say it."""
+    started, ended = (
+        utc(view.data.get(field)) for field in ("attempt_started_at", "attempt_completed_at")
+    )
+    return duration((ended - started).total_seconds()) if started and ended else None
+
+
 # How xAPI says it.
 
 
@@ -91,7 +99,6 @@ def own_attempt(view: View) -> Json:
         extensions={
             ATTEMPT_STARTED: view.moment("attempt_started_at"),
             ATTEMPT_COMPLETED: view.moment("attempt_completed_at"),
-            DURATION: view.number("attempt_event_elapsed_time_secs"),
             ATTEMPT_ID: view.scalar("attempt_id"),
         },
     )
@@ -125,6 +132,12 @@ def review_status(view: View) -> Json:
 def reviewed(view: View) -> Json:
     """Make the result of the review."""
     return {"extensions": review_status(view)}
+
+
+def taken(view: View) -> Json | None:
+    """Say how long the attempt took."""
+    length = time_taken(view)
+    return {"duration": length} if length else None
 
 
 def verdict(_: View, *, success: bool) -> Json:
@@ -165,16 +178,13 @@ def learners_attempt(view: View) -> Json:
     }
     # Its code names it in both protocols; old events have none.
     made["id"] = _attempt_iri(view) or made["id"]
-    started, ended = (
-        utc(view.data.get(field)) for field in ("attempt_started_at", "attempt_completed_at")
-    )
     return entity(
         made.pop("id"),
         made.pop("type"),
         **made,
         startedAtTime=time_of(view, "attempt_started_at"),
         endedAtTime=time_of(view, "attempt_completed_at"),
-        duration=duration((ended - started).total_seconds()) if started and ended else None,
+        duration=time_taken(view),
         extensions={
             ATTEMPT_STATUS: view.scalar("attempt_status"),
             ALLOWED_MINUTES: view.number("attempt_allowed_time_limit_mins"),
@@ -204,8 +214,7 @@ _ALLOWANCE = (
 )
 
 
-def _statement(verb: Verb, kind: str, *, success: bool | None = None) -> Statement:
-    result = None if success is None else partial(verdict, success=success)
+def _statement(verb: Verb, kind: str, *, result: Shape | None = None) -> Statement:
     return Statement(
         verb,
         exam,
@@ -265,7 +274,7 @@ def _attempts(kind: str) -> tuple[Row, ...]:
         _row(
             kind,
             "attempt.submitted",
-            _statement(TERMINATED, kind),
+            _statement(TERMINATED, kind, result=taken),
             _at_exam(kind, "Submitted"),
         ),
         # Staff delete attempts: whoever did it acts, and the attempt is the object.
@@ -316,13 +325,13 @@ EVENTS: tuple[Row, ...] = (
     _row(
         "proctored",
         "attempt.verified",
-        _statement(SATISFIED, "proctored", success=True),
+        _statement(SATISFIED, "proctored", result=partial(verdict, success=True)),
         _with_attempt("proctored", "Accepted", actor="lms"),
     ),
     _row(
         "proctored",
         "attempt.rejected",
-        _statement(FAILED, "proctored", success=False),
+        _statement(FAILED, "proctored", result=partial(verdict, success=False)),
         _with_attempt("proctored", "Declined", actor="lms"),
     ),
     _row(

@@ -52,6 +52,7 @@ from eventkit.events.shapes.rubrics import (
     rubric_hash,
     texts,
 )
+from eventkit.events.shapes.scores import score
 from eventkit.events.shapes.site import encode_iri
 from eventkit.events.shapes.view import View, activity
 from eventkit.typing import Json
@@ -154,12 +155,11 @@ def response(view: View) -> Json:
 
 
 def assessment(view: View) -> Json:
-    """
-    Say what was chosen for each criterion.
-
-    There is no score in the result: it would be the actor's, who is the assessor.
-    """
-    return {"extensions": {RUBRICS: rubric(view), SCORE_TYPE: view.scalar("score_type")}}
+    """Say what was chosen for each criterion, and what score the submission was given by it."""
+    result: Json = {"extensions": {RUBRICS: rubric(view), SCORE_TYPE: view.scalar("score_type")}}
+    if given := score(*points(view)):
+        result["score"] = given
+    return result
 
 
 def practice(view: View) -> Json:

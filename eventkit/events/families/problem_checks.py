@@ -8,11 +8,12 @@ from typing import Any
 
 from eventkit.events.rows import Action, Child, Shape, Statement
 from eventkit.events.shapes.answers import (
-    interaction_type,
+    NO_QUESTION,
+    Answer,
+    answer_to,
     is_correct,
     problem_iri,
     question_of,
-    response,
     submissions,
     submitted_problem_iri,
 )
@@ -54,15 +55,22 @@ def _described(question: Mapping[str, Any]) -> Json | None:
 def checked_problem(view: View) -> Json:
     """Make the problem that was checked: one question, or the whole of several."""
     found = question_of(submissions(view))
-    question = found[1] if found else {}
-    description = _described(question)
-    return block_activity(
+    if found is None:
+        return _question(view, problem_iri(view), {}, NO_QUESTION)
+    return _question(view, problem_iri(view), found[1], answer_to(view, *found))
+
+
+def _question(view: View, iri: str, question: Mapping[str, Any], answer: Answer) -> Json:
+    made = block_activity(
         view,
-        problem_iri(view),
-        description=description,
-        interaction=interaction_type(question),
+        iri,
+        description=_described(question),
+        interaction=answer.kind,
         extensions=read_attempts(view),
     )
+    if answer.choices:
+        made["definition"]["choices"] = answer.choices
+    return made
 
 
 def attempts(view: View) -> int | None:
@@ -98,7 +106,7 @@ def evaluation(view: View) -> Json:
     found = question_of(submitted)
     result["success"] = is_solved(view, found, submitted)
     if found:
-        answer = response(view, *found)
+        answer = answer_to(view, *found).response
     else:
         answers = None if len(submitted) > 1 else view.data.get("answers")
         answer = json_text(answers) if answers else None
@@ -148,16 +156,11 @@ def questions(view: View) -> list[Child]:
     return [
         Child(
             key=key,
-            object=block_activity(
-                view,
-                _question_iri(view, problem, key),
-                description=_described(question),
-                interaction=interaction_type(question),
-                extensions=read_attempts(view),
-            ),
-            result=_answer(view, key, question),
+            object=_question(view, _question_iri(view, problem, key), question, answer),
+            result=_answer(view, key, question, answer.response),
         )
         for key, question in found.items()
+        for answer in [answer_to(view, key, question)]
     ]
 
 
@@ -168,15 +171,14 @@ def _question_iri(view: View, problem: str, key: str) -> str:
     return f"{space}@{encoded}" if at else f"{problem}/{encoded}"
 
 
-def _answer(view: View, key: str, question: Mapping[str, Any]) -> Json:
+def _answer(view: View, key: str, question: Mapping[str, Any], response: str | None) -> Json:
     said = verdict(view, key, question)
     if said is None:
         # The whole is correct only when all of it is.
         said = is_correct(view.data.get("success")) is True
     result: Json = {"success": said}
-    answer = response(view, key, question)
-    if answer is not None:
-        result["response"] = answer
+    if response is not None:
+        result["response"] = response
     return result
 
 

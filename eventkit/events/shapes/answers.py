@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, unquote_plus, urlsplit
 
-from eventkit.events.shapes.view import View, json_text, scalar
+from eventkit.events.shapes.site import UNDETERMINED
+from eventkit.events.shapes.view import View, json_text, number, scalar
 from eventkit.reading.source import clean, is_object
+from eventkit.typing import Json
 
-# xAPI 1.0.3, Data, appendix C: the interaction types; keys are Open edX response types.
+# xAPI 1.0.3, Data, appendix C: the interaction types; keys are Open edX response types. Points in
+# an image, and choices with something to fill in, fit none of them.
 INTERACTION_TYPES = {
     "annotationresponse": "fill-in",
     "choiceresponse": "choice",
-    "choicetextresponse": "choice",
     "formularesponse": "fill-in",
-    "imageresponse": "matching",
     "multiplechoiceresponse": "choice",
     "numericalresponse": "numeric",
     "optionresponse": "choice",
@@ -124,30 +125,80 @@ def is_correct(value: Any) -> bool | None:
     return bool(value) if value in (0, 1) else None
 
 
-def interaction_type(question: Mapping[str, Any]) -> str:
-    """Give xAPI's word for the kind of question."""
-    kind = question.get("response_type")
-    return INTERACTION_TYPES.get(kind, "other") if isinstance(kind, str) else "other"
+class Answer(NamedTuple):
+    """What xAPI says of a question and of the answer to it."""
+
+    kind: str
+    """The interaction type, which *response* obeys (1.0.3, Data 2.4.4.1)."""
+    response: str | None
+    choices: list[Json] | None = None
+    """The choices that are known, of a question that has them: those that were chosen."""
 
 
-def response(view: View, key: str, question: Mapping[str, Any]) -> str | None:
+NO_QUESTION = Answer("other", None)
+"""Of a problem of several questions, or one that does not say of which kind it is."""
+
+
+def answer_to(view: View, key: str, question: Mapping[str, Any]) -> Answer:
     """
-    Give the answer as xAPI writes it for the kind of question.
+    Give kind and answer of a question.
 
-    Choices are ids, several of them joined with ``[,]`` (1.0.3, Data, appendix C); where the ids
-    were not recorded the texts of the choices stand in.
+    Choices are ids, several of them joined with ``[,]`` (1.0.3, Data, appendix C), and their texts
+    stand in the definition; or, where the site wants it, the texts themselves, several as a list in
+    JSON, which is what Aspects can tell apart. What does not obey the kind of the question makes it
+    one of another kind.
     """
-    kind = interaction_type(question)
-    answer = question.get("answer")
+    said = question.get("response_type")
+    kind = INTERACTION_TYPES.get(said, "other") if isinstance(said, str) else "other"
+    given = question.get("answer")
     if kind == "choice":
-        answers = view.data.get("answers")
-        chosen = answers.get(key) if is_object(answers) else None
-        if isinstance(chosen, (str, list)) and chosen:
-            answer = chosen
-    if answer is None:
+        return _choice(view, key, given)
+    response = _text(given, "[,]" if kind == "fill-in" else "")
+    if kind == "true-false" and response is not None:
+        response, kind = _TRUTHS.get(response.strip('[]" ').lower(), (response, "other"))
+    if kind == "numeric" and response is not None and number(response) is None:
+        kind = "other"
+    return Answer(kind, response or None)
+
+
+_TRUTHS = {
+    word: (truth, "true-false")
+    for truth, words in {"true": ("true", "t"), "false": ("false", "f")}.items()
+    for word in words
+}
+
+
+def _choice(view: View, key: str, given: Any) -> Answer:
+    """Give the answer to a question with choices: what was chosen, by id and by text."""
+    answers = view.data.get("answers")
+    ids = _texts(answers.get(key)) if is_object(answers) else []
+    texts = _texts(given)
+    if view.site.response_texts or not ids:
+        chosen = texts or ids
+        if view.site.response_texts and isinstance(given, list):
+            return Answer("choice", json_text(chosen) if chosen else None)
+        return Answer("choice", "[,]".join(chosen) or None)
+    choices = None
+    if len(ids) == len(texts):
+        choices = [
+            {"id": each, "description": {UNDETERMINED: text}}
+            for each, text in dict(zip(ids, texts, strict=True)).items()
+        ]
+    return Answer("choice", "[,]".join(ids), choices)
+
+
+def _texts(value: Any) -> list[str]:
+    """Give the parts of an answer as text, one or several; nothing that is empty."""
+    parts = value if isinstance(value, list) else [value]
+    return [str(part) for part in map(scalar, parts) if part is not None]
+
+
+def _text(value: Any, separator: str) -> str | None:
+    """Write an answer as one text; a list with *separator*, without one as JSON."""
+    if value is None:
         return None
-    if isinstance(answer, str):
-        return clean(answer)
-    if isinstance(answer, list) and kind in ("choice", "fill-in"):
-        return "[,]".join(str(part) for part in map(scalar, answer) if part is not None)
-    return str(answer).lower() if isinstance(answer, bool) else json_text(answer)
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list) and (separator or not _texts(value)):
+        return separator.join(_texts(value))
+    return str(value).lower() if isinstance(value, bool) else json_text(value)

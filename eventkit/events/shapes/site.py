@@ -84,6 +84,8 @@ class Site:
     """Whether text that learners wrote may leave."""
     is_lasting: bool = False
     """Whether the anonymised ids of users never change, so that nobody is asked twice."""
+    response_texts: bool = False
+    """Whether answers are told by the texts that were chosen, and not by their ids."""
     kept_keys: frozenset[str] = frozenset()
     """The keys of queries that leave in URLs, besides those that leave everywhere."""
     known: Memory[str | tuple[str, str, str], str] = dataclasses.field(
