@@ -64,6 +64,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.epilog = _EPILOG
     parser.add_argument("file", metavar="FILE", help="the consumers, as JSON or YAML")
+    add_options(parser)
+    parser.add_argument(
+        "--env",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a variable that must be set, such as the one with the identity's secret",
+    )
+    parser.add_argument(
+        "--django",
+        metavar="MODULE",
+        default=None,
+        help="settings of a Django site, which must share events",
+    )
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that do not say whose consumers, nor where."""
     parser.add_argument(
         "--live",
         action="store_true",
@@ -79,25 +97,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_key_options(parser)
     parser.add_argument(
-        "--env",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a variable that must be set, such as the one with the identity's secret",
-    )
-    parser.add_argument(
         "--writable",
         metavar="PATH",
         action="append",
         default=[],
         help="a store, a file of dead letters or their folder, which this user must be able to "
         "write and others must not read",
-    )
-    parser.add_argument(
-        "--django",
-        metavar="MODULE",
-        default=None,
-        help="settings of a Django site, which must share events",
     )
     parser.add_argument(
         "--trust-env", action="store_true", help="take HTTP proxies from the environment"

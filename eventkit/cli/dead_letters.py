@@ -8,9 +8,10 @@ import json
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eventkit.cli.exits import DONE, REJECTED, complain
 from eventkit.cli.keys import add_key_options
@@ -24,6 +25,7 @@ from eventkit.cli.letters import (
 )
 from eventkit.cli.options import add_translator_options, translator_options
 from eventkit.cli.output import is_sure, say
+from eventkit.consumers.consumer import Consumer
 from eventkit.consumers.loading import load_consumers
 from eventkit.dead_letters.file import FileDeadLetters
 from eventkit.dead_letters.letter import DeadLetter
@@ -32,6 +34,9 @@ from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.stores.opening import open_dead_letters
 from eventkit.stores.sqlite.file import delete_set_aside, set_aside_files
 from eventkit.stores.store import DeadLetters
+
+if TYPE_CHECKING:
+    from eventkit.router.replaying import Translators
 
 _EPILOG = """\
 PATH is the file that the router has as dead_letters, or its store. What is encrypted needs the key,
@@ -54,6 +59,18 @@ _COUNTED = ("reason", "consumer", "name")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the actions and their options."""
     parser.epilog = _EPILOG
+    for action in add_actions(parser):
+        action.add_argument("path", metavar="PATH", help="file of dead letters, or store")
+        add_key_options(action.add_argument_group("encryption"))
+        if action.get_default("run_action") is _replay:
+            action.add_argument(
+                "--consumers", metavar="FILE", required=True, help="the consumers, as JSON or YAML"
+            )
+            add_translator_options(action)
+
+
+def add_actions(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Add the actions and those of their options that do not say where the letters are."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, title="actions")
     for name, summary, add, run_action in (
         ("list", "list dead letters, without what they hold", _configure_list, _list),
@@ -64,10 +81,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action = actions.add_parser(
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
         )
-        action.add_argument("path", metavar="PATH", help="file of dead letters, or store")
+        action.set_defaults(run_action=run_action, translators=None)
+        # Where the letters are stands before which of them are meant.
+        yield action
         add(action)
-        add_key_options(action.add_argument_group("encryption"))
-        action.set_defaults(run_action=run_action)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -97,15 +114,11 @@ def _configure_show(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_replay(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--consumers", metavar="FILE", required=True, help="the consumers, as JSON or YAML"
-    )
     add_selection(parser)
     parser.add_argument("--all", action="store_true", help="all letters")
     parser.add_argument(
         "--trust-env", action="store_true", help="take HTTP proxies from the environment"
     )
-    add_translator_options(parser)
 
 
 def _configure_drop(parser: argparse.ArgumentParser) -> None:
@@ -166,17 +179,11 @@ def _replay(options: argparse.Namespace, letters: DeadLetters) -> int:
     logging.basicConfig(format="eventkit: %(message)s", level=logging.ERROR)
     consumers = load_consumers(options.consumers)
     _check_ids(chosen, letters)
-    has_identity = options.identity_secret_env or options.identity_file
     report = replay(
         letters,
         consumers,
         chosen,
-        translators={
-            protocol: translator_options(options, protocol).build()
-            for protocol in sorted({each.protocol for each in consumers if each.enabled})
-        }
-        if has_identity
-        else None,
+        translators=options.translators or _translators(options, consumers),
         trust_env=options.trust_env,
     )
     print(f"{'delivered':<12}{report.delivered:>12,}", file=sys.stderr)
@@ -188,6 +195,16 @@ def _replay(options: argparse.Namespace, letters: DeadLetters) -> int:
         say(f"eventkit: {' '.join(note.split())}")
     _warn_of_unreadable(letters, options.path)
     return DONE if report.is_done else REJECTED
+
+
+def _translators(options: argparse.Namespace, consumers: Iterable[Consumer]) -> Translators | None:
+    """Make the translators that options describe; None: there is no identity."""
+    if not (options.identity_secret_env or options.identity_file):
+        return None
+    return {
+        protocol: translator_options(options, protocol).build()
+        for protocol in sorted({each.protocol for each in consumers if each.enabled})
+    }
 
 
 _MEANINGS = {
@@ -226,7 +243,7 @@ def _drop_unreadable(options: argparse.Namespace, letters: DeadLetters) -> None:
             )
         if number:
             print(f"{'dropped':<12}{number:>12,}  lines that are no letters", file=sys.stderr)
-    if is_whole and not isinstance(letters, FileDeadLetters):
+    if is_whole and options.path and not isinstance(letters, FileDeadLetters):
         _drop_damaged(Path(options.path), is_meant=options.yes)
 
 
@@ -303,6 +320,6 @@ def _warn_of_unreadable(letters: DeadLetters, path: str) -> None:
     number = getattr(letters, "unreadable", 0)
     if number:
         say(
-            f"eventkit: {number} lines of {path} cannot be read (cut off, damaged, foreign, or of "
-            "another key); they stay",
+            f"eventkit: {number} lines of {path or 'the database'} cannot be read (cut off, "
+            "damaged, foreign, or of another key); they stay",
         )

@@ -6,7 +6,7 @@ import argparse
 import difflib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,17 +56,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explain; give the exit code."""
-    event = _event(options.event)
+    event = read_event(options.event)
     translators = _translators(options)
     explained = explain(event, options.consumers, translators)
-    if options.json:
-        print(json.dumps([each.to_dict() for each in explained], indent=2, ensure_ascii=False))
-        return DONE
-    if not explained:
+    if not explained and not options.json:
         say(f"eventkit: there are no consumers in {options.consumers}")
+    show(explained, as_json=options.json)
+    return DONE
+
+
+def show(explained: Sequence[Explanation], *, as_json: bool) -> None:
+    """Print what each consumer gets and why: for people, or as a JSON array."""
+    if as_json:
+        print(json.dumps([each.to_dict() for each in explained], indent=2, ensure_ascii=False))
+        return
     for each in explained:
         _show(each)
-    return DONE
 
 
 def _show(each: Explanation) -> None:
@@ -98,7 +103,7 @@ def _translators(options: argparse.Namespace) -> Translators:
     return made
 
 
-def _event(given: str) -> Event:
+def read_event(given: str) -> Event:
     """
     Find the event that is meant.
 

@@ -65,15 +65,21 @@ def load_consumers(source: ConsumerSource) -> tuple[Consumer, ...]:
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         try:
-            return _consumers(_listed(read_settings(path, "a consumers file")))
+            return _consumers(listed(read_settings(path, "a consumers file")))
         except ConfigurationError as error:
             raise ConfigurationError(f"{path}: {error}") from None
     if isinstance(source, Registry):
-        return _consumers(_listed(source.consumers()))
-    return _consumers(_listed(source))
+        return _consumers(listed(source.consumers()))
+    return _consumers(listed(source))
 
 
-def _listed(content: object) -> Iterable[Any]:
+def listed(content: object) -> Iterable[Any]:
+    """
+    Give the consumers in what a consumers file holds, as they stand there.
+
+    Raises:
+        ConfigurationError: it holds none.
+    """
     if isinstance(content, Mapping):
         unknown = [str(key) for key in content if key != "consumers"]
         if unknown:

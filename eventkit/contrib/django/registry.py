@@ -105,6 +105,8 @@ class DatabaseConsumers:
         self._seen: object = None
         self._given: tuple[Consumer, ...] | None = None
         self._known: dict[str, tuple[Json, Consumer]] = {}
+        self._gone: frozenset[str] = frozenset()
+        """What a router has said to be gone since the last look."""
         self._aside: Aside | None = None
 
     def __repr__(self) -> str:
@@ -130,7 +132,24 @@ class DatabaseConsumers:
             ) from None
         if found is not None:
             self._seen, self._given = found
-        return self._given or ()
+        return self._given_up(self._given or ())
+
+    def _given_up(self, found: tuple[Consumer, ...]) -> tuple[Consumer, ...]:
+        """
+        Have the router give up that a consumer is gone which somebody has resumed already.
+
+        It does so when settings change; who is resumed before it has seen the pause looks the same.
+        """
+        gone, self._gone = self._gone, frozenset()
+        resumed = {each.id for each in found if each.id in gone and not each.paused}
+        if not resumed:
+            return found
+        # The next look gives it as it is.
+        self._seen = None
+        settings = {name: self._known[name][0] | {"paused": True} for name in resumed}
+        return tuple(
+            Consumer.from_dict(settings[each.id]) if each.id in resumed else each for each in found
+        )
 
     def report(self, reports: Sequence[ConsumerReport], *, closing: bool) -> None:
         """
@@ -148,6 +167,7 @@ class DatabaseConsumers:
         take = partial(reporting.take, reports, closing=closing, using=using)
         # Not with a limit of time: who gave up would report once more what was taken after all.
         database.apart(take, using)
+        self._gone |= {each.consumer for each in reports if each.state == "gone"}
 
     def _ask(self, work: Any) -> Any:
         if self._aside is None:

@@ -1,0 +1,263 @@
+"""``manage.py eventkit``, each of its commands."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+pytest.importorskip("django")
+
+from eventkit import DeadLetter
+from eventkit.contrib.django import DatabaseDeadLetters
+
+OTHER_KEY = "b3RoZXIga2V5cyBvZiB0aGUgc2l0ZSBhcmUgaGVyZSE="
+SETTINGS = {
+    "id": "lrs",
+    "protocol": "xapi",
+    "url": "log:nowhere",
+    "enabled": True,
+    "allow": [{"org": ["Lakeside"]}],
+}
+AUTH = {"auth": {"type": "bearer", "token": "canary"}}
+
+
+@pytest.fixture
+def run(admin_site, capsys):
+    """Run a command; give its exit code, what it printed, and what it complained of."""
+    from django.core.management import CommandError, call_command
+
+    def go(*words):
+        code = 0
+        try:
+            call_command("eventkit", *words)
+        except SystemExit as ended:
+            code = ended.code
+        except CommandError as error:
+            return error.returncode, "", str(error)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return go
+
+
+@pytest.fixture
+def actions(admin_site):
+    from eventkit.contrib.django import actions
+
+    return actions
+
+
+def bury(number=1, **more):
+    given = {
+        "consumer": "lrs",
+        "reason": "http_400",
+        "documents": [{"id": str(number)}],
+        "protocol": "xapi",
+        "name": "problem_check",
+        "event": {"name": "problem_check", "context": {"org_id": "Lakeside"}},
+    }
+    DatabaseDeadLetters()(DeadLetter(**given | more))
+
+
+def test_check_asks_each_consumer(run, actions):
+    actions.create(SETTINGS)
+    actions.create({**SETTINGS, "id": "off", "enabled": False})
+    code, printed, _ = run("check")
+
+    assert code == 0
+    assert [line.split()[:3] for line in printed.splitlines()] == [
+        ["lrs", "xapi", "ok"],
+        ["off", "xapi", "disabled"],
+    ]
+    actions.create({**SETTINGS, "id": "away", "url": "http://127.0.0.1:9/"})
+    assert run("check")[0] == 1
+
+
+class TestExchange:
+    @pytest.mark.parametrize("kind", ["json", "yaml"])
+    def test_what_is_exported_can_be_imported(self, run, actions, kind, tmp_path):
+        """Without its secrets; it comes in disabled."""
+        row = actions.create({**SETTINGS, **AUTH, "headers": {"X": "canary"}})
+        code, printed, _ = run("export", "--format", kind)
+        assert code == 0
+        assert "canary" not in printed
+        path = tmp_path / f"consumers.{kind}"
+        path.write_text(printed)
+        actions.delete(row)
+
+        code, said, _ = run("import", "--dry-run", str(path))
+        assert (code, actions.export(type(row).objects.all())) == (0, [])
+        assert said.startswith("lrs: new: gets ")
+        assert run("import", str(path))[0] == 0
+        [again] = actions.export(type(row).objects.all())
+        assert again == {**SETTINGS, "enabled": False}
+
+    def test_some_can_be_chosen(self, run, actions):
+        for name in ("a", "b"):
+            actions.create({**SETTINGS, "id": name})
+        _, printed, _ = run("export", "b")
+
+        assert [each["id"] for each in json.loads(printed)["consumers"]] == ["b"]
+        assert run("export", "c") == (2, "", "there is no consumer 'c'")
+
+    def test_what_is_wrong_is_said_and_the_rest_comes_in(self, run, actions, tmp_path):
+        from eventkit.contrib.django.models import Consumer
+
+        path = tmp_path / "consumers.json"
+        path.write_text(json.dumps([SETTINGS, {**SETTINGS, "id": "wrong", "url": "nowhere"}]))
+        code, said, _ = run("import", str(path), "--tenant", "Lakeside")
+
+        assert code == 1
+        assert "url: has no scheme" in said
+        assert [row.slug for row in Consumer.objects.filter(tenant__name="Lakeside")] == ["lrs"]
+        assert "there is no tenant" in run("import", str(path), "--tenant", "None")[2]
+        path.write_text('{"consumer": []}')
+        assert "did you mean 'consumers'?" in run("import", str(path))[2]
+
+    def test_router_configurations_of_the_peer(self, run, actions, tmp_path):
+        from eventkit.contrib.django.models import Consumer
+
+        path = tmp_path / "configurations.json"
+        row = {
+            "backend_name": "xapi",
+            "route_url": "https://lrs.example.org/xapi/statements",
+            "enabled": True,
+            "auth_scheme": "BEARER",
+            "auth_key": "canary",
+            "configurations": "{}",
+        }
+        path.write_text(json.dumps([row]))
+        code, said, notes = run("import-erb", str(path))
+        [made] = Consumer.objects.all()
+
+        assert code == 0
+        assert not made.enabled
+        assert made.credential.secrets.open()["token"] == "canary"
+        assert "canary" not in said + notes
+        assert "EVENT_TRACKING_BACKENDS_ALLOWED" in notes
+        code, _, error = run("import-erb")
+        assert (code, "is not installed here" in error) == (2, True)
+
+
+def test_explain_says_who_gets_an_event_and_why(run, actions):
+    actions.create(SETTINGS)
+    actions.create({**SETTINGS, "id": "other", "allow": [{"org": "edX"}]})
+    code, printed, noted = run("explain", "problem_check", "--json")
+
+    assert code == 0
+    assert {each["consumer"]: each["passes"] for each in json.loads(printed)} == {
+        "lrs": True,
+        "other": False,
+    }
+    assert "the ids are examples" in noted
+    assert "did you mean 'problem_check'?" in run("explain", "problem_chek")[2]
+
+
+class TestDeadLetters:
+    def test_are_listed_and_shown(self, run):
+        bury(1)
+        bury(2, reason="http_422")
+        code, printed, _ = run("dead-letters", "list", "--reason", "http_422", "--json")
+        [listed] = json.loads(printed)
+        _, shown, _ = run("dead-letters", "show", listed["id"])
+
+        assert code == 0
+        assert json.loads(shown)["documents"] == [{"id": "2"}]
+
+    def test_are_replayed(self, run, actions, tmp_path):
+        actions.create({**SETTINGS, "url": (tmp_path / "received").as_uri()})
+        bury(1)
+        bury(2, consumer="unknown")
+        code, _, said = run("dead-letters", "replay", "--all")
+
+        assert code == 1
+        assert [line.split()[:2] for line in said.splitlines()] == [
+            ["delivered", "1"],
+            ["kept", "1"],
+        ]
+        assert [each.consumer for each in DatabaseDeadLetters()] == ["unknown"]
+
+    def test_are_dropped_and_that_is_written_down(self, run):
+        from eventkit.contrib.django.models import AuditEntry
+
+        bury(1)
+        bury(2, reason="http_422")
+        code, _, _ = run("dead-letters", "drop", "--reason", "http_400", "--yes")
+
+        assert code == 0
+        assert [each.reason for each in DatabaseDeadLetters()] == ["http_422"]
+        assert AuditEntry.objects.filter(action="drop_letters", field="letters").get().new == "1"
+        assert run("dead-letters", "drop", "--yes")[0] == 2
+
+
+def test_prune_says_what_went(run):
+    bury(1, time=datetime.now(UTC) - timedelta(days=9))
+    bury(2)
+
+    assert run("prune")[1].split()[5] == "0"
+    assert "letters                1" in run("prune", "--letters-days", "5")[1]
+    assert len(DatabaseDeadLetters()) == 1
+
+
+def test_roles_are_groups(run):
+    """Each has what the one before may, and can be made again."""
+    from django.contrib.auth.models import Group
+
+    run("roles")
+    code, printed, _ = run("roles")
+    found = {
+        group.name: set(group.permissions.values_list("codename", flat=True))
+        for group in Group.objects.filter(name__startswith="eventkit")
+    }
+
+    assert code == 0
+    assert len(printed.splitlines()) == len(found) == 4
+    viewer, operator, administrator = (
+        found[f"eventkit {each}"] for each in ("viewer", "operator", "administrator")
+    )
+    assert viewer < operator < administrator
+    assert "operate_consumer" in operator - viewer
+    assert {"change_consumer", "delete_letter"} <= administrator - operator
+    assert all("all_organisations" not in each for each in (viewer, operator, administrator))
+
+
+def test_rotate_lets_an_old_key_go(run, actions, settings_with):
+    """Credentials and letters; what opens with no key is named, and stays."""
+    from django.conf import settings
+
+    from eventkit.contrib.django.models import Consumer, Credential, Letter
+
+    [old] = settings.EVENTKIT_ADMIN["KEYS"]
+    actions.create({**SETTINGS, **AUTH, "headers": {"X": "canary"}})
+    bury(1)
+    with settings_with(KEYS=[OTHER_KEY, old]):
+        code, printed, _ = run("rotate")
+        assert (code, printed) == (0, "2 rows are encrypted with the first key\n")
+    with settings_with(KEYS=[OTHER_KEY]):
+        credential = Consumer.objects.get().credential
+        assert credential.secrets.open() == {"token": "canary"}
+        assert credential.headers.open() == {"X": "canary"}
+        assert [each.documents for each in DatabaseDeadLetters()] == [[{"id": "1"}]]
+    code, _, said = run("rotate")
+
+    assert code == 1
+    key = Credential.objects.get().pk
+    assert said.splitlines() == [
+        f"Credential {key} opens with none of the keys",
+        f"Letter {Letter.objects.get().pk} opens with none of the keys",
+    ]
+
+
+def test_replays_that_wait_are_run(run, actions, tmp_path):
+    from eventkit.contrib.django.models import Replay
+
+    actions.create({**SETTINGS, "url": (tmp_path / "received").as_uri()})
+    bury(1)
+    [letter] = DatabaseDeadLetters()
+    actions.request_replay([letter.id])
+
+    assert run("replay-work") == (0, "1 replays were run\n", "")
+    assert Replay.objects.get().delivered == 1
+    assert len(DatabaseDeadLetters()) == 0
