@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import router
@@ -22,6 +21,7 @@ from eventkit.cli.output import say
 from eventkit.consumers.loading import listed
 from eventkit.consumers.peer import read_configurations
 from eventkit.contrib.django import access, actions, plans, replays, reporting, rotating, rows
+from eventkit.contrib.django.admin import peer
 from eventkit.contrib.django.admin.exporting import written
 from eventkit.contrib.django.letters import DatabaseDeadLetters
 from eventkit.contrib.django.models import Consumer, Letter, Report, Tenant
@@ -29,18 +29,6 @@ from eventkit.contrib.django.registry import DatabaseConsumers
 from eventkit.contrib.django.translating import site_translators
 from eventkit.exceptions import ConfigurationError
 from eventkit.router.explaining import explain
-
-_PEER = ("event_routing_backends", "RouterConfiguration")
-_COLUMNS = (
-    "backend_name",
-    "route_url",
-    "enabled",
-    "auth_scheme",
-    "auth_key",
-    "username",
-    "password",
-    "configurations",
-)
 
 
 class Command(BaseCommand):
@@ -163,15 +151,12 @@ def _import_erb(options: argparse.Namespace) -> int:
 
 
 def _peer_rows() -> list[dict[str, Any]]:
-    try:
-        model = apps.get_model(*_PEER)
-    except LookupError:
+    if not peer.is_installed():
         raise ConfigurationError(
             "event-routing-backends is not installed here; give a file, as this prints where it "
             "is: manage.py dumpdata event_routing_backends.RouterConfiguration"
-        ) from None
-    found = model._default_manager.order_by("pk")  # noqa: SLF001 - Django documents it
-    return [{name: getattr(row, name, None) for name in _COLUMNS} for row in found]
+        )
+    return peer.peer_rows()
 
 
 def _take_in(found: Iterable[Any], options: argparse.Namespace) -> int:
