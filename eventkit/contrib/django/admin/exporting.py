@@ -43,5 +43,7 @@ def written(consumers: list[Json], suffix: str) -> str:
     if suffix == ".json":
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     yaml: Any = importlib.import_module("yaml")
-    text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    # The one in C takes a tenth of the time, which is seconds for a thousand consumers.
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(content, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
     return text
