@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from io import StringIO
 from math import sin
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from eventkit.contrib.django import access, actions
+from eventkit.contrib.django import actions
 from eventkit.contrib.django.models import Report
 from eventkit.contrib.django.portal import asking
 from eventkit.contrib.django.portal.wanted import Wanted
@@ -66,7 +68,7 @@ Events are being delivered all the while. Ctrl-C ends it.
 
 
 def _people() -> dict[str, object]:
-    groups = _groups()
+    call_command("eventkit", "roles", stdout=StringIO())
     made = {}
     for name in PEOPLE:
         made[name] = get_user_model().objects.create_user(
@@ -78,26 +80,13 @@ def _people() -> dict[str, object]:
         )
     roles = {"viewer": "viewer", "operator": "operator", "northlake": "administrator"}
     for name, role in roles.items():
-        made[name].groups.add(groups[f"eventkit {role}"])
+        made[name].groups.add(Group.objects.get(name=f"eventkit {role}"))
         if name != "northlake":
             everywhere = Permission.objects.get(
                 content_type__app_label="eventkit", codename="all_organisations"
             )
             made[name].user_permissions.add(everywhere)
     return made
-
-
-def _groups() -> dict[str, Group]:
-    """Make a group of each role, which has the permissions of those before it, too."""
-    found: dict[str, Group] = {}
-    given: list[str] = []
-    for name, permissions in access.ROLES.items():
-        given += permissions
-        found[name] = Group.objects.create(name=name)
-        found[name].permissions.set(
-            Permission.objects.filter(content_type__app_label="eventkit", codename__in=given)
-        )
-    return found
 
 
 def _consumers(receivers: Mapping[str, Json]) -> list[Json]:
