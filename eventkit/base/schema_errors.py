@@ -64,9 +64,10 @@ def complaints(
 
 def near_miss(given: str, known: Collection[str]) -> str:
     """Suggest the known key that *given* was meant to be, or list what is known."""
-    close = difflib.get_close_matches(given[:_MAX_SHOWN].lower(), known, n=1, cutoff=0.6)
+    lower = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(given[:_MAX_SHOWN].lower(), lower, n=1, cutoff=0.6)
     if close:
-        return f"did you mean {close[0]!r}?"
+        return f"did you mean {lower[close[0]]!r}?"
     return f"known here: {', '.join(sorted(known))}" if known else "nothing is known here"
 
 
