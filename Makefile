@@ -18,6 +18,8 @@ COMPILED_TESTS := \
 	translators/test_caliper.py translators/test_erb.py translators/test_ids.py \
 	translators/test_shortcuts.py translators/test_writing.py translators/test_xapi.py
 OLDEST_DJANGO := .django-4.2
+# Without compiled files each of a thousand processes would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
@@ -45,14 +47,16 @@ admin: $(VENV)/.admin-installed
 # Most tests wait for something, so more of them run side by side than there are processors.
 PYTEST := python -m pytest -n $(or $(JOBS),4) --dist loadgroup --no-loadscope-reorder
 
+# Tests are collected beside the linters first, for each process of pytest to find them compiled.
 test: $(VENV)/.test-installed
 	@$(MAKE) --no-print-directory test-compiled >.test-compiled.log 2>&1 & compiled=$$!; \
 	$(BIN)/python tests/system_packages.py & packages=$$!; \
-	trap 'kill $$compiled $$packages' INT TERM; \
+	$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 & collected=$$!; \
+	trap 'kill $$compiled $$packages $$collected' INT TERM; \
 	if ! $(MAKE) --no-print-directory lint $(VENV)/.lrs-installed $(OLDEST_DJANGO)/.installed; then \
-	    kill $$compiled $$packages; exit 1; \
+	    kill $$compiled $$packages $$collected; exit 1; \
 	fi; \
-	wait $$packages; \
+	wait $$packages $$collected; \
 	$(BIN)/$(PYTEST); plain=$$?; \
 	wait $$compiled; compiled=$$?; \
 	echo 'And with the hot path compiled:'; \

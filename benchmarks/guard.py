@@ -47,9 +47,7 @@ _TRANSLATORS = (
     ("caliper", "standard", "translated_caliper"),
     ("caliper", "erb", "translated_caliper"),
 )
-_ATTEMPTS = 3
-_STEADY = 0.001
-_COUNT = re.compile(r"I\s+refs:\s+([\d,]+)")
+_COUNT = re.compile(r"^==(\d+)== I\s+refs:\s+([\d,]+)", re.MULTILINE).findall
 
 
 def load(folder: Path, scale: float) -> tuple[Callable[[], int], Callable[[], int]]:
@@ -88,33 +86,22 @@ def write_lines(folder: Path) -> None:
 
 def with_valgrind(folder: Path, scale: float) -> tuple[int, int]:
     """Count machine instructions: those of a process that does the work, less one that does not."""
-
-    def count(what: str) -> int:
-        done = subprocess.run(
-            [
-                *("valgrind", "--tool=cachegrind", "--cache-sim=no"),
-                "--cachegrind-out-file=/dev/null",
-                *(sys.executable, __file__, "--do", what, "--lines", folder, f"--scale={scale}"),
-            ],
-            env=os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        found = _COUNT.search(done.stderr)
-        if done.returncode or found is None:
-            raise RuntimeError(f"valgrind ended with {done.returncode}: {done.stderr[-2000:]}")
-        return int(found[1].replace(",", ""))
-
-    for _ in range(_ATTEMPTS):
-        # Compiled modules are there before anything is counted.
-        warm = [sys.executable, __file__, "--do", "nothing", "--lines", str(folder)]
-        subprocess.run(warm, check=True)
-        nothing, translation, reference = map(count, ("nothing", "translation", "reference"))
-        # Otherwise somebody has edited a module meanwhile, and compiling it was counted.
-        if abs(count("nothing") / nothing - 1) < _STEADY:
-            return translation - nothing, reference - nothing
-    raise RuntimeError("the sources change while they are counted; try again when they do not")
+    done = subprocess.run(
+        [
+            *("valgrind", "--tool=cachegrind", "--cache-sim=no"),
+            "--cachegrind-out-file=/dev/null",
+            *(sys.executable, __file__, "--do", "forks", "--lines", folder, f"--scale={scale}"),
+        ],
+        env=os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    counts = {int(number): int(found.replace(",", "")) for number, found in _COUNT(done.stderr)}
+    if done.returncode or not counts:
+        raise RuntimeError(f"valgrind ended with {done.returncode}: {done.stderr[-2000:]}")
+    nothing, translation, reference = (counts[number] for number in json.loads(done.stdout))
+    return translation - nothing, reference - nothing
 
 
 def with_opcodes(folder: Path, scale: float) -> tuple[int, int]:
@@ -212,11 +199,28 @@ def _do(what: str, folder: Path, scale: float) -> None:
         translation()
         print(json.dumps([_opcodes(translation), _opcodes(reference)]))
         return
-    for _ in range(_PASSES):
-        if what == "translation":
-            translation()
-        elif what == "reference":
-            reference()
+    # What is made ready is counted in each alike, and made ready once.
+    print(json.dumps([_forked(work) for work in (_nothing, translation, reference)]))
+
+
+def _nothing() -> int:
+    return 0
+
+
+def _forked(work: Callable[[], int]) -> int:
+    """Do *work* in a process of its own, and give the number of that."""
+    process = os.fork()
+    if not process:
+        status = 1
+        try:
+            for _ in range(_PASSES):
+                work()
+            status = 0
+        finally:
+            os._exit(status)
+    if os.waitpid(process, 0)[1]:
+        raise RuntimeError("what was to be counted failed")
+    return process
 
 
 def _read(path: Path) -> dict[str, Any]:
