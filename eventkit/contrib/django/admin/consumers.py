@@ -42,7 +42,7 @@ from eventkit.contrib.django.admin.importing import ImportPage
 from eventkit.contrib.django.admin.inputs import JSONObjectField
 from eventkit.contrib.django.admin.rule_forms import RuleForm, RuleFormSet
 from eventkit.contrib.django.admin.saying import Said, said, unsaid
-from eventkit.contrib.django.models import Consumer, Rule
+from eventkit.contrib.django.models import Consumer, Rule, Tenant
 from eventkit.contrib.django.rows import rules_of
 from eventkit.contrib.django.suggestions import SEARCHED, suggestions
 from eventkit.exceptions import ConfigurationError
@@ -143,7 +143,7 @@ class TenantFilter(admin.SimpleListFilter):
         value = self.value() or ""
         if value == "none":
             return queryset.filter(tenant=None)
-        return queryset.filter(tenant=int(value)) if value.isdecimal() else queryset
+        return queryset.filter(tenant=_key(value)) if value else queryset
 
 
 class ConsumerList(ChangeList):
@@ -403,8 +403,8 @@ class ConsumerAdmin(admin.ModelAdmin):
             return None
         chosen = self.get_queryset(request).select_related("tenant", "credential")
         try:
-            return chosen.prefetch_related("rules", "representatives").get(pk=object_id)
-        except (Consumer.DoesNotExist, ValueError, OverflowError):
+            return chosen.prefetch_related("rules", "representatives").get(pk=_key(object_id))
+        except Consumer.DoesNotExist:
             return None
 
     def render_change_form(
@@ -536,11 +536,11 @@ class ConsumerAdmin(admin.ModelAdmin):
         """Give patterns that fit what was typed, within the organisations of who asks."""
         access.require(request.user, "view")
         bound = access.organisations(request.user)
-        tenant = request.GET.get("tenant", "")
-        if tenant.isascii() and tenant.isdecimal() and len(tenant) < _KEY_DIGITS:
-            row = access.tenants(request.user).filter(pk=int(tenant)).first()
-            bound = frozenset(row.organisations) if row is not None else bound
-        found = suggestions(request.GET.get("field", ""), request.GET.get("q", "")[:200], bound)
+        row = _tenant_of(request.user, request.GET.get("tenant", ""))
+        if row is not None:
+            bound = frozenset(row.organisations)
+        typed = request.GET.get("q", "")[:200].replace("\0", "")
+        found = suggestions(request.GET.get("field", ""), typed, bound)
         return JsonResponse({"results": found})
 
     def words_view(self, request: HttpRequest) -> HttpResponse:
@@ -548,12 +548,7 @@ class ConsumerAdmin(admin.ModelAdmin):
         if request.method != "POST":
             return HttpResponse(status=405, headers={"Allow": "POST"})
         access.require(request.user, "view")
-        tenant = request.POST.get("tenant", "")
-        row = (
-            access.tenants(request.user).filter(pk=int(tenant)).first()
-            if tenant.isascii() and tenant.isdecimal() and len(tenant) < _KEY_DIGITS
-            else None
-        )
+        row = _tenant_of(request.user, request.POST.get("tenant", ""))
         formset: Any = RuleInline(Consumer, self.admin_site).get_formset(request)
         bound = formset(request.POST, instance=Consumer(tenant=row), prefix="rules")
         told = _words(bound, everything="allows_everything" in request.POST)
@@ -592,6 +587,11 @@ def host_of(url: str) -> str:
     except ValueError:
         return url
     return parts.hostname or parts.scheme
+
+
+def _tenant_of(user: Any, text: str) -> Tenant | None:
+    """Find the tenant that a form names; None: none, or none that *user* sees."""
+    return access.tenants(user).filter(pk=_key(text)).first()
 
 
 def _key(object_id: str) -> int:

@@ -93,6 +93,7 @@ def errors_of(response):
     return found
 
 
+@pytest.mark.databases
 def test_a_consumer_is_registered_with_all_its_settings_and_gets_nothing_yet(client_of):
     client = client_of("administrator")
 
@@ -408,6 +409,7 @@ def test_an_old_form_does_not_undo_what_somebody_else_has_changed(client_of, act
     assert row_of("engine").note == "by somebody else"
 
 
+@pytest.mark.databases
 def test_the_list_finds_and_filters(client_of, actions, engine):
     actions.create({"id": "quiet", "protocol": "caliper", "url": "https://q.example.org/"})
     actions.pause(actions.enable(engine))
@@ -632,6 +634,7 @@ def test_deleting_asks_and_keeps_the_audit_trail(client_of, engine):
     assert AuditEntry.objects.filter(consumer_slug="engine", action="delete").exists()
 
 
+@pytest.mark.databases
 def test_the_history_of_a_consumer_is_the_audit_trail_of_it_alone(client_of, actions, engine):
     actions.create({"id": "other", "protocol": "xapi", "url": "https://o.example.org/"})
     actions.pause(actions.enable(engine))
@@ -646,6 +649,7 @@ def test_the_history_of_a_consumer_is_the_audit_trail_of_it_alone(client_of, act
     assert {each.action for each in only.context["cl"].result_list} == {"pause"}
 
 
+@pytest.mark.databases
 def test_few_queries_however_many_consumers(client_of, actions):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
@@ -666,3 +670,27 @@ def test_few_queries_however_many_consumers(client_of, actions):
 
     assert len(asked) < 20, [each["sql"] for each in asked.captured_queries]
     assert len(of_form) < 20, [each["sql"] for each in of_form.captured_queries]
+
+
+@pytest.mark.databases
+@pytest.mark.parametrize("nonsense", ["9" * 30, "-1", "1e3", "x", "٣", "1/2"])
+def test_nonsense_in_an_address_is_no_error(client_of, engine, nonsense):
+    client = client_of("administrator")
+
+    for path in (
+        f"?tenant={nonsense}",
+        f"?state={nonsense}",
+        f"?protocol__exact={nonsense}",
+        f"?q={nonsense}%00",
+        f"suggest/?field=org&q=a%00&tenant={nonsense}",
+        f"{nonsense}/change/",
+        f"{nonsense}/test/",
+        f"{nonsense}/history/",
+    ):
+        assert client.get(f"{LIST}{path}").status_code in (200, 302, 404), path
+    for path in (
+        f"auditentry/?consumer={nonsense}",
+        f"auditentry/?action={nonsense}",
+        f"tenant/{nonsense}/change/",
+    ):
+        assert client.get(f"/admin/eventkit/{path}").status_code in (200, 302, 404), path

@@ -48,6 +48,7 @@ def kinds(shown):
     return {change["id"]: change["word"] for change in shown.context["changes"]}
 
 
+@pytest.mark.databases
 def test_nothing_is_written_before_the_differences_were_seen(client_of, actions):
     actions.create(one("known", allow=[{"org": "edX"}]))
     actions.create(one("same", allow=[{"org": "edX"}]))
@@ -140,6 +141,7 @@ def test_what_is_wrong_with_one_of_them_is_said_and_the_others_come_in(client_of
     assert row_of("good")
 
 
+@pytest.mark.databases
 def test_what_was_exported_comes_back_and_changes_nothing(client_of, actions):
     auth = {"type": "basic", "username": "canary-user", "password": "canary-password"}
     actions.create(
@@ -223,6 +225,7 @@ def test_who_may_not_add_consumers_may_not_import(client_of, role):
         assert "/login/" in response.get("Location", "/login/")
 
 
+@pytest.mark.databases
 def test_staff_of_a_tenant_import_for_their_tenant_and_nobody_elses(client_of, actions):
     from eventkit.contrib.django.models import Tenant
 
