@@ -93,5 +93,7 @@ def record(
 def _written(value: object) -> str:
     if value is None or value == "":
         return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = (
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    )
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -36,10 +36,14 @@ def person(admin_site):
 
 
 @pytest.fixture
-def tenant(admin_site):
+def tenant(admin_site, person):
+    """That of the tenant administrator; as it was before, on all databases."""
     from eventkit.contrib.django.models import Tenant
 
-    return Tenant.objects.get(name="Lakeside")
+    row = Tenant.objects.get(name="Lakeside")
+    yield row
+    row.users.set([person("tenant administrator")])
+    Tenant.objects.filter(pk=row.pk).update(organisations=["Lakeside"])
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ class TestCreating:
                 "create",
                 "auth",
                 "",
-                '{"type": "basic", "username": "***", "password": "***"}',
+                '{"password": "***", "type": "basic", "username": "***"}',
             ),
         ]
 
@@ -227,8 +227,8 @@ class TestChanging:
             (
                 "set_credentials",
                 "auth",
-                '{"type": "basic", "username": "***", "password": "***"}',
-                '{"type": "bearer", "token": "***"}',
+                '{"password": "***", "type": "basic", "username": "***"}',
+                '{"token": "***", "type": "bearer"}',
             ),
             ("set_credentials", "secrets", "***", "*** (others)"),
         ]
