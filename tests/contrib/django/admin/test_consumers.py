@@ -694,3 +694,39 @@ def test_nonsense_in_an_address_is_no_error(client_of, engine, nonsense):
         f"tenant/{nonsense}/change/",
     ):
         assert client.get(f"/admin/eventkit/{path}").status_code in (200, 302, 404), path
+
+
+def test_dead_letters_of_the_chosen_are_sent_again_once_it_is_confirmed(
+    client_of, actions, engine, monkeypatch
+):
+    from django.utils import timezone
+
+    from eventkit.contrib.django import replays
+    from eventkit.contrib.django.fields import Sealed
+    from eventkit.contrib.django.models import Letter, Replay
+
+    for number, slug in enumerate(("engine", "engine", "another")):
+        Letter.objects.create(
+            letter_id=f"letter-{number}",
+            consumer_slug=slug,
+            reason="http_400",
+            time=timezone.now(),
+            body=Sealed.of({}),
+        )
+    begun = []
+    monkeypatch.setattr(replays, "begin", begun.append)
+    client = client_of("operator")
+    path = f"{LIST}{engine.pk}/replay/"
+
+    assert "2 dead letters" in client.get(path).content.decode()
+    assert not Replay.objects.exists()
+
+    response = client.post(path)
+    assert [job.chosen for job in begun] == [{"ids": ["letter-0", "letter-1"]}]
+    assert f"/replay/{begun[0].pk}/" in response.url
+
+    several = {"action": "do_replay", "_selected_action": [engine.pk]}
+    assert "2 dead letters" in client.post(LIST, several).content.decode()
+    assert len(begun) == 1
+    client.post(LIST, {**several, "confirmed": "yes"})
+    assert len(begun) == 2
