@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from admin_rows import keep_letter
 
+pytestmark = pytest.mark.databases
+
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 

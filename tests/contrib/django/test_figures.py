@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import pytest
 from admin_rows import make_consumer, presence, report
 
+pytestmark = pytest.mark.databases
+
 NOW = datetime(2026, 11, 28, 13, 25, 40, tzinfo=UTC)
 
 

@@ -68,7 +68,7 @@ class TestConsumer:
         hours = [(each.delivered, each.dead) for each, _ in response.context["hours"]]
         assert hours.index((5, 0)) - hours.index((3, 1)) == 3
         assert hours.count((0, 0)) == 22
-        assert 'style="' not in text.split("<main")[1]
+        assert 'style="' not in text.split('id="content-main"')[1]
 
     def test_numbers_of_the_drawing_are_numbers_in_every_language(self, client_of, settings_of):
         from django.test import override_settings
