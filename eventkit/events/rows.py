@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
+from eventkit.base.json import dumps
 from eventkit.events.one_of import OneOf
-from eventkit.events.shapes.iris import Verb
-from eventkit.events.shapes.view import View
+from eventkit.events.shapes.iris import PROFILE, Verb
+from eventkit.events.shapes.view import View, activity
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json
 
-__all__ = ["Action", "Child", "OneOf", "Row", "Shape", "Statement", "Who"]
+__all__ = ["Action", "Child", "OneOf", "Profile", "Row", "Shape", "Statement", "Who"]
 
 Shape = Callable[[View], Json | None]
 """
@@ -33,7 +34,7 @@ Who = Callable[[View], int | str | None]
 _Again: TypeAlias = tuple[type, tuple[Any, ...]]
 
 
-def _again(row: Statement | Action | Row) -> _Again:
+def _again(row: Statement | Action | Row | Profile) -> _Again:
     """Say how to make a row again."""
     return (type(row), tuple(getattr(row, each.name) for each in fields(row) if each.init))
 
@@ -46,6 +47,48 @@ class Child:
     """Tells the children of one event apart; part of the statement's id."""
     object: Json
     result: Json | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """
+    A published profile, and what one of its templates wants of a statement.
+
+    A statement that has it names the profile as a category. What the template wants of every
+    statement, and what the row has anyway, such as the verb, is not said again.
+    """
+
+    id: str
+    result: tuple[str, ...] = ()
+    """Extensions of the result."""
+    context: tuple[str, ...] = ()
+    """Extensions of the context."""
+    text: bytes = field(init=False, repr=False, compare=False)
+    """The category, as a member of a JSON object."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", dumps({"category": [self.json()]})[1:-1])
+
+    def __reduce__(self) -> _Again:
+        return _again(self)
+
+    def json(self) -> Json:
+        """Write the profile as an Activity; a new object each time, so that none is shared."""
+        return activity(self.id, PROFILE)
+
+    def is_fulfilled(self, context: Json, result: Json | None) -> bool:
+        """Tell whether a statement with these extensions of the context, and result, has it all."""
+        for key in self.context:
+            if key not in context:
+                return False
+        if self.result:
+            found = result.get("extensions") if result else None
+            if found is None:
+                return False
+            for key in self.result:
+                if key not in found:
+                    return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -71,6 +114,8 @@ class Statement:
     """Whom the actor stands for; None: the learner as `View.learner` finds it."""
     instructor: Who | None = None
     """Who did it to the learner; left out when it is nobody, or the learner."""
+    profile: Profile | None = None
+    """The profile that statements belong to where they have what its template wants."""
 
     def __reduce__(self) -> _Again:
         return _again(self)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from eventkit.events.families.video import (
+    INITIALIZING,
+    PLAYING,
     at_position,
     is_start,
     language_menu,
@@ -17,7 +19,7 @@ from eventkit.events.families.video import (
     video,
     video_iri,
 )
-from eventkit.events.rows import Action, OneOf, Row, Shape, Statement
+from eventkit.events.rows import Action, OneOf, Profile, Row, Shape, Statement
 from eventkit.events.shapes.caliper import GENERAL, MEDIA
 from eventkit.events.shapes.iris import (
     ACTION,
@@ -29,6 +31,7 @@ from eventkit.events.shapes.iris import (
     VIDEO,
     VIDEO_TIME,
     Verb,
+    american,
 )
 from eventkit.events.shapes.view import View, activity
 from eventkit.typing import Json
@@ -74,8 +77,17 @@ def dismissed(view: View) -> Json:
     return {"extensions": {VIDEO_TIME: position(view), ACTION: "do-not-show-again"}}
 
 
-def _watched(verb: Verb, result: Shape | None = at_position) -> Statement:
-    return Statement(verb, bumper, result=result, extensions=player, activities=host)
+def _watched(
+    verb: Verb, result: Shape | None = at_position, profile: Profile | None = None
+) -> Statement:
+    return Statement(
+        american(verb) if profile else verb,
+        bumper,
+        result=result,
+        extensions=player,
+        activities=host,
+        profile=profile,
+    )
 
 
 def _panel(action: str) -> Statement:
@@ -117,12 +129,12 @@ _ENDED = _media("Ended")
 EVENTS: tuple[Row, ...] = (
     Row(
         ("edx.video.bumper.loaded",),
-        xapi=_watched(INITIALIZED, None),
+        xapi=_watched(INITIALIZED, None, INITIALIZING),
         caliper=_generic("Retrieved", file),
     ),
     Row(
         ("edx.video.bumper.played",),
-        xapi=_watched(PLAYED),
+        xapi=_watched(PLAYED, profile=PLAYING),
         caliper=OneOf((_STARTED, _RESUMED), played),
     ),
     Row(

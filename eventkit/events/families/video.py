@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from eventkit.events.rows import Action, OneOf, Row, Shape, Statement
+from eventkit.events.rows import Action, OneOf, Profile, Row, Shape, Statement
 from eventkit.events.shapes.caliper import GENERAL, MEDIA, course_part, duration, entity, extended
 from eventkit.events.shapes.caliper import position as written_position
 from eventkit.events.shapes.iris import (
     ACTION,
     CC_ENABLED,
     CC_LANGUAGE,
+    CC_SUBTITLE_ENABLED,
     COMPLETED,
     INITIALIZED,
     INTERACTED,
@@ -25,10 +26,12 @@ from eventkit.events.shapes.iris import (
     TERMINATED,
     VIDEO,
     VIDEO_LENGTH,
+    VIDEO_PROFILE,
     VIDEO_SPEED,
     VIDEO_TIME,
     VIDEO_TIME_FROM,
     VIDEO_TIME_TO,
+    american,
 )
 from eventkit.events.shapes.view import View, activity, number
 from eventkit.typing import Json
@@ -72,6 +75,13 @@ def rate(view: View, field: str) -> int | float | None:
 
 
 # How xAPI says it.
+
+# The templates of the video profile (1.0.3) that the player tells enough for. Those of paused,
+# terminated and completed want to know which segments were played, which it does not tell.
+INITIALIZING = Profile(VIDEO_PROFILE, context=(VIDEO_LENGTH,))
+PLAYING = Profile(VIDEO_PROFILE, result=(VIDEO_TIME,))
+SEEKING = Profile(VIDEO_PROFILE, result=(VIDEO_TIME_TO, VIDEO_TIME_FROM))
+CAPTIONING = Profile(VIDEO_PROFILE, result=(VIDEO_TIME,), context=(CC_ENABLED, CC_LANGUAGE))
 
 
 def video(view: View, *, iri: Callable[[View], str] = video_iri) -> Json:
@@ -141,7 +151,8 @@ def _acted(view: View, *, action: str, captions: bool | None) -> Json:
 
 
 def _captioned(view: View, *, captions: bool) -> Json:
-    return player(view) | {CC_ENABLED: captions}
+    # The profile's concept has another spelling than its template wants. Both are there.
+    return player(view) | {CC_ENABLED: captions, CC_SUBTITLE_ENABLED: captions}
 
 
 def panel(
@@ -157,14 +168,17 @@ def panel(
     The verb is the same for all of them, so *action* tells which it was.
     """
     context: Callable[[View], Json] = player
+    verb, profile = INTERACTED, None
     if captions is not None:
         context = partial(_captioned, captions=captions)
+        verb, profile = american(INTERACTED), CAPTIONING
     return Statement(
-        INTERACTED,
+        verb,
         what,
         result=partial(_acted, action=action, captions=captions),
         extensions=context,
         activities=activities,
+        profile=profile,
     )
 
 
@@ -267,12 +281,14 @@ _RESUMED = Action("MediaEvent", "Resumed", media, MEDIA, target=location)
 EVENTS: tuple[Row, ...] = (
     Row(
         ("load_video", "edx.video.loaded"),
-        xapi=Statement(INITIALIZED, video, extensions=player),
+        xapi=Statement(american(INITIALIZED), video, extensions=player, profile=INITIALIZING),
         caliper=Action("Event", "Retrieved", media, GENERAL),
     ),
     Row(
         ("play_video", "edx.video.played"),
-        xapi=Statement(PLAYED, video, result=at_position, extensions=player),
+        xapi=Statement(
+            american(PLAYED), video, result=at_position, extensions=player, profile=PLAYING
+        ),
         caliper=OneOf((_STARTED, _RESUMED), played),
     ),
     Row(
@@ -293,7 +309,7 @@ EVENTS: tuple[Row, ...] = (
     ),
     Row(
         ("seek_video", "edx.video.position.changed", "edx.video.seeked"),
-        xapi=Statement(SEEKED, video, result=seeked, extensions=player),
+        xapi=Statement(american(SEEKED), video, result=seeked, extensions=player, profile=SEEKING),
         caliper=Action("MediaEvent", "JumpedTo", media, MEDIA, target=left),
     ),
     Row(

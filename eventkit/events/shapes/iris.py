@@ -16,22 +16,28 @@ from eventkit.typing import Json
 # Without slots, which the compiler does not know; it makes them of its own.
 @dataclass(frozen=True)
 class Verb:
-    """An xAPI verb: its IRI and its English name."""
+    """An xAPI verb: its IRI and its English name, under each of its language tags."""
 
     id: str
     display: str
+    languages: tuple[str, ...] = ("en",)
     text: bytes = field(init=False, repr=False, compare=False)
     """The verb as a statement has it, as JSON."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", dumps(self.json()))
 
-    def __reduce__(self) -> tuple[type[Verb], tuple[str, str]]:
-        return (Verb, (self.id, self.display))
+    def __reduce__(self) -> tuple[type[Verb], tuple[str, str, tuple[str, ...]]]:
+        return (Verb, (self.id, self.display, self.languages))
 
     def json(self) -> Json:
         """Write the verb as a statement has it; a new object each time, so that none is shared."""
-        return {"id": self.id, "display": {"en": self.display}}
+        return {"id": self.id, "display": dict.fromkeys(self.languages, self.display)}
+
+
+def american(verb: Verb) -> Verb:
+    """Give the verb as the profiles have it that write English as ``en-US``, beside ``en``."""
+    return Verb(verb.id, verb.display, ("en", "en-US"))
 
 
 _ADL: Final = "http://adlnet.gov/expapi/verbs/"
@@ -124,6 +130,7 @@ LINK: Final = "http://adlnet.gov/expapi/activities/link"
 MODULE: Final = "http://adlnet.gov/expapi/activities/module"
 NOTE: Final = "https://w3id.org/xapi/acrossx/activities/note"
 PAGE: Final = "http://activitystrea.ms/schema/1.0/page"
+PROFILE: Final = "http://adlnet.gov/expapi/activities/profile"
 PRACTICE_ASSESSMENT: Final = "https://w3id.org/xapi/openedx/activity/practice-assessment"
 PROCTORED_ASSESSMENT: Final = "https://w3id.org/xapi/openedx/activity/proctored-assessment"
 QUESTION: Final = "http://adlnet.gov/expapi/activities/question"
@@ -157,6 +164,7 @@ BADGE_ASSERTION: Final = "http://specification.openbadges.org/xapi/extensions/ba
 BLOCK_TYPE: Final = "https://w3id.org/xapi/openedx/extension/block-type"
 CASE_SENSITIVE: Final = "https://w3id.org/xapi/openedx/extension/case-sensitive"
 CC_ENABLED: Final = "https://w3id.org/xapi/video/extensions/cc-enabled"
+CC_SUBTITLE_ENABLED: Final = "https://w3id.org/xapi/video/extensions/cc-subtitle-enabled"
 CC_LANGUAGE: Final = "https://w3id.org/xapi/video/extensions/cc-subtitle-lang"
 CHAPTER: Final = "https://w3id.org/xapi/acrossx/extensions/chapter"
 COHORT_ID: Final = "https://w3id.org/xapi/openedx/extension/cohort-id"
@@ -260,6 +268,7 @@ TRUNCATED: Final = "https://w3id.org/xapi/openedx/extension/truncated"
 TYPE: Final = "https://w3id.org/xapi/acrossx/extensions/type"
 UNDO_VOTE: Final = "https://w3id.org/xapi/openedx/extension/undo-vote"
 VIDEO_LENGTH: Final = "https://w3id.org/xapi/video/extensions/length"
+VIDEO_PROFILE: Final = "https://w3id.org/xapi/video"
 VIDEO_SPEED: Final = "https://w3id.org/xapi/video/extensions/speed"
 VIDEO_TIME: Final = "https://w3id.org/xapi/video/extensions/time"
 VIDEO_TIME_FROM: Final = "https://w3id.org/xapi/video/extensions/time-from"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventkit.base.json import NOT_JSON, dumps
-from eventkit.events.rows import Row, Statement
+from eventkit.events.rows import Profile, Row, Statement
 from eventkit.events.shapes.iris import (
     COURSE,
     EVENT_NAME,
@@ -108,6 +108,9 @@ class Statements:
         result = plan.result(view) if plan.result else None
         if result:
             result = _tidy(result)
+        profile = plan.profile
+        if profile and not profile.is_fulfilled(extensions, result):
+            profile = None
         made = [
             _statement(
                 view,
@@ -118,6 +121,7 @@ class Statements:
                 result,
                 context,
                 parent,
+                profile,
                 stamp,
                 is_written=is_written,
                 is_checked=row.is_checked,
@@ -141,6 +145,7 @@ class Statements:
                     child.object,
                     result,
                     about,
+                    None,
                     None,
                     stamp,
                     is_written=is_written,
@@ -226,6 +231,7 @@ def _statement(  # noqa: PLR0917 - the parts of a statement, in its order
     result: Json | None,
     context: Json,
     course: Course | None,
+    profile: Profile | None,
     stamp: str,
     *,
     is_written: bool,
@@ -234,8 +240,11 @@ def _statement(  # noqa: PLR0917 - the parts of a statement, in its order
     """
     Make a statement, as an object, or as JSON: then what many have in common was written before.
 
-    *course* is its parent, unless *context* says more of activities.
+    *course* is its parent, unless *context* says more of activities; *profile* is its category.
     """
+    if profile and "contextActivities" in context:
+        context["contextActivities"]["category"] = [profile.json()]
+        profile = None
     if is_written:
         own: Json = {"object": target}
         if result:
@@ -255,7 +264,7 @@ def _statement(  # noqa: PLR0917 - the parts of a statement, in its order
                 verb.text,
                 b",",
                 text[1:-2],
-                course.text if course else b"",
+                _activities(course, profile) if profile else course.text if course else b"",
                 b'},"timestamp":"',
                 stamp.removesuffix(".000000").encode(),
                 b'+00:00","version":"1.0.3"}',
@@ -263,6 +272,8 @@ def _statement(  # noqa: PLR0917 - the parts of a statement, in its order
         )
     if course:
         context["contextActivities"] = {"parent": [_course(course)]}
+    if profile:
+        context.setdefault("contextActivities", {})["category"] = [profile.json()]
     statement: Json = {
         "id": key,
         "actor": agent.json(),
@@ -275,6 +286,13 @@ def _statement(  # noqa: PLR0917 - the parts of a statement, in its order
     statement["timestamp"] = f"{stamp.removesuffix('.000000')}+00:00"
     statement["version"] = VERSION
     return statement
+
+
+def _activities(course: Course | None, profile: Profile) -> bytes:
+    """Write the activities of a context that has a category."""
+    if course is None:
+        return b',"contextActivities":{%b}' % profile.text
+    return b"%b,%b}" % (course.text[:-1], profile.text)
 
 
 def _tidy(result: Json) -> Json | None:
