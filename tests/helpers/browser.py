@@ -128,4 +128,6 @@ def save_screenshot(page, name: str) -> None:
         IMAGES.mkdir(parents=True, exist_ok=True)
         # What stays in place while one scrolls would be in the middle.
         page.evaluate("() => scrollTo(0, 0)")
+        # What sticks to the window would else be where it was scrolled to.
+        page.evaluate("() => window.scrollTo(0, 0)")
         page.screenshot(path=IMAGES / f"{name}.png", full_page=True, animations="disabled")

@@ -18,7 +18,7 @@ def run_tests(root, expression, environment):
     """Run tests of this folder that the marks of *expression* choose; give the last line."""
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"),
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
             *("-p", "no:xdist", "-m", expression, "--ignore", __file__, "tests/contrib/django"),
         ],
         cwd=root,
