@@ -278,6 +278,44 @@ PROMISES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "Every IRI that leaves is valid.": ("test_what_is_sent_is_valid", "test_any_address"),
     },
+    "The admin shows and changes no more than somebody may": {
+        "Every address has a list of who gets in; all others are refused, and looking changes nothing.": (
+            "test_every_address_has_a_line",
+            "TestLooking.test_who_gets_in",
+        ),
+        "Staff of a tenant see nothing of another's, by whatever address.": (
+            "TestLooking.test_nobody_sees_what_is_anothers",
+            "TestPosting.test_not_on_what_is_anothers",
+        ),
+        "Nothing is changed without Django's token, or by who may not.": (
+            "TestPosting.test_not_without_a_token",
+            "TestPosting.test_not_by_others",
+        ),
+        "No page shows a secret.": ("TestLooking.test_nobody_sees_a_secret",),
+        "Every page can be used with a screen reader, as far as axe-core can tell.": (
+            "test_nothing_is_found",
+            "test_nothing_is_found_where_there_is_nothing",
+        ),
+        "A page asks fewer than 20 questions of the database, however much is in it.": (
+            "test_a_page_asks_few_questions",
+        ),
+        "It is the same on PostgreSQL, MariaDB and SQLite, and on Django 4.2.": (
+            "test_on_another_database",
+            "test_with_the_oldest_django",
+        ),
+        "What is changed in the admin reaches all workers within five seconds, and holds for what waits.": (
+            "test_two_processes_take_up_a_pause_and_a_changed_rule",
+        ),
+        "Secrets are in no table, dump, log or report of an error.": (
+            "contrib/django/test_secrets.py::test_in_the_tables",
+            "test_a_dump_can_be_brought_back",
+            "test_in_texts_of_objects_and_in_logs",
+            "test_in_reports_of_errors",
+        ),
+        "A database that is away changes nothing for what runs.": (
+            "test_the_database_may_be_away",
+        ),
+    },
     "The same event gives the same id, for ever": {
         "Ids are pinned.": ("TestStandard.test_pinned",),
         "Translating twice gives the same.": ("test_translating_twice_gives_the_same",),
