@@ -110,8 +110,8 @@ def test_a_deleted_attempt_is_credited_to_who_deleted_it():
 
 def test_the_grader_is_the_user_of_the_request_where_the_payload_names_nobody():
     """Both protocols then name the same member of staff."""
-    event = event_of("grading/edx.grades.problem.rescored")
-    event["data"]["instructor_id"] = "None"
+    event = event_of("grading/edx.grades.problem.score_overridden")
+    (event.get("data") or event["event"])["instructor_id"] = "None"
     [statement] = translator("xapi").translate(event)
     [document] = translator("caliper").translate(event)
 

@@ -371,7 +371,6 @@ class TestHostileValues:
 
         assert make().translate(event)[0]["result"] == {
             "score": {"scaled": 1.0, "raw": 5.0, "min": 0.0},
-            "success": True,
         }
 
 

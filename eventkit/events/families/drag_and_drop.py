@@ -41,16 +41,21 @@ def item(view: View) -> Json:
 
 
 def dropped(view: View) -> Json:
-    """Make the item that was dropped; whether it belongs there is said of it alone."""
+    """Make the item that was dropped: whether it belongs there is said of it alone."""
+    if not view.key("item_id"):
+        return problem(view)
     iri = _item_iri(view, view.own_block())
     return activity(iri, INTERACTION, name=view.words("item"), interaction="matching")
 
 
 def in_problem(view: View) -> Json:
     """Say which problem the item is a part of, and of which course that is."""
+    course = course_activity(view) if view.course_id else None
+    if not view.key("item_id"):
+        return {"parent": [course] if course else None}
     return {
         "parent": [problem(view)],
-        "grouping": [course_activity(view)] if view.course_id else None,
+        "grouping": [course] if course else None,
     }
 
 

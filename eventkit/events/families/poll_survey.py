@@ -60,10 +60,11 @@ def vote(view: View) -> Json | None:
 
 def opinions(view: View) -> Json | None:
     """Say what was chosen for each question, of the options that the course team wrote."""
+    given = view.data.get("choices")
     found = {
-        key: clean(chosen)
-        for key, value in choices(view).items()
-        if isinstance(chosen := scalar(value), str)
+        clean(key): chosen
+        for key, value in (given.items() if isinstance(given, Mapping) else ())
+        if isinstance(key, str) and key and isinstance(chosen := scalar(value), str)
     }
     return {"response": json_text(found)} if found else None
 

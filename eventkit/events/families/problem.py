@@ -169,7 +169,7 @@ def rescored_attempt(view: View) -> Json:
     """Make the attempt that was scored anew: it is the learner's."""
     learner = student(view)
     if learner is None:
-        raise view.lacks("no_actor", "data.student")
+        raise view.nobody("data.student", view.context, view.event, view.data)
     return problem_attempt(view, learner=learner)
 
 

@@ -8,10 +8,15 @@ from datetime import timedelta
 from typing import Any
 
 from eventkit.events.shapes import iris as iri
-from eventkit.events.shapes.answers import INTERACTION_TYPES
+from eventkit.events.shapes.answers import INTERACTION_TYPES as KINDS
 from eventkit.events.shapes.iris import Verb
 from eventkit.translators.erb.reading import Lost, Peer, activity, key_in_course, submitted_key
 from eventkit.typing import Json
+
+INTERACTION_TYPES = KINDS | {"choicetextresponse": "choice", "imageresponse": "matching"}
+"""The peer's words for kinds of questions; by two of them xAPI means something else."""
+
+DELETED = Verb("https://w3id.org/xapi/dod-isd/verbs/deleted", "deleted")
 
 
 def extensions(members: Json) -> Json:
@@ -478,19 +483,19 @@ ROWS: dict[str, Row] = {
     "edx.forum.thread.created": _forum(iri.POSTED, _typed("thread_type")),
     "edx.forum.thread.viewed": _forum(iri.VIEWED),
     "edx.forum.thread.edited": _forum(iri.EDITED),
-    "edx.forum.thread.deleted": _forum(iri.DELETED),
+    "edx.forum.thread.deleted": _forum(DELETED),
     "edx.forum.thread.voted": _forum(iri.VOTED, _typed("vote_value")),
     "edx.forum.thread.reported": _forum(iri.REPORTED),
     "edx.forum.thread.unreported": _forum(iri.UNREPORTED),
     "edx.forum.response.created": _forum(iri.POSTED),
     "edx.forum.response.edited": _forum(iri.EDITED),
-    "edx.forum.response.deleted": _forum(iri.DELETED),
+    "edx.forum.response.deleted": _forum(DELETED),
     "edx.forum.response.voted": _forum(iri.VOTED, _typed("vote_value")),
     "edx.forum.response.reported": _forum(iri.REPORTED),
     "edx.forum.response.unreported": _forum(iri.UNREPORTED),
     "edx.forum.comment.created": _forum(iri.POSTED),
     "edx.forum.comment.edited": _forum(iri.EDITED),
-    "edx.forum.comment.deleted": _forum(iri.DELETED),
+    "edx.forum.comment.deleted": _forum(DELETED),
     "edx.forum.comment.reported": _forum(iri.REPORTED),
     "edx.forum.comment.unreported": _forum(iri.UNREPORTED),
     **{
