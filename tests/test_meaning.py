@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from eventkit.events.families.exam import EXAMS
 from eventkit.events.shapes.blocks import KINDS
 from eventkit.testing import golden_cases
 
@@ -126,7 +127,7 @@ OF_THEIR_OWN = (
     # A team is named by a pseudonym, which is another one in each protocol.
     "edx.team.",
     # What xAPI says of the review, Caliper says of the attempt that was reviewed.
-    "edx.special_exam.proctored.attempt.review_received",
+    *(f"edx.special_exam.{kind}.attempt.review_received" for kind in EXAMS),
 )
 
 

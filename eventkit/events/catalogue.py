@@ -8,6 +8,8 @@ from functools import cache
 
 from eventkit.events.families import (
     account,
+    ai_assistant,
+    authoring,
     bookmark,
     certificate,
     cohort,
@@ -15,24 +17,32 @@ from eventkit.events.families import (
     content_experiment,
     content_library,
     content_tool,
+    course_home,
     course_search,
     course_team,
     drag_and_drop,
     enrollment,
     exam,
+    feedback,
     forum,
     grading,
+    hint_exchange,
     implicit,
+    interactive,
     navigation,
     notes,
+    notification,
     ora,
     peer_instruction,
     poll_survey,
     pre_roll_video,
     problem,
+    recommender,
+    scorm,
     teams,
     textbook,
     video,
+    xblock_problem,
 )
 from eventkit.events.installed import installed_rows
 from eventkit.events.rows import Row
@@ -40,6 +50,8 @@ from eventkit.exceptions import ConfigurationError
 
 FAMILIES: dict[str, tuple[Row, ...]] = {
     "account": account.EVENTS,
+    "ai_assistant": ai_assistant.EVENTS,
+    "authoring": authoring.EVENTS,
     "bookmark": bookmark.EVENTS,
     "certificate": certificate.EVENTS,
     "cohort": cohort.EVENTS,
@@ -47,24 +59,32 @@ FAMILIES: dict[str, tuple[Row, ...]] = {
     "content_experiment": content_experiment.EVENTS,
     "content_library": content_library.EVENTS,
     "content_tool": content_tool.EVENTS,
+    "course_home": course_home.EVENTS,
     "course_search": course_search.EVENTS,
     "course_team": course_team.EVENTS,
     "drag_and_drop": drag_and_drop.EVENTS,
     "enrollment": enrollment.EVENTS,
     "exam": exam.EVENTS,
+    "feedback": feedback.EVENTS,
     "forum": forum.EVENTS,
     "grading": grading.EVENTS,
+    "hint_exchange": hint_exchange.EVENTS,
     "implicit": implicit.EVENTS,
+    "interactive": interactive.EVENTS,
     "navigation": navigation.EVENTS,
     "notes": notes.EVENTS,
+    "notification": notification.EVENTS,
     "ora": ora.EVENTS,
     "peer_instruction": peer_instruction.EVENTS,
     "poll_survey": poll_survey.EVENTS,
     "pre_roll_video": pre_roll_video.EVENTS,
     "problem": problem.EVENTS,
+    "recommender": recommender.EVENTS,
+    "scorm": scorm.EVENTS,
     "teams": teams.EVENTS,
     "textbook": textbook.EVENTS,
     "video": video.EVENTS,
+    "xblock_problem": xblock_problem.EVENTS,
 }
 
 
@@ -108,22 +128,28 @@ class Catalogue:
         return len(self.rows)
 
     def get(self, name: str) -> Row | None:
-        """Find the row of an event by any of its names."""
-        return self._by_name.get(name)
+        """Find the row of an event by any of its names, or by the rule that made its name."""
+        return self._by_name.get(name) or (
+            exam.new_step(name) if name.startswith(exam.PREFIX) else None
+        )
+
+    def lists(self, name: str) -> bool:
+        """Tell whether this is one of the names in the tables, of which there are only so many."""
+        return name in self._by_name
 
     def canonical(self, name: str) -> str:
         """Give the canonical name of an event; an unknown name is its own."""
-        row = self._by_name.get(name)
+        row = self.get(name)
         return row.names[0] if row else name
 
     def names(self, name: str) -> tuple[str, ...]:
         """Give all names of the event that *name* names, the canonical one first."""
-        row = self._by_name.get(name)
+        row = self.get(name)
         return row.names if row else (name,)
 
     def family(self, name: str) -> str:
         """Give the family of an event; ``""`` when it is unknown."""
-        row = self._by_name.get(name)
+        row = self.get(name)
         return row.family if row else ""
 
     def extended(self, rows: Iterable[Row]) -> Catalogue:

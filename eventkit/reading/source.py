@@ -147,7 +147,11 @@ class Source:
 
     def _find_course(self) -> str:
         data = self.data
-        for value in (self.context.get("course_id"), data.get("course_id")):
+        for value in (
+            self.context.get("course_id"),
+            data.get("course_id"),
+            data.get("courserun_key"),
+        ):
             if course := course_key(value if type(value) is str else text_of(value)):
                 return course
         for key in self._usage_keys():

@@ -242,7 +242,7 @@ class Translator:
             self._tally.add("rejected:internal_error")
             self._tell("untranslated", name, "internal_error")
             detail = f"unexpected {type(error).__name__}"
-            known = name if type(name) is str and self._catalogue.get(name) is not None else ""
+            known = name if type(name) is str and self._catalogue.lists(name) else ""
             raise TranslationError(known, "internal_error", detail=detail) from error
         self._count()
         if is_on():
@@ -377,7 +377,7 @@ class Translator:
 
     def _tell(self, what: What, name: str, reason: str = "") -> None:
         if is_on():
-            known = name if self._catalogue.get(name) is not None else ""
+            known = name if self._catalogue.lists(name) else ""
             component = type(self).__name__
             tell(
                 Details(

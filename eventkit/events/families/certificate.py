@@ -227,6 +227,10 @@ EVENTS: tuple[Row, ...] = (
     ),
     Row(("edx.certificate.generation.enabled",), reason=_CONFIGURED),
     Row(("edx.certificate.generation.disabled",), reason=_CONFIGURED),
+    *(
+        Row((f"edx.certificate.configuration.{what}",), reason=_CONFIGURED)
+        for what in ("created", "modified", "deleted", "activated", "deactivated")
+    ),
     Row(
         ("edx.badge.assertion.created",),
         xapi=Statement(RECEIVED, badge, result=assertion, user=View.named),

@@ -83,9 +83,9 @@ def taken_from(view: View) -> Json:
     return {LEARNER: view.person(view.learner())} | why(view)
 
 
-EVENTS: tuple[Row, ...] = (
-    Row(
-        ("edx.librarycontentblock.content.assigned",),
+def _assigned(block: str) -> Row:
+    return Row(
+        (f"edx.{block}.content.assigned",),
         xapi=Statement(WAS_ASSIGNED, collection, activities=partial(components, field="added")),
         caliper=Action(
             "Event",
@@ -95,9 +95,12 @@ EVENTS: tuple[Row, ...] = (
             extensions=dealt_to,
             actor="lms",
         ),
-    ),
-    Row(
-        ("edx.librarycontentblock.content.removed",),
+    )
+
+
+def _removed(block: str) -> Row:
+    return Row(
+        (f"edx.{block}.content.removed",),
         xapi=Statement(
             WAS_UNASSIGNED,
             collection,
@@ -112,5 +115,13 @@ EVENTS: tuple[Row, ...] = (
             extensions=taken_from,
             actor="lms",
         ),
-    ),
+    )
+
+
+EVENTS: tuple[Row, ...] = (
+    _assigned("librarycontentblock"),
+    _removed("librarycontentblock"),
+    # The block that follows it deals components of the newer libraries.
+    _assigned("itembankblock"),
+    _removed("itembankblock"),
 )

@@ -6,10 +6,33 @@ from functools import partial
 from urllib.parse import urljoin
 
 from eventkit.events.rows import Action, Row, Statement
-from eventkit.events.shapes.caliper import READING, course_part, entity
-from eventkit.events.shapes.iris import ACCESSED, DISPLAYED_IN, EXPERIENCED, FILE, LINK, SECTION
+from eventkit.events.shapes.blocks import block_activity, block_entity
+from eventkit.events.shapes.caliper import (
+    GENERAL,
+    READING,
+    RESOURCE_MANAGEMENT,
+    course_part,
+    entity,
+)
+from eventkit.events.shapes.iris import (
+    ACCESSED,
+    APPLICATION,
+    COURSE_ROLES,
+    DISPLAYED_IN,
+    DOWNLOADED,
+    EXPERIENCED,
+    FILE,
+    FILE_COUNT,
+    LAUNCHED,
+    LINK,
+    LTI_VERSION,
+    SECTION,
+    VIEWED,
+)
+from eventkit.events.shapes.places import own_activity, own_entity
 from eventkit.events.shapes.site import encode_iri
 from eventkit.events.shapes.view import View, activity
+from eventkit.reading.source import clean
 from eventkit.typing import Json
 
 # What the platform told us.
@@ -39,6 +62,33 @@ def file_iri(view: View) -> str:
     return view.address(url, "data.url")
 
 
+def launched_iri(view: View) -> str:
+    """Give the address of the tool that was launched, where no block of a course launches it."""
+    url = view.key("launch_url")
+    if not url:
+        raise view.lacks("no_object", "data.launch_url")
+    return view.address(url, "data.launch_url")
+
+
+def launch(view: View) -> Json:
+    """Say how it was launched, and for a person in which roles."""
+    given = view.data.get("user_roles")
+    text = given if isinstance(given, str) else ",".join(view.texts("user_roles") or ())
+    roles = [clean(role) for each in text.split(",") if (role := each.strip())]
+    return {LTI_VERSION: view.scalar("lti_version"), COURSE_ROLES: roles or None}
+
+
+def files_iri(view: View) -> str:
+    """Give the IRI of the block that files were downloaded from."""
+    return view.block("xblock_id")
+
+
+def file_count(view: View) -> Json:
+    """Say how many files they were; not what they are called."""
+    found = view.data.get("files_downloaded_metadata")
+    return {FILE_COUNT: len(found) if isinstance(found, list) else None}
+
+
 # How xAPI says it.
 
 
@@ -55,6 +105,16 @@ def file(view: View, *, kind: str) -> Json:
 def place(view: View) -> Json:
     """Say in what it was shown."""
     return {DISPLAYED_IN: view.scalar("displayed_in")}
+
+
+def embedded_tool(view: View) -> Json:
+    """Make the tool that was launched from a page of the platform."""
+    return activity(launched_iri(view), APPLICATION)
+
+
+def files(view: View) -> Json:
+    """Make the block that files were downloaded from."""
+    return block_activity(view, files_iri(view))
 
 
 # How Caliper says it.
@@ -76,6 +136,16 @@ def resource(view: View) -> Json:
     )
 
 
+def embedded_application(view: View) -> Json:
+    """Make the tool that was launched from a page of the platform."""
+    return entity(launched_iri(view), "SoftwareApplication")
+
+
+def folder(view: View) -> Json:
+    """Make the block that files were downloaded from."""
+    return block_entity(view, files_iri(view), isPartOf=course_part(view))
+
+
 def _displayed(what: str, kind: str) -> Row:
     return Row(
         (f"edx.googlecomponent.{what}.displayed",),
@@ -92,4 +162,36 @@ EVENTS: tuple[Row, ...] = (
     ),
     _displayed("calendar", LINK),
     _displayed("document", FILE),
+    # Caliper's own event for launches wants the tool's session, which nobody knows here.
+    Row(
+        ("edx.lti.xblock.launch_request",),
+        xapi=Statement(LAUNCHED, own_activity, extensions=launch),
+        caliper=Action("Event", "Launched", own_entity, GENERAL, extensions=launch),
+    ),
+    Row(
+        ("edx.lti.embed.launch_request",),
+        xapi=Statement(LAUNCHED, embedded_tool, extensions=launch),
+        caliper=Action("Event", "Launched", embedded_application, GENERAL, extensions=launch),
+    ),
+    Row(
+        ("edx.pdf.loaded",),
+        xapi=Statement(VIEWED, own_activity),
+        caliper=Action("ViewEvent", "Viewed", own_entity, READING),
+    ),
+    Row(
+        ("edx.pdf.downloaded",),
+        xapi=Statement(DOWNLOADED, own_activity),
+        caliper=Action("ResourceManagementEvent", "Downloaded", own_entity, RESOURCE_MANAGEMENT),
+    ),
+    Row(
+        ("edunext.xblock.filesmanager.files.downloaded",),
+        xapi=Statement(DOWNLOADED, files, extensions=file_count),
+        caliper=Action(
+            "ResourceManagementEvent",
+            "Downloaded",
+            folder,
+            RESOURCE_MANAGEMENT,
+            extensions=file_count,
+        ),
+    ),
 )

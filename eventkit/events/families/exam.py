@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Literal
+import re
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Literal, TypeAlias
 
 from eventkit.events.rows import Action, Row, Shape, Statement, Who
 from eventkit.events.shapes.blocks import block_activity, block_entity
@@ -38,6 +40,7 @@ from eventkit.events.shapes.iris import (
     INITIALIZED,
     READIED,
     RECEIVED,
+    RESET,
     RESOURCE,
     REVIEW_STATUS,
     SATISFIED,
@@ -193,6 +196,11 @@ def learners_attempt(view: View) -> Json:
     )
 
 
+def new_status(view: View, *, kind: str) -> Json:
+    """Say which kind of exam it is, and which status the attempt has now."""
+    return {EXAM_KIND: kind, ATTEMPT_STATUS: view.scalar("attempt_status")}
+
+
 def exam_kind(_: View, *, kind: str) -> Json:
     """Say which kind of exam it is."""
     return {EXAM_KIND: kind}
@@ -249,107 +257,137 @@ def _with_attempt(
     )
 
 
-def _row(
-    kind: str, step: str, xapi: Statement, caliper: Action | None = None, *, reason: str = ""
-) -> Row:
-    return Row((f"edx.special_exam.{kind}.{step}",), xapi, caliper, reason)
+_Meaning: TypeAlias = tuple[Statement, Action | None, str]
+"""What a step of an attempt becomes in xAPI and in Caliper, or why not in the latter."""
 
 
-def _attempts(kind: str) -> tuple[Row, ...]:
-    """Make the rows that exams of every kind have."""
+def _step(
+    verb: Verb, at: Callable[[str, str], Action], action: str, *, result: Shape | None = None
+) -> Callable[[str], _Meaning]:
+    return lambda kind: (_statement(verb, kind, result=result), at(kind, action), "")
+
+
+def _set_up(statement: Callable[[str], Statement], reason: str) -> Callable[[str], _Meaning]:
+    return lambda kind: (statement(kind), None, reason)
+
+
+def _deleted(kind: str) -> _Meaning:
+    # Staff delete attempts: whoever did it acts, and the attempt is the object.
     return (
-        _row(
-            kind,
-            "attempt.created",
-            _statement(INITIALIZED, kind),
-            _with_attempt(kind, "Created"),
-        ),
-        _row(kind, "attempt.started", _statement(ATTEMPTED, kind), _at_exam(kind, "Started")),
-        _row(
-            kind,
-            "attempt.ready_to_submit",
-            _statement(CONCLUDED, kind),
-            _with_attempt(kind, "Completed"),
-        ),
-        _row(
-            kind,
-            "attempt.submitted",
-            _statement(TERMINATED, kind, result=taken),
-            _at_exam(kind, "Submitted"),
-        ),
-        # Staff delete attempts: whoever did it acts, and the attempt is the object.
-        _row(
-            kind,
-            "attempt.deleted",
-            Statement(DELETED, own_attempt, user=doer),
-            _with_attempt(kind, "Deleted", actor=doer),
-        ),
+        Statement(DELETED, own_attempt, user=doer),
+        _with_attempt(kind, "Deleted", actor=doer),
+        "",
     )
 
 
-def _supervised(kind: str) -> tuple[Row, ...]:
-    """Make the rows that exams with proctoring software have."""
+def _declined(kind: str) -> _Meaning:
     return (
-        _row(
-            kind,
-            "attempt.download_software_clicked",
-            Statement(DOWNLOADED, software, activities=attempt),
-            reason=_NO_DOWNLOAD,
-        ),
-        _row(kind, "attempt.ready_to_start", _statement(READIED, kind), reason=_NOT_READY),
-        _row(
-            kind,
-            "attempt.error",
-            _statement(ABANDONED, kind),
-            _with_attempt(kind, "Abandoned"),
-        ),
-    )
-
-
-EVENTS: tuple[Row, ...] = (
-    *(row for kind in EXAMS for row in _attempts(kind)),
-    *(row for kind in ("practice", "proctored") for row in _supervised(kind)),
-    _row(
-        "proctored",
-        "attempt.declined",
-        _statement(DECLINED, "proctored"),
+        _statement(DECLINED, kind),
         Action(
             "Event",
             "Declined",
             assessment,
             GENERAL,
-            extensions=partial(exam_kind, kind="proctored"),
+            extensions=partial(exam_kind, kind=kind),
             actor="learner",
         ),
-    ),
-    _row(
-        "proctored",
-        "attempt.verified",
-        _statement(SATISFIED, "proctored", result=partial(verdict, success=True)),
-        _with_attempt("proctored", "Accepted", actor="lms"),
-    ),
-    _row(
-        "proctored",
-        "attempt.rejected",
-        _statement(FAILED, "proctored", result=partial(verdict, success=False)),
-        _with_attempt("proctored", "Declined", actor="lms"),
-    ),
-    _row(
-        "proctored",
-        "attempt.review_received",
+        "",
+    )
+
+
+def _judged(verb: Verb, action: str, *, success: bool) -> Callable[[str], _Meaning]:
+    return lambda kind: (
+        _statement(verb, kind, result=partial(verdict, success=success)),
+        _with_attempt(kind, action, actor="lms"),
+        "",
+    )
+
+
+def _reviewed(kind: str) -> _Meaning:
+    return (
         Statement(RECEIVED, review, result=reviewed, activities=attempt),
         Action(
             "Event",
             "Reviewed",
             learners_attempt,
             GENERAL,
-            extensions=partial(reviewed_kind, kind="proctored"),
+            extensions=partial(reviewed_kind, kind=kind),
             actor="lms",
         ),
+        "",
+    )
+
+
+def _other_status(kind: str) -> _Meaning:
+    """Say no more than that the attempt has another status now, and which."""
+    return (
+        Statement(EXPERIENCED, exam, extensions=partial(new_status, kind=kind), activities=attempt),
+        _with_attempt(kind, "Modified", actor="lms"),
+        "",
+    )
+
+
+_STEPS: dict[str, Callable[[str], _Meaning]] = {
+    "created": _step(INITIALIZED, _with_attempt, "Created"),
+    "started": _step(ATTEMPTED, _at_exam, "Started"),
+    "ready_to_submit": _step(CONCLUDED, _with_attempt, "Completed"),
+    "submitted": _step(TERMINATED, _at_exam, "Submitted", result=taken),
+    "timed_out": _step(TERMINATED, _with_attempt, "TimedOut", result=taken),
+    "error": _step(ABANDONED, _with_attempt, "Abandoned"),
+    "reset_practice_exam": _step(RESET, _with_attempt, "Reset"),
+    "download_software_clicked": _set_up(
+        lambda _: Statement(DOWNLOADED, software, activities=attempt), _NO_DOWNLOAD
     ),
-    _row(
-        "proctored",
-        "option-presented",
+    "ready_to_start": _set_up(partial(_statement, READIED), _NOT_READY),
+    "declined": _declined,
+    "verified": _judged(SATISFIED, "Accepted", success=True),
+    "rejected": _judged(FAILED, "Declined", success=False),
+    "review_received": _reviewed,
+    "deleted": _deleted,
+    # What proctoring makes of the attempt without the learner doing anything.
+    "eligible": _other_status,
+    "expired": _other_status,
+    "second_review_required": _other_status,
+    "onboarding_expired": _other_status,
+    "onboarding_failed": _other_status,
+    "onboarding_missing": _other_status,
+    "onboarding_pending": _other_status,
+    "onboarding_reset": _other_status,
+}
+"""
+What the steps of an attempt mean; most are statuses of edx-proctoring, which makes names of them.
+
+It does not look which kind of exam it is, so any step may come in exams of any kind.
+"""
+
+PREFIX = "edx.special_exam."
+"""What the names of all events of exams begin with."""
+
+_NAME = re.compile(
+    rf"{re.escape(PREFIX)}({'|'.join(EXAMS)})\.attempt\.([a-z]{{1,20}}(?:_[a-z]{{1,20}}){{0,4}})"
+)
+
+
+def _attempt_row(kind: str, step: str) -> Row:
+    xapi, caliper, reason = _STEPS.get(step, _other_status)(kind)
+    return Row((f"{PREFIX}{kind}.attempt.{step}",), xapi, caliper, reason, "exam", is_checked=False)
+
+
+@lru_cache(maxsize=100)
+def new_step(name: str) -> Row | None:
+    """
+    Give the row of a step of an attempt that nobody here has heard of; None of any other event.
+
+    Names of steps are made of statuses, and other releases have others.
+    """
+    match = _NAME.fullmatch(name)
+    return _attempt_row(match[1], match[2]) if match else None
+
+
+EVENTS: tuple[Row, ...] = (
+    *(_attempt_row(kind, step) for kind in EXAMS for step in _STEPS),
+    Row(
+        ("edx.special_exam.proctored.option-presented",),
         Statement(EXPERIENCED, exam, extensions=partial(exam_kind, kind="proctored")),
         Action(
             "ViewEvent",

@@ -515,4 +515,8 @@ EVENTS: tuple[Row, ...] = (
             "SearchEvent", "Searched", whole_forum, SEARCH, generated=found, extensions=search_facts
         ),
     ),
+    Row(
+        ("edx.discussion.bulk_delete_user_posts",),
+        reason="Moderation of all that somebody wrote, done by a task; not a learner's action.",
+    ),
 )

@@ -29,6 +29,7 @@ from eventkit.events.shapes.iris import (
     LEARNER,
     MAX_SCORE,
     ONLY_IF_HIGHER,
+    OVERRIDE_DELETED,
     PASSED,
     PASSING,
     RESCORED,
@@ -117,6 +118,24 @@ def corrected_grade(view: View, *, how: str) -> Json:
     if points:
         result["score"] = points
     return result
+
+
+def corrected_subsection(view: View) -> Json:
+    """Make the subsection whose grade staff corrected; the event calls it a problem."""
+    return block_activity(view, view.block("problem_id"))
+
+
+def override(view: View) -> Json:
+    """Say that staff corrected the grade, or took the correction back; not which grade it is."""
+    return {"extensions": _override(view)}
+
+
+def _override(view: View) -> Json:
+    return {
+        SCORE_OVERRIDDEN: True,
+        OVERRIDE_DELETED: view.scalar("override_deleted"),
+        ONLY_IF_HIGHER: view.scalar("only_if_higher"),
+    }
 
 
 # How Caliper says it.
@@ -225,6 +244,14 @@ def corrected_score(view: View, *, how: str, by_people: bool) -> Json:
         by="" if instructor is None else view.person(instructor),
         extensions={how: True, ONLY_IF_HIGHER: view.scalar("only_if_higher")},
     )
+
+
+def corrected_subsection_attempt(view: View) -> Json:
+    """Make the learner's attempt at the subsection whose grade staff corrected."""
+    learner = view.subject()
+    made = attempt(view, view.block("problem_id"), "/attempt", learner=learner)
+    made["assignable"] = block_entity(view, made["assignable"], isPartOf=course_part(view))
+    return made
 
 
 def points(view: View) -> Json:
@@ -353,5 +380,24 @@ EVENTS: tuple[Row, ...] = (
         ("edx.grades.problem.state_deleted",),
         xapi=Statement(RESET, problem, user=View.named, instructor=grader),
         caliper=Action("Event", "Reset", item, GENERAL, extensions=whose_state, actor=grader),
+    ),
+    Row(
+        ("edx.grades.subsection.score_overridden",),
+        # The grade itself is said by the subsection's grade, which is calculated next.
+        xapi=Statement(
+            SCORED, corrected_subsection, result=override, user=View.named, instructor=grader
+        ),
+        caliper=Action(
+            "Event",
+            "Modified",
+            corrected_subsection_attempt,
+            GENERAL,
+            extensions=_override,
+            actor=grader,
+        ),
+    ),
+    Row(
+        ("edx.grades.grading_policy_changed",),
+        reason="Course configuration, not a learner's action.",
     ),
 )

@@ -27,28 +27,28 @@ _BEFORE_KEY = re.compile(r"/(?=(?:ccx-)?block-v\d+:|i4x://)")
 # What the page told us.
 
 
-def target(view: View) -> str:
+def target(view: View, field: str = "target_url") -> str:
     """
     Give the page that a link leads to as an absolute web address.
 
     Addresses that belong to the page it stands on are resolved; what is no web page
     (``javascript:``, ``mailto:``) has no object to speak of.
     """
-    url = view.key("target_url")
+    url = view.key(field)
     if not url:
-        raise view.lacks("no_object", "data.target_url")
+        raise view.lacks("no_object", f"data.{field}")
     if not url.startswith(("https://", "http://")):
         base = view.key("current_url") or view.text("page") or f"{view.site.lms_root}/"
         try:
             url = urljoin(base, url)
         except ValueError:
-            raise view.lacks("bad_url", "data.target_url") from None
-    return view.address(url, "data.target_url")
+            raise view.lacks("bad_url", f"data.{field}") from None
+    return view.address(url, f"data.{field}")
 
 
-def chosen(view: View) -> tuple[str, bool]:
+def chosen(view: View, *, field: str = "target_url") -> tuple[str, bool]:
     """Give the IRI of what was chosen in the outline, and whether it is a block."""
-    url = target(view)
+    url = target(view, field)
     plain = unquote(url)
     # The first one: addresses of units name the subsection before the unit.
     block = _USAGE_KEY.search(plain) if "block-v" in plain else None

@@ -23,12 +23,15 @@ from eventkit.events.shapes.caliper import (
 )
 from eventkit.events.shapes.caliper import score as attempt_score
 from eventkit.events.shapes.iris import (
+    ACTION,
     ANSWER,
     ANSWERED,
     ASSESSED,
     ASSESSMENT,
     COMMENTED,
     CORRECTIONS,
+    DELETED,
+    FILE,
     FILE_SIZE,
     FILE_TYPE,
     GRADING_TYPE,
@@ -39,6 +42,7 @@ from eventkit.events.shapes.iris import (
     RUBRICS,
     SAVED,
     SCORE_TYPE,
+    TEAM_ID,
     WAS_ASSIGNED,
     WEB_PAGE,
 )
@@ -194,6 +198,25 @@ def file(view: View) -> Json:
     }
 
 
+def team(view: View) -> Json:
+    """Say which team handed it in; its id is made of the name that learners gave it."""
+    return {TEAM_ID: view.slug("team", "team_id") or None}
+
+
+def described(_: View) -> Json:
+    """Say that it was the descriptions of files that were saved; they stay with the learner."""
+    return {"extensions": {ACTION: "files-described"}}
+
+
+def _file_iri(view: View) -> str:
+    return f"{block_iri(view)}/uploaded-file"
+
+
+def removed_file(view: View) -> Json:
+    """Make the file that was taken back; what it is called names the learner."""
+    return activity(_file_iri(view), FILE)
+
+
 # How Caliper says it.
 
 
@@ -286,6 +309,11 @@ def saved_response(view: View) -> Json:
     return draft(view, block, of=block)
 
 
+def file_taken_back(view: View) -> Json:
+    """Make the file that was taken back; what it is called names the learner."""
+    return entity(_file_iri(view), "DigitalResource", isPartOf=block_iri(view))
+
+
 def training(view: View) -> Json:
     """Make the example that learners practise assessing with."""
     block = block_iri(view)
@@ -341,9 +369,33 @@ EVENTS: tuple[Row, ...] = (
         caliper=Action("AssignableEvent", "Submitted", assignable, ASSIGNABLE, generated=handed_in),
     ),
     Row(
+        ("openassessmentblock.create_team_submission",),
+        xapi=Statement(
+            ANSWERED, assignment, result=response, extensions=team, activities=with_submission
+        ),
+        caliper=Action(
+            "AssignableEvent",
+            "Submitted",
+            assignable,
+            ASSIGNABLE,
+            generated=handed_in,
+            extensions=team,
+        ),
+    ),
+    Row(
         ("openassessmentblock.save_submission",),
         xapi=Statement(SAVED, assignment),
         caliper=Action("ResourceManagementEvent", "Saved", saved_response, RESOURCE_MANAGEMENT),
+    ),
+    Row(
+        ("openassessmentblock.save_files_descriptions",),
+        xapi=Statement(SAVED, assignment, result=described),
+        caliper=Action("ResourceManagementEvent", "Described", saved_response, RESOURCE_MANAGEMENT),
+    ),
+    Row(
+        ("openassessmentblock.remove_uploaded_file",),
+        xapi=Statement(DELETED, removed_file, activities=of_assignment),
+        caliper=Action("ResourceManagementEvent", "Deleted", file_taken_back, RESOURCE_MANAGEMENT),
     ),
     Row(
         ("openassessmentblock.get_peer_submission",),

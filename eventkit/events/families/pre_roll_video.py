@@ -8,6 +8,7 @@ from eventkit.events.families.video import (
     INITIALIZING,
     PLAYING,
     at_position,
+    dismissed,
     is_start,
     language_menu,
     location,
@@ -22,14 +23,12 @@ from eventkit.events.families.video import (
 from eventkit.events.rows import Action, OneOf, Profile, Row, Shape, Statement
 from eventkit.events.shapes.caliper import GENERAL, MEDIA
 from eventkit.events.shapes.iris import (
-    ACTION,
     INITIALIZED,
     PLAYED,
     PREFERRED,
     SKIPPED,
     TERMINATED,
     VIDEO,
-    VIDEO_TIME,
     Verb,
     american,
 )
@@ -70,11 +69,6 @@ def host(view: View) -> Json:
     """Say which video plays next."""
     iri = host_iri(view)
     return {"grouping": [activity(iri, VIDEO)]} if iri else {}
-
-
-def dismissed(view: View) -> Json:
-    """Say that it should not be shown again, and where in the video that was."""
-    return {"extensions": {VIDEO_TIME: position(view), ACTION: "do-not-show-again"}}
 
 
 def _watched(

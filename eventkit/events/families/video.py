@@ -14,13 +14,16 @@ from eventkit.events.shapes.iris import (
     CC_LANGUAGE,
     CC_SUBTITLE_ENABLED,
     COMPLETED,
+    ENABLED,
     INITIALIZED,
     INTERACTED,
     PAUSED,
     PLAYED,
+    PREFERRED,
     SEEK_TYPE,
     SEEKED,
     SKIP_INTERVAL,
+    SKIPPED,
     SPEED_FROM,
     SPEED_TO,
     TERMINATED,
@@ -182,6 +185,16 @@ def panel(
     )
 
 
+def dismissed(view: View) -> Json:
+    """Say that it should not be shown again, and where in the video that was."""
+    return {"extensions": {VIDEO_TIME: position(view), ACTION: "do-not-show-again"}}
+
+
+def auto_advance(view: View) -> Json:
+    """Say whether the next unit is to follow by itself."""
+    return {"extensions": {ACTION: "auto-advance", ENABLED: view.scalar("enabled")}}
+
+
 # How Caliper says it.
 
 
@@ -259,6 +272,11 @@ def language_menu(view: View, *, iri: Callable[[View], str] = video_iri) -> Json
 def playback_rates(view: View) -> Json:
     """Say from which playing speed to which."""
     return {SPEED_FROM: rate(view, "old_speed"), SPEED_TO: rate(view, "new_speed")}
+
+
+def advancing(view: View) -> Json:
+    """Say whether the next unit is to follow by itself."""
+    return {ACTION: "auto-advance", ENABLED: view.scalar("enabled")}
 
 
 def played(view: View) -> tuple[Action]:
@@ -348,5 +366,20 @@ EVENTS: tuple[Row, ...] = (
         ("video_hide_cc_menu", "edx.video.language_menu.hidden"),
         xapi=panel("language-menu-hidden"),
         caliper=Action("Event", "Hid", language_menu, GENERAL, extensions=_language),
+    ),
+    Row(
+        ("skip_video",),
+        xapi=Statement(SKIPPED, video, result=at_position, extensions=player),
+        caliper=Action("Event", "Skipped", media, GENERAL, target=location),
+    ),
+    Row(
+        ("do_not_show_again_video",),
+        xapi=Statement(PREFERRED, video, result=dismissed, extensions=player),
+        caliper=Action("Event", "OptedOut", media, GENERAL, target=location),
+    ),
+    Row(
+        ("auto_advance_change_video",),
+        xapi=Statement(PREFERRED, video, result=auto_advance, extensions=player),
+        caliper=Action("Event", "Modified", media, GENERAL, extensions=advancing),
     ),
 )

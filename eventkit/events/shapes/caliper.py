@@ -26,7 +26,9 @@ MEDIA = "MediaProfile"
 READING = "ReadingProfile"
 RESOURCE_MANAGEMENT = "ResourceManagementProfile"
 SEARCH = "SearchProfile"
+SESSION = "SessionProfile"
 SURVEY = "SurveyProfile"
+TOOL_USE = "ToolUseProfile"
 
 _DAY = 86_400
 _MOST_DIGITS = 2**53  # what a float can count to
