@@ -139,7 +139,12 @@ _NAMED_SHORTLY = (
     ("edx.video.bumper.", "video"),
     ("xblock.poll.", "poll"),
     ("xblock.survey.", "survey"),
+    ("edx.feedbackxblock.", "feedback"),
+    ("crowd_hinter.", "crowdsourcehinter"),
 )
+
+# These are about the unit that the page shows: browsers name no block.
+_ON_PAGES = ("edx.feedbackxblock.", "crowd_hinter.")
 
 
 def activity_types(source: Source, _path: str) -> tuple[str, ...]:
@@ -147,9 +152,11 @@ def activity_types(source: Source, _path: str) -> tuple[str, ...]:
     Read the types of all blocks that the event is about, and its family.
 
     That is what the payload, the block that emitted it and the path of its handler name; not the
-    page that it happened on, which names the section and unit around it.
+    page that it happened on, which names the section and unit around it, unless that is all that
+    is known of where it happened.
     """
-    found = Mentions(source.payload, source.context.get("module"), source.text("path"))
+    page = source.text("page") if source.name.startswith(_ON_PAGES) else ""
+    found = Mentions(source.payload, source.context.get("module"), source.text("path"), page)
     short = (kind for start, kind in _NAMED_SHORTLY if source.name.startswith(start))
     return _present(*activity_type(source, ""), *short, *found.block_types())
 

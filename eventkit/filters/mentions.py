@@ -18,7 +18,7 @@ from eventkit.reading.source import PERSON_FIELDS, text_of
 
 _MOST_OBJECTS = 100_000
 
-COURSES = frozenset({"course", "course_id", "course_key", "courses", "course_ids"})
+COURSES = frozenset({"course", "course_id", "course_key", "courses", "course_ids", "courserun_key"})
 ORGS = frozenset({"org", "org_id", "org_key", "organization", "organisation", "orgs"})
 HOSTS = frozenset({"host", "page", "referer", "current_url", "open_in_browser_url"})
 ENTERPRISES = frozenset({"enterprise_uuid", "enterprise_customer_uuid"})
