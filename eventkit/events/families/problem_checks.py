@@ -13,7 +13,7 @@ from eventkit.events.shapes.answers import (
     answer_to,
     is_correct,
     problem_iri,
-    question_of,
+    single_of,
     submissions,
     submitted_problem_iri,
 )
@@ -54,10 +54,10 @@ def _described(question: Mapping[str, Any]) -> Json | None:
 
 def checked_problem(view: View) -> Json:
     """Make the problem that was checked: one question, or the whole of several."""
-    found = question_of(submissions(view))
+    found = single_of(view, submissions(view))
     if found is None:
         return _question(view, problem_iri(view), {}, NO_QUESTION)
-    return _question(view, problem_iri(view), found[1], answer_to(view, *found))
+    return _question(view, problem_iri(view), found.question, found.answer)
 
 
 def _question(view: View, iri: str, question: Mapping[str, Any], answer: Answer) -> Json:
@@ -103,10 +103,10 @@ def evaluation(view: View) -> Json:
     if points := score(view.number("grade"), view.number("max_grade")):
         result["score"] = points
     submitted = submissions(view)
-    found = question_of(submitted)
-    result["success"] = is_solved(view, found, submitted)
+    found = single_of(view, submitted)
+    result["success"] = is_solved(view, (found.key, found.question) if found else None, submitted)
     if found:
-        answer = answer_to(view, *found).response
+        answer = found.answer.response
     else:
         answers = None if len(submitted) > 1 else view.data.get("answers")
         answer = json_text(answers) if answers else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qs, unquote, unquote_plus, urlsplit
 
 from eventkit.events.shapes.site import UNDETERMINED
@@ -105,6 +105,23 @@ def submissions(view: View) -> dict[str, Mapping[str, Any]]:
     return {key: value for key, value in found.items() if isinstance(key, str) and is_object(value)}
 
 
+class Single(NamedTuple):
+    """The one question that was submitted, and what xAPI says of it."""
+
+    key: str
+    question: Mapping[str, Any]
+    answer: Answer
+
+
+def single_of(view: View, found: dict[str, Mapping[str, Any]]) -> Single | None:
+    """Give what was submitted where that is one question; object and result both ask."""
+    if view.shared is None:
+        only = question_of(found)
+        view.shared = Single(*only, answer_to(view, *only)) if only else False
+    shared: Single | Literal[False] = view.shared
+    return shared or None
+
+
 def question_of(found: dict[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]] | None:
     """Give the one question that was submitted, if it says of which kind it is."""
     if len(found) > 1:
@@ -179,7 +196,9 @@ def _choice(view: View, key: str, given: Any) -> Answer:
             return Answer("choice", json_text(chosen) if chosen else None)
         return Answer("choice", "[,]".join(chosen) or None)
     choices = None
-    if len(ids) == len(texts):
+    if len(ids) == len(texts) == 1:
+        choices = [{"id": ids[0], "description": {UNDETERMINED: texts[0]}}]
+    elif len(ids) == len(texts):
         choices = [
             {"id": each, "description": {UNDETERMINED: text}}
             for each, text in dict(zip(ids, texts, strict=True)).items()
@@ -189,6 +208,8 @@ def _choice(view: View, key: str, given: Any) -> Answer:
 
 def _texts(value: Any) -> list[str]:
     """Give the parts of an answer as text, one or several; nothing that is empty."""
+    if type(value) is str:
+        return [clean(value)] if value else []
     parts = value if isinstance(value, list) else [value]
     return [str(part) for part in map(scalar, parts) if part is not None]
 

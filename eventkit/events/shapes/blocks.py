@@ -25,6 +25,7 @@ from eventkit.events.shapes.iris import (
 )
 from eventkit.events.shapes.site import UNDETERMINED
 from eventkit.events.shapes.view import View, activity
+from eventkit.reading.source import is_object
 from eventkit.typing import Json
 
 
@@ -96,10 +97,13 @@ def kind_name(iri: str) -> str:
 def name_of(view: View, iri: str) -> str:
     """Give the display name of the block, if it is the one that emitted the event."""
     module = view.context.get("module")
-    if module is None:
+    if not is_object(module):
         return ""
-    key = view.module("usage_key")
-    return view.module("display_name") if key and view.iri(f"/xblock/{key}") == iri else ""
+    key = module.get("usage_key")
+    # The IRI ends with the key as it stands; one that had to be mended costs only the name.
+    if type(key) is not str or not key or not iri.endswith(key) or iri[-len(key) - 1] != "/":
+        return ""
+    return view.module("display_name")
 
 
 def block_activity(

@@ -49,12 +49,14 @@ EXACT = 1e12
 class View(Source):
     """A `Source` with the site's IRIs and the readers that shapes are made of."""
 
-    __slots__ = ("_course", "_known", "course_id", "data", "payload", "site")
+    __slots__ = ("_course", "_known", "course_id", "data", "payload", "shared", "site")
 
     # Rows ask for these many times over, so they are found once and stand ready.
     payload: Any
     data: Mapping[str, Any]
     course_id: str
+    shared: Any
+    """What one shape has found for another; None: nothing yet."""
 
     def __init__(self, event: Event, site: Site, name: str | None = None) -> None:
         self.event = event
@@ -90,6 +92,7 @@ class View(Source):
             self.payload = self.data = as_logged(self.data, context)
         self._course: Course | None = None
         self._known: Known | None = None
+        self.shared = None
 
     def lacks(self, reason: str, field: str = "") -> TranslationError:
         """Make the error to raise when the event lacks what the document cannot do without."""
