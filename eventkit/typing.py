@@ -25,6 +25,9 @@ Dialect = Literal["standard", "erb"]
 Fallback = Literal["standard"]
 """What translates the events of which dialect ``erb`` makes nothing."""
 
+Unknown = Literal["generic"]
+"""What is said of events that no row knows: that a block was used."""
+
 
 class Translation(TypedDict):
     """What a translator hands to the router."""

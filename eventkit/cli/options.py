@@ -25,6 +25,7 @@ class TranslatorOptions:
     protocol: str
     dialect: str = "standard"
     fallback: str | None = None
+    unknown: str | None = None
     lms_root: str = ""
     identity_secret_env: str = ""
     identity_file: str = ""
@@ -55,6 +56,7 @@ class TranslatorOptions:
             courses=read_courses(self.courses) if self.courses else None,
             dialect=self.dialect,
             fallback=self.fallback,
+            unknown=self.unknown,
             include_text=self.include_text,
             keep_query=self.keep_query,
             validate=self.validate,
@@ -146,6 +148,13 @@ def add_translator_options(parser: argparse.ArgumentParser) -> None:
         "standard does; without it such events are skipped (not_in_erb)",
     )
     group.add_argument(
+        "--unknown",
+        choices=("generic",),
+        help="translate events that are not known, such as those of a site's own XBlocks, to no "
+        "more than that their block was used, with their names where those are plain words; "
+        "without it they are skipped (unknown_event)",
+    )
+    group.add_argument(
         "--implicit",
         action="store_true",
         help="in xAPI, translate requests for pages of courses too; they are most of a raw log",
@@ -184,6 +193,7 @@ def translator_options(options: argparse.Namespace, protocol: str) -> Translator
         protocol=protocol,
         dialect=options.dialect,
         fallback=options.fallback,
+        unknown=options.unknown,
         lms_root=options.lms_root,
         identity_secret_env=options.identity_secret_env,
         identity_file=options.identity_file,

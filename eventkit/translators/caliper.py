@@ -35,6 +35,11 @@ class CaliperTranslator(Translator):
             nothing. None: nothing either (they are skipped as ``not_in_erb``); ``"standard"``: what
             the other dialect makes of them.
 
+        unknown: what is said of events that no row knows, such as those of a site's own XBlocks.
+            None: nothing (they are skipped as ``unknown_event``); ``"generic"``: that the block
+            which emitted it was used, and how the event is called, where that is plain words;
+            nothing of what it holds.
+
         events: further rows, or the dotted path of a table of rows.
 
         include_text: whether text that learners wrote may leave; answers are such text.

@@ -12,7 +12,7 @@ from eventkit.events.catalogue import Catalogue, catalogue
 from eventkit.events.rows import Row
 from eventkit.events.shapes.urls import PERSON_KEYS
 from eventkit.exceptions import ConfigurationError
-from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity, Name
+from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity, Name, Unknown
 
 MAPPING_VERSION = "1"
 """
@@ -82,6 +82,25 @@ def check_fallback(fallback: Fallback | None, dialect: Dialect) -> Fallback | No
             "or remove fallback"
         )
     return fallback
+
+
+def check_unknown(
+    unknown: Unknown | None, dialect: Dialect, fallback: Fallback | None
+) -> Unknown | None:
+    """Check what is said of events that no row knows."""
+    if unknown is None:
+        return None
+    if unknown not in get_args(Unknown):
+        raise ConfigurationError(
+            f"unknown: no way to translate unknown events is called {unknown!r:.80}; "
+            f"expected one of {get_args(Unknown)}, or None"
+        )
+    if dialect == "erb" and fallback is None:
+        raise ConfigurationError(
+            "unknown: dialect 'erb' sends nothing but what event-routing-backends sends; "
+            "set fallback to 'standard' or remove unknown"
+        )
+    return unknown
 
 
 def check_hook(on_error: ErrorHook | None) -> ErrorHook | None:

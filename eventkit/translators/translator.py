@@ -15,6 +15,7 @@ from eventkit.base.counting import Tally
 from eventkit.base.json import NOT_JSON, dumps
 from eventkit.base.memory import Memory
 from eventkit.base.throttle import SafeLogger
+from eventkit.events.families.unknown import UNKNOWN, unknown_row
 from eventkit.events.rows import Row
 from eventkit.events.shapes.site import Site, named
 from eventkit.events.shapes.view import View
@@ -30,6 +31,7 @@ from eventkit.translators.options import (
     check_hook,
     check_identity,
     check_root,
+    check_unknown,
     course_names,
     extend_catalogue,
     kept_keys,
@@ -44,6 +46,7 @@ from eventkit.typing import (
     Json,
     ProtocolName,
     Translation,
+    Unknown,
 )
 
 logger = SafeLogger(__name__)
@@ -87,6 +90,7 @@ class Translator:
         courses: Courses | None = None,
         dialect: Dialect = "standard",
         fallback: Fallback | None = None,
+        unknown: Unknown | None = None,
         events: Iterable[Row] | str = (),
         include_text: bool = False,
         keep_query: Iterable[str] = (),
@@ -107,6 +111,7 @@ class Translator:
         self._kept_keys = kept_keys(keep_query)
         self._dialect = check_dialect(dialect)
         self._fallback = check_fallback(fallback, dialect)
+        self._unknown = check_unknown(unknown, dialect, fallback)
         if validate:
             self._check = self._rules()
         self._begin()
@@ -166,9 +171,9 @@ class Translator:
         """Give what *row* says of this protocol; None when it says nothing."""
         raise NotImplementedError
 
-    def _unnamed(self, _name: str) -> Row | None:
-        """Give the row of events that go by no name of their own; None when there is none."""
-        return None
+    def _unnamed(self, name: str) -> Row | None:
+        """Give the row of events that no row names; None when there is none."""
+        return unknown_row(name) if self._unknown else None
 
     def supports(self, name: str) -> bool:
         """Tell whether events of this *name* have a translation, in the dialect that was chosen."""
@@ -180,6 +185,9 @@ class Translator:
     def stats(self) -> dict[str, int]:
         """
         Give the counts so far: ``translated``, and ``skipped:`` and ``rejected:`` by reason.
+
+        Where ``unknown="generic"`` translates events that no row knows, ``generic`` counts those of
+        the translated that are such.
 
         ``failed:lookup_failed`` and ``failed:interrupted`` count attempts to be made again.
         """
@@ -210,7 +218,9 @@ class Translator:
         """
         return self._attempt(event, is_written=True)
 
-    def _attempt(self, event: Event, *, is_written: bool) -> list[Any]:
+    def _attempt(  # noqa: C901 - the hot path, in one piece
+        self, event: Event, *, is_written: bool
+    ) -> list[Any]:
         name: Any = ""
         try:
             if type(event) is not dict and not isinstance(event, Mapping):
@@ -245,6 +255,8 @@ class Translator:
             known = name if type(name) is str and self._catalogue.lists(name) else ""
             raise TranslationError(known, "internal_error", detail=detail) from error
         self._count()
+        if row.family == UNKNOWN:
+            self._tally.add("generic")
         if is_on():
             self._tell("translated", name)
         return made

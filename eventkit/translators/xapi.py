@@ -13,7 +13,16 @@ from eventkit.exceptions import ConfigurationError
 from eventkit.translators.lookups import ask
 from eventkit.translators.standard.xapi import Statements, sha1_of
 from eventkit.translators.translator import Translator, lack_objects
-from eventkit.typing import Courses, Dialect, EmailResolver, ErrorHook, Fallback, Identity, Json
+from eventkit.typing import (
+    Courses,
+    Dialect,
+    EmailResolver,
+    ErrorHook,
+    Fallback,
+    Identity,
+    Json,
+    Unknown,
+)
 
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,255}")
 
@@ -48,6 +57,11 @@ class XAPITranslator(Translator):
             ``"mbox"`` or ``"mbox_sha1sum"``, which need *email*.
 
         email: gives the e-mail address of a user.
+
+        unknown: what is said of events that no row knows, such as those of a site's own XBlocks.
+            None: nothing (they are skipped as ``unknown_event``); ``"generic"``: that the block
+            which emitted it was used, and how the event is called, where that is plain words;
+            nothing of what it holds.
 
         events: further rows, or the dotted path of a table of rows.
 
@@ -87,6 +101,7 @@ class XAPITranslator(Translator):
         courses: Courses | None = None,
         dialect: Dialect = "standard",
         fallback: Fallback | None = None,
+        unknown: Unknown | None = None,
         actor: str = "account",
         email: EmailResolver | None = None,
         events: Iterable[Row] | str = (),
@@ -113,6 +128,7 @@ class XAPITranslator(Translator):
             courses=courses,
             dialect=dialect,
             fallback=fallback,
+            unknown=unknown,
             events=events,
             include_text=include_text,
             keep_query=keep_query,
@@ -144,8 +160,8 @@ class XAPITranslator(Translator):
     def _plan(self, row: Row) -> object:
         return row.xapi
 
-    def _unnamed(self, _name: str) -> Row | None:
-        return IMPLICIT if self._implicit and _name.startswith("/") else None
+    def _unnamed(self, name: str) -> Row | None:
+        return IMPLICIT if self._implicit and name.startswith("/") else super()._unnamed(name)
 
     def _documents(self, row: Row, view: View) -> list[Json]:
         documents: list[Json] | None = self._erb.translate(view) if self._erb else None

@@ -579,6 +579,31 @@ def test_implicit_events_on_request(eventkit, translating, tmp_path):
     assert eventkit("translate", "--to", "caliper", "--implicit", *translating, log).stdout == b""
 
 
+def test_unknown_events_on_request(eventkit, translating, tmp_path):
+    """With ``--unknown generic`` the block of an unknown event is used; without, it is skipped."""
+    line = {
+        "name": "acme.virtual_lab.opened",
+        "event_type": "acme.virtual_lab.opened",
+        "event": {"bench": "not to be seen"},
+        "event_source": "server",
+        "time": "2025-02-03T04:05:06.789+00:00",
+        "context": {"user_id": 3, "module": {"usage_key": "block-v1:A+B+C+type@lab+block@l"}},
+    }
+    log = tmp_path / "tracking.log"
+    log.write_text(json.dumps(line), encoding="utf-8")
+
+    for protocol in ("xapi", "caliper"):
+        plain = eventkit("translate", "--to", protocol, *translating, log)
+        made = eventkit("translate", "--to", protocol, "--unknown", "generic", *translating, log)
+
+        assert plain.stdout == b""
+        assert json.loads(made.stdout)["object"]["id"].endswith("+type@lab+block@l")
+        assert b"not to be seen" not in made.stdout
+    wrong = eventkit("translate", "--to", "xapi", "--unknown", "x", *translating, log)
+    assert wrong.returncode == 2
+    assert b"--unknown" in wrong.stderr
+
+
 def test_keys_of_queries_on_request(eventkit, translating, tmp_path):
     """With ``--keep-query`` links keep what a site names content by; with others they do not."""
     line = {

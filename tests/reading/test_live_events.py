@@ -7,11 +7,11 @@ import enum
 import json
 import uuid
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from eventkit import CaliperTranslator, TranslationError, XAPITranslator
+from eventkit import CaliperTranslator, TranslationError, UnsupportedEvent, XAPITranslator
 from eventkit.events.shapes.mobile import as_logged
 from eventkit.reading import Source
 from eventkit.reading.source import plain, text_of, user_id, username
@@ -152,6 +152,68 @@ class TestMobileVideo:
         documents(sent)
 
         assert sent["data"] == {"module_id": MODULE, "current_time": 12.5}
+
+
+class TestRawLogs:
+    """A log that devices' own spelling got into says the same as one that the platform wrote."""
+
+    def test_videos(self) -> None:
+        raw = {"module_id": MODULE, "current_time": 12.5, "code": "mobile"}
+        name = "edx.video.played"
+
+        assert documents(logged(name, raw)) == documents(live(name, raw))
+        assert documents(logged(name, json.dumps(raw))) == documents(live(name, raw))
+
+
+class TestThreads:
+    """The platform keeps one screen of devices, that of a thread, and calls it otherwise."""
+
+    RAW: ClassVar[dict[str, Any]] = {
+        "thread_id": "67b0c4",
+        "topic_id": "course-general",
+        "action": "Light and leaves",
+        "author": "dora",
+        "context": {"app_name": "edx.mobileapp.iOS"},
+    }
+    AS_LOGGED: ClassVar[dict[str, Any]] = {
+        "id": "67b0c4",
+        "commentable_id": "course-general",
+        "title": "Light and leaves",
+        "title_truncated": False,
+        "target_username": "dora",
+    }
+
+    def sent(self, label: str | None = "Forum: View Thread", **data: Any) -> dict[str, Any]:
+        raw = {**self.RAW, **data}
+        return live("edx.bi.app.navigation.screen", raw, label=label)
+
+    def test_are_what_the_log_has(self) -> None:
+        assert documents(self.sent()) == documents(
+            logged("edx.forum.thread.viewed", self.AS_LOGGED)
+        )
+
+    @pytest.mark.parametrize("label", ["My Courses", "forum: view thread", "", None])
+    def test_other_screens_are_none(self, label: str | None) -> None:
+        for translator in TRANSLATORS:
+            with pytest.raises(UnsupportedEvent) as caught:
+                translator.translate(self.sent(label))
+            assert caught.value.reason == "not_translated"
+
+    def test_long_titles_are_cut_as_the_platform_cuts_them(self) -> None:
+        [[statement], _] = documents(self.sent(action="x" * 1500))
+
+        assert statement["object"]["definition"]["name"] == {"und": "x" * 1000}
+
+    def test_what_is_no_text_is_left_out(self) -> None:
+        for translator in TRANSLATORS:
+            with pytest.raises(TranslationError, match="no_object"):
+                translator.translate(self.sent(thread_id=7))
+
+    def test_dialect_erb_knows_none(self) -> None:
+        erb = XAPITranslator(lms_root=LMS, identity=anonymous, dialect="erb")
+
+        with pytest.raises(UnsupportedEvent, match="event-routing-backends sends nothing"):
+            erb.translate(self.sent())
 
 
 class TestDeviceTime:

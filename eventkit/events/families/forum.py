@@ -54,6 +54,7 @@ from eventkit.events.shapes.iris import (
     VOTED,
     Verb,
 )
+from eventkit.events.shapes.mobile import SCREEN, is_thread
 from eventkit.events.shapes.site import encode_iri
 from eventkit.events.shapes.view import View, activity
 from eventkit.reading.source import as_object
@@ -387,6 +388,26 @@ _MESSAGE_REPORTED = _reported(message, message_report)
 _MESSAGE_UNREPORTED = _generic("Removed", message_report, _unreport)
 
 
+def _refuse_other_screens(view: View) -> None:
+    if view.name == SCREEN and not is_thread(view.context):
+        raise view.skipped("another screen of the app than that of a thread")
+
+
+def thread_viewed(view: View) -> Statement:
+    """Tell threads from other screens of mobile devices."""
+    _refuse_other_screens(view)
+    return _THREAD_VIEWED
+
+
+def thread_view(view: View) -> tuple[Action]:
+    """Tell threads from other screens of mobile devices."""
+    _refuse_other_screens(view)
+    return (_THREAD_VIEW,)
+
+
+_THREAD_VIEWED = Statement(VIEWED, thread)
+_THREAD_VIEW = Action("ViewEvent", "Viewed", discussion, FORUM, extensions=standing)
+
 EVENTS: tuple[Row, ...] = (
     Row(
         ("edx.forum.thread.created",),
@@ -394,9 +415,9 @@ EVENTS: tuple[Row, ...] = (
         caliper=_posted(opening_post),
     ),
     Row(
-        ("edx.forum.thread.viewed",),
-        xapi=Statement(VIEWED, thread),
-        caliper=Action("ViewEvent", "Viewed", discussion, FORUM, extensions=standing),
+        ("edx.forum.thread.viewed", SCREEN),
+        xapi=OneOf((_THREAD_VIEWED,), thread_viewed),
+        caliper=OneOf((_THREAD_VIEW,), thread_view),
     ),
     Row(
         ("edx.forum.thread.edited",),

@@ -1,5 +1,5 @@
 """
-Live video events of mobile devices, whose payloads have a spelling of their own.
+Events of mobile devices, whose payloads have a spelling of their own.
 
 The platform rewrites it on the way to the tracking log only. It is rewritten here in the same way,
 so that the live and the logged form of an event become the same documents with the same ids.
@@ -13,8 +13,21 @@ from typing import Any
 from eventkit.reading.keys import block_id, html_id, mended
 from eventkit.reading.source import as_object, text_of
 
+SCREEN = "edx.bi.app.navigation.screen"
+"""What devices call a look at any of their screens; the platform keeps threads, as forum events."""
+
+_THREAD = "Forum: View Thread"
+_OF_A_THREAD = {
+    "thread_id": "id",
+    "topic_id": "commentable_id",
+    "action": "title",
+    "author": "target_username",
+}
+_LONGEST_TITLE = 1000
+
 NAMES = frozenset(
     {
+        SCREEN,
         "edx.video.language_menu.hidden",
         "edx.video.language_menu.shown",
         "edx.video.loaded",
@@ -31,6 +44,34 @@ NAMES = frozenset(
 
 _OWN = ("module_id", "current_time", "seek_type", "requested_skip_interval")
 _SEEK_TYPES = {"slide": "onSlideSeek", "skip": "onSkipSeek"}
+
+
+def is_thread(context: Mapping[str, Any]) -> bool:
+    """Tell the screen of a thread from others, by what devices call it."""
+    return context.get("label") == _THREAD
+
+
+def is_raw(payload: Mapping[str, Any]) -> bool:
+    """Tell what a log has of a video that did not go through the platform's own rewriting."""
+    return "module_id" in payload
+
+
+def thread_as_logged(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Give the payload of a look at a thread as the tracking log has it.
+
+    Names of categories, roles and teams, which the platform looks up, are not there.
+    """
+    made = {key: value for key, value in payload.items() if key not in _OF_A_THREAD}
+    made.pop("context", None)
+    for theirs, ours in _OF_A_THREAD.items():
+        value = payload.get(theirs)
+        if isinstance(value, str) and (value or ours == "title"):
+            made[ours] = value
+    if "title" in made:
+        made["title_truncated"] = len(made["title"]) > _LONGEST_TITLE
+        made["title"] = made["title"][:_LONGEST_TITLE]
+    return made
 
 
 def as_logged(payload: Mapping[str, Any], context: Mapping[str, Any]) -> Mapping[str, Any]:

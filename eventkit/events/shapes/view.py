@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from eventkit.events.shapes.iris import EVENT_TRANSACTION_ID, EVENT_TRANSACTION_TYPE
 from eventkit.events.shapes.mobile import NAMES as MOBILE_NAMES
-from eventkit.events.shapes.mobile import as_logged
+from eventkit.events.shapes.mobile import SCREEN, as_logged, is_raw, thread_as_logged
 from eventkit.events.shapes.site import UNDETERMINED, Course, Site
 from eventkit.events.shapes.urls import KEPT_KEYS, Known, is_harmless, leaving, people_in, tidy
 from eventkit.exceptions import EventkitError, TranslationError, UnsupportedEvent
@@ -88,8 +88,11 @@ class View(Source):
         self.payload = payload
         course = context.get("course_id")
         self.course_id = (KNOWN.get(course) if type(course) is str else "") or self._find_course()
-        if is_live and self.name in MOBILE_NAMES and self.data:
-            self.payload = self.data = as_logged(self.data, context)
+        if self.name in MOBILE_NAMES and self.data:
+            if self.name == SCREEN:
+                self.payload = self.data = thread_as_logged(self.data)
+            elif is_live or is_raw(self.data):
+                self.payload = self.data = as_logged(self.data, context)
         self._course: Course | None = None
         self._known: Known | None = None
         self.shared = None
