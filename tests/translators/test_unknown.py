@@ -8,6 +8,8 @@ import pytest
 from eventkit import ConfigurationError, DropEvent, HMACIdentity, UnsupportedEvent, XAPITranslator
 from eventkit.events import catalogue
 from eventkit.events.families.unknown import says_only_words
+from eventkit.instrumentation import add_hook
+from eventkit.router import early_filter
 from eventkit.translators import CaliperTranslator
 from eventkit.validation import event_errors, statement_errors
 
@@ -287,6 +289,34 @@ class TestOptions:
 
         assert erb.supports(NAME)
         assert erb.translate(EVENT) == generic(make).translate(EVENT)
+
+    @BOTH
+    def test_early_filter_lets_them_through(self, make):
+        """Rules judge them by their own names, as any other event."""
+        consumer = {"id": "lrs", "protocol": "xapi", "url": "https://lrs.example.org/xapi"}
+        wanted = [
+            early_filter(consumers=[consumer | {"allow": allow}], reload=None).accepts(EVENT)
+            for allow in ([{"event": "acme.*"}], [{"event": NAME}], [{"event": "play_video"}])
+        ]
+
+        assert wanted == [True, True, False]
+        assert len(generic(make)(EVENT)["documents"]) == 1
+
+    @BOTH
+    def test_metrics_have_no_names_of_theirs(self, make):
+        """Whoever makes up names must not make up series of metrics."""
+        told = []
+        remove = add_hook(told.append)
+        try:
+            generic(make).translate(EVENT)
+            generic(make).translate({**EVENT, "name": "oppia.exploration.loaded"})
+        finally:
+            remove()
+
+        assert [(each.what, each.name) for each in told] == [
+            ("translated", ""),
+            ("translated", "oppia.exploration.loaded"),
+        ]
 
     def test_with_pages(self):
         both = generic(XAPITranslator, implicit=True)

@@ -199,6 +199,9 @@ EVENTS: tuple[Row, ...] = (
         xapi=OneOf((_HIDDEN, _SHOWN), toggled),
         caliper=OneOf((_HID, _SHOWED), toggle),
     ),
+    # A second click takes the vote back, which nobody tells.
+    _row("arrowUp", "arrow-up-clicked", "Used"),
+    _row("arrowDown", "arrow-down-clicked", "Used"),
     _row("backToView", "back-to-resources", "Used"),
     _row("clickResource", "resource-followed", "NavigatedTo"),
     _row("hover", "resource-hovered", "Viewed"),

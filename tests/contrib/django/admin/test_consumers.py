@@ -467,7 +467,7 @@ def test_suggestions_are_events_of_the_catalogue_with_their_family(client_of):
 
     assert found[0]["value"] == "play_video"
     assert found[0]["description"].startswith("video: xAPI played")
-    assert [each["value"] for each in families["results"]] == ["problem"]
+    assert [each["value"] for each in families["results"]] == ["problem", "xblock_problem"]
     assert client.get(f"{LIST}suggest/", {"field": "user", "q": "a"}).json() == {"results": []}
 
 

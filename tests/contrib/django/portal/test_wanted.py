@@ -142,5 +142,5 @@ class TestFamilies:
         assert split(events) == ([], events)
 
     def test_have_only_what_is_translated(self):
-        assert "account" not in families()
+        assert "authoring" not in families()
         assert all(families().values())
