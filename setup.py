@@ -24,7 +24,7 @@ HOT = (
 )
 """What every event passes through."""
 
-LEFT = ("__init__.py", "catalogue.py", "installed.py", "one_of.py", "samples.py")
+LEFT = ("__init__.py", "catalogue.py", "installed.py", "one_of.py", "profile.py", "samples.py")
 """What looks around; and a generic dataclass, which the compiler cannot make."""
 
 COMPILER = "mypy>=2.0,<3"

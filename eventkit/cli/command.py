@@ -29,6 +29,7 @@ _COMMANDS = {
     "store": "look after an on-disk store: its queues, and files that were damaged",
     "explain": "say who gets an event, which rule decides that, and what they get",
     "events": "list every event and what it becomes in each protocol",
+    "profile": "write the xAPI profile of what events become, as JSON-LD",
     "demo": "see the whole path work on this machine",
 }
 

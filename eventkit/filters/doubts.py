@@ -67,7 +67,7 @@ def _event(pattern: str, known: Catalogue) -> Doubt | None:
     elif near := _nearest(pattern, known):
         hint = f"did you mean {near!r}?"
     else:
-        hint = "the names are in docs/reference/events.md"
+        hint = "the names are in docs/reference/events"
     return Doubt(f"{pattern!r} matches no known event; {hint}")
 
 

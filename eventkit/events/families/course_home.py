@@ -26,6 +26,7 @@ from eventkit.events.shapes.iris import (
     RESOURCE,
     SEARCH_QUERY,
     SEARCHED,
+    WAY_IN,
     WEB_PAGE,
     Verb,
 )
@@ -66,7 +67,7 @@ def aim(view: View) -> Json:
 def way_in(view: View) -> Json:
     """Say whether the course was resumed, or started."""
     action = view.key("event_type")
-    return {ACTION: action if action in ("resume", "start") else None}
+    return {WAY_IN: action if action in ("resume", "start") else None}
 
 
 def _refuse_masquerade(view: View) -> None:

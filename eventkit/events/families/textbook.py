@@ -16,7 +16,6 @@ from eventkit.events.shapes.caliper import (
     search_response,
 )
 from eventkit.events.shapes.iris import (
-    ACTION,
     AMOUNT,
     BOOK_PAGE,
     CASE_SENSITIVE,
@@ -31,6 +30,7 @@ from eventkit.events.shapes.iris import (
     SEARCH_QUERY,
     SEARCH_STATUS,
     SEARCHED,
+    TEXTBOOK_ACTION,
     THUMBNAIL_TITLE,
 )
 from eventkit.events.shapes.view import View, activity
@@ -95,7 +95,7 @@ def search(view: View) -> Json:
 
 
 def _said(view: View, *, action: str, fields: Mapping[str, str]) -> Json:
-    return {ACTION: action} | {iri: view.scalar(field) for field, iri in fields.items()}
+    return {TEXTBOOK_ACTION: action} | {iri: view.scalar(field) for field, iri in fields.items()}
 
 
 def _at_page(view: View, *, action: str, fields: Mapping[str, str]) -> Json:
@@ -104,12 +104,12 @@ def _at_page(view: View, *, action: str, fields: Mapping[str, str]) -> Json:
 
 def next_match(view: View) -> Json:
     """Say whether it is the next or the previous match."""
-    return {POSITION: view.number("page"), ACTION: finding(view)}
+    return {POSITION: view.number("page"), TEXTBOOK_ACTION: finding(view)}
 
 
 def turned(view: View) -> Json:
     """Say how the page was turned."""
-    return {ACTION: view.scalar("type")}
+    return {TEXTBOOK_ACTION: view.scalar("type")}
 
 
 def _read(action: str, **fields: str) -> Statement:
@@ -164,7 +164,7 @@ def scrolling(view: View) -> Json:
 
 def match(view: View) -> Json:
     """Say whether it is the next or the previous match, and of what, where texts may leave."""
-    return {ACTION: finding(view), SEARCH_QUERY: view.private("query")}
+    return {TEXTBOOK_ACTION: finding(view), SEARCH_QUERY: view.private("query")}
 
 
 def found(view: View) -> Json:

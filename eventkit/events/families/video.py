@@ -10,11 +10,11 @@ from eventkit.events.shapes.caliper import GENERAL, MEDIA, course_part, duration
 from eventkit.events.shapes.caliper import position as written_position
 from eventkit.events.shapes.iris import (
     ACTION,
+    AUTO_ADVANCE,
     CC_ENABLED,
     CC_LANGUAGE,
     CC_SUBTITLE_ENABLED,
     COMPLETED,
-    ENABLED,
     INITIALIZED,
     INTERACTED,
     PAUSED,
@@ -192,7 +192,7 @@ def dismissed(view: View) -> Json:
 
 def auto_advance(view: View) -> Json:
     """Say whether the next unit is to follow by itself."""
-    return {"extensions": {ACTION: "auto-advance", ENABLED: view.scalar("enabled")}}
+    return {"extensions": {ACTION: "auto-advance", AUTO_ADVANCE: view.scalar("enabled")}}
 
 
 # How Caliper says it.
@@ -276,7 +276,7 @@ def playback_rates(view: View) -> Json:
 
 def advancing(view: View) -> Json:
     """Say whether the next unit is to follow by itself."""
-    return {ACTION: "auto-advance", ENABLED: view.scalar("enabled")}
+    return {ACTION: "auto-advance", AUTO_ADVANCE: view.scalar("enabled")}
 
 
 def played(view: View) -> tuple[Action]:
