@@ -59,15 +59,19 @@ class Profile:
     """
 
     id: str
-    result: tuple[str, ...] = ()
+    result: frozenset[str] = frozenset()
     """Extensions of the result."""
-    context: tuple[str, ...] = ()
+    context: frozenset[str] = frozenset()
     """Extensions of the context."""
     text: bytes = field(init=False, repr=False, compare=False)
-    """The category, as a member of a JSON object."""
+    """The category, as the end of a JSON object that has other members."""
+    alone: bytes = field(init=False, repr=False, compare=False)
+    """The activities of a context that has no others, as a member of a JSON object."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", dumps({"category": [self.json()]})[1:-1])
+        written = dumps({"category": [self.json()]})
+        object.__setattr__(self, "text", b"," + written[1:])
+        object.__setattr__(self, "alone", b',"contextActivities":' + written)
 
     def __reduce__(self) -> _Again:
         return _again(self)
@@ -78,17 +82,12 @@ class Profile:
 
     def is_fulfilled(self, context: Json, result: Json | None) -> bool:
         """Tell whether a statement with these extensions of the context, and result, has it all."""
-        for key in self.context:
-            if key not in context:
-                return False
-        if self.result:
-            found = result.get("extensions") if result else None
-            if found is None:
-                return False
-            for key in self.result:
-                if key not in found:
-                    return False
-        return True
+        if self.context and not self.context <= context.keys():
+            return False
+        if not self.result:
+            return True
+        found = result.get("extensions") if result else None
+        return found is not None and self.result <= found.keys()
 
 
 @dataclass(frozen=True)

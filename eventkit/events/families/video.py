@@ -81,10 +81,14 @@ def rate(view: View, field: str) -> int | float | None:
 
 # The templates of the video profile (1.0.3) that the player tells enough for. Those of paused,
 # terminated and completed want to know which segments were played, which it does not tell.
-INITIALIZING = Profile(VIDEO_PROFILE, context=(VIDEO_LENGTH,))
-PLAYING = Profile(VIDEO_PROFILE, result=(VIDEO_TIME,))
-SEEKING = Profile(VIDEO_PROFILE, result=(VIDEO_TIME_TO, VIDEO_TIME_FROM))
-CAPTIONING = Profile(VIDEO_PROFILE, result=(VIDEO_TIME,), context=(CC_ENABLED, CC_LANGUAGE))
+INITIALIZING = Profile(VIDEO_PROFILE, context=frozenset((VIDEO_LENGTH,)))
+PLAYING = Profile(VIDEO_PROFILE, result=frozenset((VIDEO_TIME,)))
+SEEKING = Profile(VIDEO_PROFILE, result=frozenset((VIDEO_TIME_TO, VIDEO_TIME_FROM)))
+CAPTIONING = Profile(
+    VIDEO_PROFILE,
+    result=frozenset((VIDEO_TIME,)),
+    context=frozenset((CC_ENABLED, CC_LANGUAGE)),
+)
 
 
 def video(view: View, *, iri: Callable[[View], str] = video_iri) -> Json:

@@ -250,6 +250,9 @@ def _statement(  # noqa: PLR0917 - the parts of a statement, in its order
         if result:
             own["result"] = result
         own["context"] = context
+        activities = course.text if course else b""
+        if profile:
+            activities = activities[:-1] + profile.text if course else profile.alone
         try:
             text = dumps(own, is_checked=is_checked)
         except NOT_JSON:
@@ -264,7 +267,7 @@ def _statement(  # noqa: PLR0917 - the parts of a statement, in its order
                 verb.text,
                 b",",
                 text[1:-2],
-                _activities(course, profile) if profile else course.text if course else b"",
+                activities,
                 b'},"timestamp":"',
                 stamp.removesuffix(".000000").encode(),
                 b'+00:00","version":"1.0.3"}',
@@ -286,13 +289,6 @@ def _statement(  # noqa: PLR0917 - the parts of a statement, in its order
     statement["timestamp"] = f"{stamp.removesuffix('.000000')}+00:00"
     statement["version"] = VERSION
     return statement
-
-
-def _activities(course: Course | None, profile: Profile) -> bytes:
-    """Write the activities of a context that has a category."""
-    if course is None:
-        return b',"contextActivities":{%b}' % profile.text
-    return b"%b,%b}" % (course.text[:-1], profile.text)
 
 
 def _tidy(result: Json) -> Json | None:
