@@ -192,6 +192,7 @@ class TestPlaces:
 
         assert place in document["object"]["id"]
         assert "activate_block_id" not in document["object"]["id"]
+        assert document["object"]["id"].endswith("#hint")
 
     @BOTH
     def test_no_page(self, make):

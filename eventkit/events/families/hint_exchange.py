@@ -10,9 +10,17 @@ from functools import partial
 
 from eventkit.events.rows import Action, Row, Statement
 from eventkit.events.shapes.caliper import FEEDBACK, GENERAL, actor, entity, made_by
-from eventkit.events.shapes.iris import ACTION, COMMENTED, EXPERIENCED, RATED, RATING, REPORTED
+from eventkit.events.shapes.iris import (
+    ACTION,
+    COMMENTED,
+    EXPERIENCED,
+    RATED,
+    RATING,
+    REPORTED,
+    RESOURCE,
+)
 from eventkit.events.shapes.places import did, place_activity, place_entity, place_iri
-from eventkit.events.shapes.view import View
+from eventkit.events.shapes.view import View, activity
 from eventkit.typing import Json
 
 _RATINGS = ("upvote", "downvote")
@@ -26,14 +34,29 @@ def rating(view: View) -> str | None:
     return found if found in _RATINGS else None
 
 
+def hint_iri(view: View) -> str:
+    """Give the IRI of a hint where the page shows some; which it is only its text tells."""
+    return f"{place_iri(view)[0]}#hint"
+
+
 # How xAPI says it.
+
+
+def hint(view: View) -> Json:
+    """Make the hint."""
+    return activity(hint_iri(view), RESOURCE)
+
+
+def where(view: View) -> Json:
+    """Say where it was."""
+    return {"grouping": [place_activity(view)]}
 
 
 def shown(view: View, *, action: str, text: str) -> Json:
     """Say what was shown; the hint only where texts may leave."""
     result: Json = {"extensions": {ACTION: action}}
-    if hint := view.private(text):
-        result["response"] = hint
+    if written := view.private(text):
+        result["response"] = written
     return result
 
 
@@ -50,15 +73,20 @@ def reported(_: View) -> Json:
 # How Caliper says it.
 
 
+def hint_resource(view: View) -> Json:
+    """Make the hint, a part of what the page shows."""
+    return entity(hint_iri(view), "DigitalResource", isPartOf=place_entity(view))
+
+
 def given_rating(view: View) -> Json:
     """Make the rating."""
-    place, person = place_iri(view)[0], actor(view)
+    rated_hint, person = hint_iri(view), actor(view)
     chosen = rating(view)
     return entity(
-        made_by(view, person, place, "rating"),
+        made_by(view, person, place_iri(view)[0], "rating"),
         "Rating",
         rater=person,
-        rated=place,
+        rated=rated_hint,
         selections=[chosen] if chosen else None,
     )
 
@@ -76,7 +104,7 @@ def given_hint(view: View) -> Json:
 
 
 def _hint(action: str, caliper: str) -> Action:
-    return Action("Event", caliper, place_entity, GENERAL, extensions=partial(did, action=action))
+    return Action("Event", caliper, hint_resource, GENERAL, extensions=partial(did, action=action))
 
 
 _STAFF = "The course team looks after the hints; not a learner's action."
@@ -86,8 +114,9 @@ EVENTS: tuple[Row, ...] = (
         ("crowd_hinter.showHint",),
         xapi=Statement(
             EXPERIENCED,
-            place_activity,
+            hint,
             result=partial(shown, action="hint-shown", text="hint_received"),
+            activities=where,
         ),
         caliper=_hint("hint-shown", "Viewed"),
     ),
@@ -95,18 +124,19 @@ EVENTS: tuple[Row, ...] = (
         ("crowd_hinter.hint_rating_UX",),
         xapi=Statement(
             EXPERIENCED,
-            place_activity,
+            hint,
             result=partial(shown, action="hint-rating-shown", text="hint"),
+            activities=where,
         ),
         caliper=_hint("hint-rating-shown", "Showed"),
     ),
     Row(
         ("crowd_hinter.rateHint",),
-        xapi=Statement(RATED, place_activity, result=rated),
+        xapi=Statement(RATED, hint, result=rated, activities=where),
         caliper=Action(
             "FeedbackEvent",
             "Ranked",
-            place_entity,
+            hint_resource,
             FEEDBACK,
             generated=given_rating,
             extensions=partial(did, action="hint-rated"),
@@ -114,7 +144,7 @@ EVENTS: tuple[Row, ...] = (
     ),
     Row(
         ("crowd_hinter.reportHint",),
-        xapi=Statement(REPORTED, place_activity, result=reported),
+        xapi=Statement(REPORTED, hint, result=reported, activities=where),
         caliper=_hint("hint-reported", "Tagged"),
     ),
     Row(
