@@ -30,6 +30,11 @@ CASES = {
 PUBLISHED = profile.profile()
 TEMPLATES = PUBLISHED["templates"]
 EVENT_NAME = "https://w3id.org/xapi/openedx/extension/event-name"
+PLACES = {
+    "ContextExtension": "$.context",
+    "ResultExtension": "$.result",
+    "ActivityExtension": "$.object.definition",
+}
 BLOCK_TYPES = {kind.activity for kind in (*KINDS.values(), ANY)}
 COINED = "https://w3id.org/xapi/openedx/"
 STATEMENTS = [
@@ -215,20 +220,69 @@ class TestTemplates:
     def test_extensions_stand_where_their_concept_says(self):
         """Context, result and activity extensions are three kinds of concepts (7.2)."""
         kinds = {each["id"]: each["type"] for each in PUBLISHED["concepts"]}
-        places = {
-            "ContextExtension": "$.context",
-            "ResultExtension": "$.result",
-            "ActivityExtension": "$.object.definition",
-        }
         misplaced = {
             (key, kind)
             for statement in STATEMENTS
-            for kind, place in places.items()
+            for kind, place in PLACES.items()
             for extensions in find(statement.values[0], f"{place}.extensions")
             for key in extensions
             if kinds.get(key, kind) != kind
         }
         assert misplaced == set()
+
+
+FOREIGN = {
+    "http://id.tincanapi.com/extension/": {
+        "ContextExtension": [
+            *("attempt-id", "location", "position", "share-medium", "starting-position", "topic"),
+        ],
+        "ResultExtension": ["duration", "ending-point"],
+    },
+    "http://specification.openbadges.org/xapi/extensions/": {
+        "ResultExtension": ["badgeassertion"],
+    },
+    "https://w3id.org/xapi/acrossx/extensions/": {
+        "ActivityExtension": ["feedback", "supplemental-info", "time-limit", "total-items", "type"],
+        "ResultExtension": ["rubrics"],
+    },
+    "https://w3id.org/xapi/cmi5/result/extensions/": {"ResultExtension": ["progress"]},
+    "https://w3id.org/xapi/video/extensions/": {
+        "ContextExtension": ["cc-subtitle-enabled", "cc-subtitle-lang", "length", "speed"],
+        "ResultExtension": ["time", "time-from", "time-to"],
+    },
+}
+"""What the profiles of others say of extensions that statements have."""
+
+WITHOUT_A_CONCEPT = {
+    # Templates of the video profile name it, but its concept is cc-subtitle-enabled.
+    "https://w3id.org/xapi/video/extensions/cc-enabled",
+    # No profile defines it; Aspects reads it in results.
+    "http://www.tincanapi.co.uk/activitytypes/grade_classification",
+}
+READ_ELSEWHERE = {
+    ("http://id.tincanapi.com/extension/attempt-id", "ActivityExtension"),
+    ("http://id.tincanapi.com/extension/ending-point", "ContextExtension"),
+}
+"""What Aspects reads in another place than its concept has it."""
+
+
+def test_extensions_of_others_stand_where_their_concepts_say():
+    kinds = {
+        f"{start}{name}": kind
+        for start, by_kind in FOREIGN.items()
+        for kind, names in by_kind.items()
+        for name in names
+    }
+    found = {
+        (key, kind)
+        for statement in STATEMENTS
+        for kind, place in PLACES.items()
+        for extensions in find(statement.values[0], f"{place}.extensions")
+        for key in extensions
+        if not key.startswith(COINED) and key not in WITHOUT_A_CONCEPT
+    }
+
+    assert {(key, kind) for key, kind in found if kinds.get(key) != kind} == READ_ELSEWHERE
 
 
 def _keys(value):

@@ -13,6 +13,7 @@ from eventkit.events.shapes.iris import (
     EXITED,
     EXPERIENCED,
     FEEDBACK,
+    FEEDBACK_SHOWN,
     INITIALIZED,
     INPUT,
     INTERACTED,
@@ -78,7 +79,7 @@ def feedback(view: View) -> Json:
 
 def message(view: View) -> Json:
     """Say what the feedback said; the course team wrote it."""
-    return {"extensions": {FEEDBACK: view.words("content") or None}}
+    return {"extensions": {FEEDBACK_SHOWN: view.words("content") or None}}
 
 
 def closed_by(view: View) -> Json:

@@ -33,6 +33,7 @@ from eventkit.events.shapes.iris import (
     FOLLOWING,
     FORUM_ROLES,
     LOCK_REASON,
+    MARK_TYPE,
     OPENED,
     OWN_CONTENT,
     PAGE_NUMBER,
@@ -51,6 +52,7 @@ from eventkit.events.shapes.iris import (
     UNREPORTED,
     UNVOTED,
     VIEWED,
+    VOTE_VALUE,
     VOTED,
     Verb,
 )
@@ -114,6 +116,16 @@ def thread(view: View) -> Json:
     return activity(thread_iri(view), DISCUSSION, name=view.words("title"))
 
 
+def new_thread(view: View) -> Json:
+    """Make the thread, and say whether it is a question or a discussion."""
+    return activity(
+        thread_iri(view),
+        DISCUSSION,
+        name=view.words("title"),
+        extensions={TYPE: view.scalar("thread_type")},
+    )
+
+
 def comment(view: View) -> Json:
     """Make a response or a comment."""
     return activity(comment_iri(view), DISCUSSION, name=view.words("title"))
@@ -130,19 +142,14 @@ def forum(view: View) -> Json:
     return activity(forum_iri(view), DISCUSSION)
 
 
-def thread_type(view: View) -> Json:
-    """Say whether it is a question or a discussion."""
-    return {TYPE: view.scalar("thread_type")}
-
-
 def vote(view: View) -> Json:
     """Say which way the vote went."""
-    return {TYPE: view.scalar("vote_value")}
+    return {VOTE_VALUE: view.scalar("vote_value")}
 
 
 def mark_type(view: View) -> Json:
     """Say whether it is endorsed, or marked as the answer."""
-    return {TYPE: view.scalar("mark_type")}
+    return {MARK_TYPE: view.scalar("mark_type")}
 
 
 def lock_reason(view: View) -> Json:
@@ -352,9 +359,9 @@ def _standing_and(view: View, *, fields: Mapping[str, str]) -> Json:
 _deletion = partial(_standing_and, fields={"own_content": OWN_CONTENT})
 _edit = partial(_standing_and, fields={"own_content": OWN_CONTENT, "edit_reason": EDIT_REASON})
 _lock = partial(_standing_and, fields={"lock_reason": LOCK_REASON})
-_mark = partial(_standing_and, fields={"mark_type": TYPE})
+_mark = partial(_standing_and, fields={"mark_type": MARK_TYPE})
 _unreport = partial(_standing_and, fields={"reported_status_cleared": REPORTED_STATUS_CLEARED})
-_voting = partial(_standing_and, fields={"vote_value": TYPE, "undo_vote": UNDO_VOTE})
+_voting = partial(_standing_and, fields={"vote_value": VOTE_VALUE, "undo_vote": UNDO_VOTE})
 
 
 def _posted(what: Shape) -> Action:
@@ -411,7 +418,7 @@ _THREAD_VIEW = Action("ViewEvent", "Viewed", discussion, FORUM, extensions=stand
 EVENTS: tuple[Row, ...] = (
     Row(
         ("edx.forum.thread.created",),
-        xapi=Statement(POSTED, thread, result=post, extensions=thread_type),
+        xapi=Statement(POSTED, new_thread, result=post),
         caliper=_posted(opening_post),
     ),
     Row(

@@ -110,7 +110,6 @@ def _moved(view: View, end: str | int | None) -> Json:
     return {
         STARTING_POSITION: _position(view, "current_tab", "old"),
         ENDING_POINT: end,
-        TOTAL_ITEMS: view.number("tab_count"),
     }
 
 

@@ -38,7 +38,7 @@ from eventkit.events.shapes.iris import (
     CORRECT,
     EXPERIENCED,
     FAILURE,
-    FEEDBACK,
+    FEEDBACK_SHOWN,
     INTERACTED,
     PREVIOUS_SCORE,
     QUESTION_TYPE,
@@ -150,7 +150,7 @@ def feedback(view: View) -> Json:
 
 def judgement(view: View) -> Json:
     """Say what the feedback said."""
-    result: Json = {"extensions": {FEEDBACK: feedback_texts(view)}}
+    result: Json = {"extensions": {FEEDBACK_SHOWN: feedback_texts(view)}}
     success = is_correct(view.data.get("correctness"))
     if success is not None:
         result["success"] = success

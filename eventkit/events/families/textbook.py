@@ -19,7 +19,7 @@ from eventkit.events.shapes.iris import (
     AMOUNT,
     BOOK_PAGE,
     CASE_SENSITIVE,
-    CHAPTER,
+    CHAPTER_TITLE,
     DIRECTION,
     E_BOOK,
     ENABLED,
@@ -80,7 +80,7 @@ def in_book(view: View) -> Json:
 
 def chapter(view: View) -> Json:
     """Say which entry of the outline was chosen; it is not the name of the file."""
-    return {CHAPTER: view.scalar("chapter_title")}
+    return {CHAPTER_TITLE: view.scalar("chapter_title")}
 
 
 def found_any(view: View) -> Json | None:
