@@ -66,6 +66,7 @@ class Fleet:
         self._owner = uuid4().hex
         self._changing = threading.RLock()
         self._renew_at = -math.inf
+        self._renewing = threading.Lock()
         self._news = -1
         self._look_at = -math.inf
 
@@ -128,6 +129,18 @@ class Fleet:
             return
         now = time.monotonic()
         if now >= self._renew_at:
+            self._renew(store, now)
+        news = store.changed()
+        if news != self._news or now >= self._look_at:
+            self._news = news
+            self._look_at = now + self._lease / 3
+            for name in self._settle_claims(store, store.queues()):
+                if name in self.senders:
+                    self.senders[name].wake()
+
+    def _renew(self, store: Store, now: float) -> None:
+        """Take the leases that are free, and renew those that are held."""
+        with self._renewing:
             self._renew_at = now + self._lease / 3
             wanted = [consumer.queue for consumer in self.plan.consumers if consumer.enabled]
             held = self._lease_or_keep(store, wanted)
@@ -139,13 +152,6 @@ class Fleet:
                     feed.hold(now + self._lease if name in held else -math.inf)
                     if is_new:
                         sender.wake()
-        news = store.changed()
-        if news != self._news or now >= self._look_at:
-            self._news = news
-            self._look_at = now + self._lease / 3
-            for name in self._settle_claims(store, store.queues()):
-                if name in self.senders:
-                    self.senders[name].wake()
 
     def _take_over(self) -> None:
         """Give consumers what waits in memory for who they were."""
@@ -232,6 +238,10 @@ class Fleet:
     def stop(self, timeout: float, until: float) -> bool:
         """Deliver for *timeout* seconds more, and wait *until* then for what is under way."""
         senders = list(self.senders.values())
+        if self._store is not None and timeout > 0 and not all(map(_is_held, senders)):
+            # Closed before the keeper has come to it: what was just sent has no reader yet.
+            with contextlib.suppress(Exception):  # the store is in trouble; then it stays there
+                self._renew(self._store, time.monotonic())
         # Those who still deliver go on doing it while the others are told.
         for sender in senders:
             sender.stop(timeout)
@@ -341,3 +351,8 @@ def _waiting(store: Store, queue: str, found: dict[str, Any]) -> dict[str, Any]:
     if conflict := counts.get(_DEAD_BY_CONFLICT, 0):
         told["conflict"] = conflict
     return told
+
+
+def _is_held(sender: Sender) -> bool:
+    """Tell whether what waits in the store for a consumer may be read here."""
+    return sender.feed is None or sender.feed.is_held

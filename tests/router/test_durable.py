@@ -13,6 +13,7 @@ from fault_server import PATIENCE, FastClock, respond, serving, unused_port
 from eventkit import EventRoutingBackend
 from eventkit.exceptions import ConfigurationError, DeliveryError, StoreError
 from eventkit.router import Router
+from eventkit.router.keeper import Keeper
 from eventkit.stores import SQLiteStore
 
 
@@ -73,6 +74,15 @@ class TestDelivery:
         assert numbers(server) == list(range(1000))
         counts = balance(router)
         assert (counts["enqueued"], counts["delivered"], counts["routed"]) == (1000, 1000, 1000)
+
+    def test_closed_at_once(self, make, server, monkeypatch):
+        """What was just sent arrives, also where no thread has looked after the router yet."""
+        monkeypatch.setattr(Keeper, "ensure", lambda _: None)
+        router = make(consumer("lrs", server.url), clock=None)
+        router.send(translation(1))
+
+        assert router.close(PATIENCE)
+        assert numbers(server) == [1]
 
     def test_each_gets_its_own(self, make, server):
         """Rules, overrides and protocols are those of each consumer."""

@@ -12,7 +12,7 @@ Settings are those of a consumers file (docs/reference/consumers.md), with these
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -286,19 +286,18 @@ def mark_gone(slug: str, when: Any = None) -> bool:
 
     It is for what routers report, and so has no *by*.
     """
-    with changing(is_certain=False) as noticed:
-        row = (
-            Consumer.objects.using(_database())
-            .select_for_update()
-            .filter(slug=slug, gone_at=None)
-            .first()
-        )
+    going = Consumer.objects.using(_database()).filter(slug=slug, gone_at=None)
+    if not going.exists():
+        return False
+    # As all changes do, it takes the version before the consumer: the other way round two would
+    # wait for each other.
+    with changing():
+        row = going.select_for_update().first()
         if row is None:
             return False
         before = auditing.snapshot(row)
         row.gone_at = when or timezone.now()
         row.save(update_fields=["gone_at"])
-        noticed()
         auditing.record("gone", by=None, consumer=row, before=before, after=auditing.snapshot(row))
     return True
 
@@ -569,18 +568,16 @@ def _database() -> str:
 
 
 @contextmanager
-def changing(*, is_certain: bool = True) -> Iterator[Callable[[], None]]:
+def changing() -> Iterator[None]:
     """
     Open a transaction in which something changes that workers must see.
 
     The version row is written before anything is read: changes come one after the other, each on
-    top of the one before, whatever the database locks by itself. With *is_certain* False it is
-    written when what is given is called.
+    top of the one before, whatever the database locks by itself.
     """
     with transaction.atomic(using=_database()):
-        if is_certain:
-            bump()
-        yield bump
+        bump()
+        yield
 
 
 def bump() -> None:

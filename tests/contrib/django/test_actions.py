@@ -447,3 +447,20 @@ class TestTenants:
         row = actions.change(row, {"url": url, "auth": {**BASIC, "password": "own"}}, by=by)
         assert row.url == url
         assert actions.change(row, {"url": f"{url}/"}, by=by).url == f"{url}/"
+
+
+def test_all_lock_in_one_order(actions):
+    """The version first, or two would wait for each other: a person who pauses, and a router."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    row = actions.create({**SETTINGS, "enabled": True})
+    for act in (lambda: actions.mark_gone("lrs"), lambda: actions.pause(row)):
+        with CaptureQueriesContext(connection) as asked:
+            act()
+        locking = [
+            each["sql"]
+            for each in asked.captured_queries
+            if each["sql"].startswith("UPDATE") or "FOR UPDATE" in each["sql"]
+        ]
+        assert "eventkit_version" in locking[0]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -261,3 +264,28 @@ def test_replays_that_wait_are_run(run, actions, tmp_path):
     assert run("replay-work") == (0, "1 replays were run\n", "")
     assert Replay.objects.get().delivered == 1
     assert len(DatabaseDeadLetters()) == 0
+
+
+def test_a_worker_without_the_admin(tmp_path):
+    """The command needs the app, and not Django's admin."""
+    (tmp_path / "worker_settings.py").write_text(
+        'SECRET_KEY = "x" * 50\n'
+        "USE_TZ = True\n"
+        'INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", '
+        '"eventkit.contrib.django"]\n'
+        'DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}\n'
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "django", "eventkit", "check", "--help"],
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "worker_settings",
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "usage:" in done.stdout

@@ -29,7 +29,7 @@ from django.utils.html import format_html
 from django.utils.timesince import timesince
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
-from eventkit.contrib.django import access, actions, figures
+from eventkit.contrib.django import access, actions, figures, peer_table
 from eventkit.contrib.django.admin import doing, exporting, peer, trying
 from eventkit.contrib.django.admin.connecting import connection_page
 from eventkit.contrib.django.admin.consumer_form import (
@@ -42,6 +42,7 @@ from eventkit.contrib.django.admin.importing import ImportPage
 from eventkit.contrib.django.admin.inputs import JSONObjectField
 from eventkit.contrib.django.admin.rule_forms import RuleForm, RuleFormSet
 from eventkit.contrib.django.admin.saying import Said, said, unsaid
+from eventkit.contrib.django.consumers_file import can_write_yaml
 from eventkit.contrib.django.models import Consumer, Rule, Tenant
 from eventkit.contrib.django.rows import rules_of
 from eventkit.contrib.django.suggestions import SEARCHED, suggestions
@@ -297,7 +298,7 @@ class ConsumerAdmin(admin.ModelAdmin):
         more = {
             "title": "Consumers",
             "may_import": may_import,
-            "has_peer": may_import and peer.is_installed(),
+            "has_peer": may_import and peer_table.is_installed(),
             "is_without": not self.get_queryset(request).exists(),
         }
         return super().changelist_view(request, {**more, **(extra_context or {})})
@@ -306,7 +307,7 @@ class ConsumerAdmin(admin.ModelAdmin):
         """Give what somebody may do with several."""
         found = super().get_actions(request)
         found.pop("delete_selected", None)
-        if not exporting.can_write_yaml():
+        if not can_write_yaml():
             found.pop("do_export_yaml", None)
         for name in list(found):
             deed = doing.DEEDS.get(name.removeprefix("do_"))
@@ -557,7 +558,7 @@ class ConsumerAdmin(admin.ModelAdmin):
     def export_view(self, request: HttpRequest) -> HttpResponse:
         """Write all that somebody sees into a consumers file."""
         access.require(request.user, "export")
-        wants_yaml = request.GET.get("format") != "json" and exporting.can_write_yaml()
+        wants_yaml = request.GET.get("format") != "json" and can_write_yaml()
         kind = ".yaml" if wants_yaml else ".json"
         return exporting.exported(self.get_queryset(request), kind, by=request.user)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import json
-from importlib.util import find_spec
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,9 +9,9 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from eventkit.contrib.django import actions
+from eventkit.contrib.django.consumers_file import written
 from eventkit.contrib.django.models import Consumer
 from eventkit.contrib.django.rows import WITH, WITH_ONE
-from eventkit.typing import Json
 
 _TYPES = {".json": "application/json", ".yaml": "application/yaml"}
 
@@ -30,20 +27,3 @@ def exported(chosen: QuerySet[Consumer], suffix: str, *, by: Any) -> HttpRespons
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "no-store"
     return response
-
-
-def can_write_yaml() -> bool:
-    """Tell whether PyYAML is installed."""
-    return find_spec("yaml") is not None
-
-
-def written(consumers: list[Json], suffix: str) -> str:
-    """Write a consumers file; as YAML only where `can_write_yaml`."""
-    content = {"consumers": consumers}
-    if suffix == ".json":
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    yaml: Any = importlib.import_module("yaml")
-    # The one in C takes a tenth of the time, which is seconds for a thousand consumers.
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(content, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
-    return text

@@ -6,28 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.apps import apps
 from django.views.decorators.debug import sensitive_variables
 
 from eventkit.base.secrets import Secret
 from eventkit.consumers.peer import Imported, read_configurations
+from eventkit.contrib.django import peer_table
 from eventkit.contrib.django.admin.importing import ImportForm, ImportPage, bare
 from eventkit.contrib.django.admin.inputs import SecretLines
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json
-
-_PEER = ("event_routing_backends", "RouterConfiguration")
-_PEER_COLUMNS = (
-    "id",
-    "backend_name",
-    "enabled",
-    "route_url",
-    "auth_scheme",
-    "auth_key",
-    "username",
-    "password",
-    "configurations",
-)
 
 
 class PeerForm(ImportForm):
@@ -53,12 +40,12 @@ class PeerForm(ImportForm):
 
     def without_text(self) -> list[Json]:
         """Read the table."""
-        if not is_installed():
+        if not peer_table.is_installed():
             raise ConfigurationError(
                 "choose a file, or paste its text: event-routing-backends is not installed here, "
                 "so there is no table to read"
             )
-        return peer_rows()
+        return peer_table.rows()
 
     def listed(self, read: object) -> list[Json]:
         """Give the rows in what was read."""
@@ -66,21 +53,6 @@ class PeerForm(ImportForm):
         if not all(isinstance(row, Mapping) for row in rows):
             raise ConfigurationError("expected a list of router configurations, each an object")
         return [dict(row) for row in rows]
-
-
-def peer_rows() -> list[Json]:
-    """Give the router configurations of this site that are in force, or would be if enabled."""
-    model: Any = apps.get_model(*_PEER)
-    chosen = (
-        model.objects.current_set()
-        if hasattr(model.objects, "current_set")
-        else (model.objects.all())
-    )
-    known = {field.name for field in model._meta.get_fields()}  # noqa: SLF001
-    return [
-        {name: getattr(row, name) for name in _PEER_COLUMNS if name in known}
-        for row in chosen.order_by("pk")
-    ]
 
 
 class PeerImportPage(ImportPage):
@@ -124,12 +96,3 @@ def _revealed(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _revealed(each) for key, each in value.items()}
     return [_revealed(each) for each in value] if isinstance(value, (list, tuple)) else value
-
-
-def is_installed() -> bool:
-    """Tell whether its table is here."""
-    try:
-        apps.get_model(*_PEER)
-    except LookupError:
-        return False
-    return True

@@ -20,9 +20,17 @@ from eventkit.cli.exits import DONE, REJECTED
 from eventkit.cli.output import say
 from eventkit.consumers.loading import listed
 from eventkit.consumers.peer import read_configurations
-from eventkit.contrib.django import access, actions, plans, replays, reporting, rotating, rows
-from eventkit.contrib.django.admin import peer
-from eventkit.contrib.django.admin.exporting import written
+from eventkit.contrib.django import (
+    access,
+    actions,
+    peer_table,
+    plans,
+    replays,
+    reporting,
+    rotating,
+    rows,
+)
+from eventkit.contrib.django.consumers_file import written
 from eventkit.contrib.django.letters import DatabaseDeadLetters
 from eventkit.contrib.django.models import Consumer, Letter, Report, Tenant
 from eventkit.contrib.django.registry import DatabaseConsumers
@@ -151,12 +159,12 @@ def _import_erb(options: argparse.Namespace) -> int:
 
 
 def _peer_rows() -> list[dict[str, Any]]:
-    if not peer.is_installed():
+    if not peer_table.is_installed():
         raise ConfigurationError(
             "event-routing-backends is not installed here; give a file, as this prints where it "
             "is: manage.py dumpdata event_routing_backends.RouterConfiguration"
         )
-    return peer.peer_rows()
+    return peer_table.rows()
 
 
 def _take_in(found: Iterable[Any], options: argparse.Namespace) -> int:
