@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -9,7 +10,17 @@ import pytest
 
 @pytest.fixture(scope="module")
 def reference(root):
-    """The words of the page that are set as code."""
+    """What the rows of the page's tables are about: the code in their first cells."""
+    text = (root / "docs" / "reference" / "admin.md").read_text("utf-8")
+    cells = re.findall(r"^\| (`[^|]+`) \|", text, flags=re.MULTILINE)
+    code = [each for cell in cells for each in re.findall(r"`([^`]+)`", cell)]
+    # What stands in parentheses are arguments of an action.
+    return set(re.findall(r"\w+(?:-\w+)*", re.sub(r"\([^)]*\)", "", " ".join(code))))
+
+
+@pytest.fixture(scope="module")
+def anywhere(root):
+    """All words of the page that are set as code."""
     text = (root / "docs" / "reference" / "admin.md").read_text("utf-8")
     text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     return set(re.findall(r"\w+(?:-\w+)*", " ".join(re.findall(r"`([^`]+)`", text))))
@@ -56,7 +67,7 @@ def test_commands(shared_site, reference):
     assert set(commands) - reference == set()
 
 
-def test_addresses(shared_site, reference):
+def test_addresses(shared_site, anywhere):
     from admin_site import pages
 
     words = set()
@@ -64,4 +75,15 @@ def test_addresses(shared_site, reference):
         words |= {name.rpartition(":")[2].removeprefix("eventkit_").rpartition("_")[2]}
 
     usual = {"changelist", "delivery", "detail", "consumer", "erb"}
-    assert words - reference - usual == set()
+    assert words - anywhere - usual == set()
+
+
+def test_settings_of_consumers(shared_site, root):
+    """What a consumers file may say, the app can keep."""
+    from eventkit.contrib.django import rows
+
+    schema = json.loads((root / "eventkit" / "consumers" / "consumers.json").read_text("utf-8"))
+    said = set(schema["$defs"]["consumer"]["properties"])
+    columns = {"id", "protocol", "url", "enabled", "paused", "public_only", "orgs"}
+
+    assert said - columns - {"auth", "headers", "allow", "deny"} == set(rows.OPTIONS)
