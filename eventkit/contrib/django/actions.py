@@ -7,15 +7,20 @@ the audit trail and has workers notice, in one transaction: all of it happens or
 
 Settings are those of a consumers file (docs/reference/consumers.md), with these differences:
 ``allow`` left out allows nothing and None everything; ``tenant`` (a `Tenant`), ``name``, ``note``,
-``representatives`` (users) and ``public_only`` are further ones; ``orgs`` is the tenant's.
+``representatives`` (users) and ``public_only`` are further ones; ``orgs`` is the tenant's; `KEPT`
+in place of a value in ``auth`` or ``headers`` leaves the one that is there.
+
+An action on what somebody else has removed meanwhile raises `Invalid`, as all that cannot be done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from enum import Enum
+from typing import Any, TypeVar
 
+import attrs
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, router, transaction
 from django.db.models import F, Model, ProtectedError, QuerySet
@@ -48,6 +53,7 @@ from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json
 
 __all__ = [
+    "KEPT",
     "Invalid",
     "Problem",
     "bump",
@@ -75,6 +81,14 @@ __all__ = [
     "set_credentials",
     "validate",
 ]
+
+
+class _Kept(Enum):
+    KEPT = "kept"
+
+
+KEPT = _Kept.KEPT
+"""In ``auth`` and ``headers`` of changes: the value that is there stays; nobody need open it."""
 
 _OWN = ("name", "tenant", "note", "representatives", "public_only")
 """Settings that a consumers file does not have, or that are the row's own."""
@@ -180,7 +194,7 @@ def change(
         _apply(row, changes, by=by, is_new=False)
         row = _fresh(row)
         after = auditing.snapshot(row)
-        if secrets != _secrets(row):
+        if secrets != _secrets(row) or (secrets is None and {"auth", "headers"} & {*changes}):
             # What they look like may be the same.
             before, after = before | {"secrets": "***"}, after | {"secrets": "*** (others)"}
         auditing.record("change", by=by, consumer=row, before=before, after=after)
@@ -274,7 +288,7 @@ def resume(
     """
     if as_representative:
         return _switch(consumer, "resume_own", by, paused_by_representative=False, gone_at=None)
-    now = Consumer.objects.using(_database()).get(pk=consumer.pk)
+    now = _fresh(consumer)
     if now.paused or now.gone_at is not None:
         return _switch(consumer, "resume", by, paused=False, gone_at=None)
     return _switch(consumer, "resume", by, paused_by_representative=False)
@@ -297,7 +311,8 @@ def mark_gone(slug: str, when: Any = None) -> bool:
             return False
         before = auditing.snapshot(row)
         row.gone_at = when or timezone.now()
-        row.save(update_fields=["gone_at"])
+        row.revision += 1
+        row.save(update_fields=["gone_at", "revision"])
         auditing.record("gone", by=None, consumer=row, before=before, after=auditing.snapshot(row))
     return True
 
@@ -315,9 +330,16 @@ def clone(consumer: Consumer, slug: str, *, by: User | None = None, name: str = 
         "note": consumer.note,
         "public_only": consumer.public_only,
         "enabled": False,
-        "allow": settings.get("allow"),
+        # Where ``match_params`` says what is allowed, nothing else does.
+        "allow": None if consumer.allows_everything else settings.get("allow", []),
     }
-    return create(settings, by=by, from_portal=consumer.from_portal)
+    access.require(by, "add")
+    return register(
+        settings,
+        by=by,
+        from_portal=consumer.from_portal,
+        awaits_credentials=consumer.awaits_credentials,
+    )
 
 
 def delete(consumer: Consumer, *, by: User | None = None) -> None:
@@ -333,14 +355,17 @@ def export(found: Iterable[Consumer], *, by: User | None = None) -> list[Json]:
     """
     Give consumers as a consumers file says them, without secrets; where these are read stays.
 
+    ``enabled`` and ``paused`` are as administrators want it, so that importing it again changes
+    nothing. That a consumer is gone, is paused by its representatives or waits for credentials is
+    not in it.
+
     Raises:
         PermissionDenied: *by* may not see one of them.
     """
     exported = []
     for row in found:
         access.require(by, "export", row)
-        settings = rows.settings_of(row, with_secrets=False)
-        exported.append(settings)
+        exported.append(rows.decided_settings(row))
     return exported
 
 
@@ -401,7 +426,7 @@ def change_tenant(
     """Change a tenant; None stays. The boundary of its consumers changes with it at once."""
     access.require(by, "change_tenant", tenant)
     with changing():
-        row = Tenant.objects.using(_database()).select_for_update().get(pk=tenant.pk)
+        row = _locked_row(Tenant, tenant)
         before = _tenant_snapshot(row)
         row.name = row.name if name is None else name
         if organisations is not None:
@@ -424,6 +449,7 @@ def delete_tenant(tenant: Tenant, *, by: User | None = None) -> None:
     """
     access.require(by, "change_tenant", tenant)
     with changing():
+        tenant = _locked_row(Tenant, tenant)
         before = _tenant_snapshot(tenant)
         try:
             tenant.delete()
@@ -472,11 +498,9 @@ def drop_letters(
     Args:
         chosen: letters, or their ids. Those that *by* does not see stay.
 
-        by: who asks.
+        by: who does it.
 
         words: how they were chosen, for the audit trail.
-
-        by: who does it.
     """
     access.require(by, "drop_letters")
     with transaction.atomic(using=_database()):
@@ -527,7 +551,7 @@ def restart_replay(replay: Replay, *, by: User | None = None) -> Replay:
     """
     access.require(by, "replay", replay)
     with transaction.atomic(using=_database()):
-        row = Replay.objects.using(_database()).select_for_update().get(pk=replay.pk)
+        row = _locked_row(Replay, replay)
         if row.state == Replay.State.DONE or (
             row.state == Replay.State.RUNNING and not row.is_lost
         ):
@@ -597,18 +621,31 @@ def bump() -> None:
 
 def _locked(consumer: Consumer) -> Consumer:
     """Read *consumer* as it is now, and keep others from changing it meanwhile."""
-    Consumer.objects.using(_database()).select_for_update().get(pk=consumer.pk)
-    return _fresh(consumer)
+    return _fresh(_locked_row(Consumer, consumer))
+
+
+_Row = TypeVar("_Row", Consumer, Tenant, Replay)
+
+
+def _locked_row(model: type[_Row], row: _Row) -> _Row:
+    found = model._default_manager.using(_database()).select_for_update()  # noqa: SLF001 - documented
+    return _present(found.filter(pk=row.pk).first())
+
+
+def _present(found: _Row | None) -> _Row:
+    if found is None:
+        raise Invalid([Problem("", "somebody has removed it")])
+    return found
 
 
 def _fresh(row: Consumer) -> Consumer:
     # Not with the lock: databases refuse it where there may be no tenant.
-    return (
+    found = (
         Consumer.objects.using(_database())
         .select_related(*rows.WITH_ONE)
         .prefetch_related(*rows.WITH, "representatives")
-        .get(pk=row.pk)
     )
+    return _present(found.filter(pk=row.pk).first())
 
 
 def _secrets(row: Consumer) -> Any:
@@ -623,12 +660,15 @@ def _secrets(row: Consumer) -> Any:
 def _switch(
     consumer: Consumer, action: str, by: User | None, *, named: str = "", **columns: Any
 ) -> Consumer:
-    """Set *columns*; what was so already stays, and is not written anywhere."""
-    with transaction.atomic(using=_database()):
-        bump()
+    """Set *columns*; what is so already stays: nothing is written, and no worker reads anew."""
+    now = _fresh(consumer)
+    access.require(by, action, now)
+    if _has(now, columns):
+        return now
+    with changing():
         row = _locked(consumer)
         access.require(by, action, row)
-        if all(getattr(row, key) == value for key, value in columns.items()):
+        if _has(row, columns):
             return row
         before = auditing.snapshot(row)
         for key, value in columns.items():
@@ -644,6 +684,10 @@ def _switch(
     return row
 
 
+def _has(row: Consumer, columns: Mapping[str, Any]) -> bool:
+    return all(getattr(row, key) == value for key, value in columns.items())
+
+
 def _apply(row: Consumer, changes: Mapping[str, Any], *, by: User | None, is_new: bool) -> None:
     """Put *changes* into *row* and what belongs to it, and save all of it if it is right."""
     unknown = [key for key in changes if key not in (*_OWN, *_FILE)]
@@ -651,12 +695,14 @@ def _apply(row: Consumer, changes: Mapping[str, Any], *, by: User | None, is_new
     if not is_new and changes.get("id", row.slug) != row.slug:
         found.append(Problem("id", "it cannot be changed; clone the consumer instead"))
     _refuse(found)
-    former = (row.protocol, row.url)
-    opened: Json = {} if is_new else _opened_credentials(row, changes)
-    found = _set_columns(row, changes, by, is_new=is_new)
-    settings = _settings(row, changes, opened, is_new=is_new)
+    former = _Former(row.protocol, row.url, is_public_only=row.public_only)
+    kept = _kept_credentials(row, changes)
+    found = _set_columns(row, changes, by, former=former, is_new=is_new)
     if not (by is None or access.sees_all(by)):
-        found += _credential_problems(row, changes, opened, former=former)
+        found += _credential_problems(row, changes, kept, former=former)
+    changes = _with_kept(changes, kept)
+    whole = {key: value for key, value in kept.items() if key not in changes}
+    settings = _settings(row, changes, whole, is_new=is_new)
     _refuse(found + _problems(row, settings))
     row.changed = timezone.now()
     row.revision += 0 if is_new else 1
@@ -692,16 +738,80 @@ def _taken(slug: str) -> Problem:
     return Problem("id", f"there is a consumer {slug!r:.110} already; give each its own id")
 
 
-def _opened_credentials(row: Consumer, changes: Mapping[str, Any]) -> Json:
-    """Give the credentials that stay; they are not opened when all are replaced."""
-    if "auth" in changes and "headers" in changes:
-        return {}
-    found = rows.settings_of(row)
-    return {key: found[key] for key in ("auth", "headers") if key in found and key not in changes}
+@attrs.frozen
+class _Former:
+    """What a consumer was before a change."""
+
+    protocol: str
+    url: str
+    is_public_only: bool = attrs.field(kw_only=True)
+
+    def is_elsewhere(self, row: Consumer) -> bool:
+        """Tell whether *row* is at another address now; one that is none is told elsewhere."""
+        if not self.url:
+            return False
+        try:
+            return owner_of(row.protocol, row.url) != owner_of(self.protocol, self.url)
+        except (ValueError, TypeError, AttributeError):
+            return False
+
+
+def _kept_credentials(row: Consumer, changes: Mapping[str, Any]) -> Json:
+    """
+    Give the credentials that stay, whole or in part; what is replaced is not opened.
+
+    Returns:
+        ``{"auth": {...}, "headers": {...}}`` with what stays of them, and ``type`` where all of
+        ``auth`` does.
+    """
+    credential = rows.credential_of(row) if row.pk is not None else None
+    found: Json = {}
+    for key in ("auth", "headers"):
+        named = _named_kept(changes.get(key))
+        if key in changes and not named:
+            continue
+        opened: Json = {}
+        if credential is not None:
+            try:
+                opened = rows.opened(credential, (key,)).get(key, {})
+            except ConfigurationError as error:
+                text = f"what is kept of them cannot be read; enter them anew ({error})"
+                raise Invalid([Problem(key, text)]) from None
+        if missing := [name for name in named if name not in opened]:
+            text = "there is none that could be kept; write it"
+            raise Invalid([Problem(f"{key}.{missing[0]}", text)])
+        stays = {name: opened[name] for name in named} if named else opened
+        if stays:
+            found[key] = stays
+    return found
+
+
+def _named_kept(given: object) -> list[str]:
+    return (
+        [name for name, value in given.items() if value is KEPT]
+        if isinstance(given, Mapping)
+        else []
+    )
+
+
+def _with_kept(changes: Mapping[str, Any], kept: Mapping[str, Json]) -> Json:
+    """Put the values themselves where *changes* say `KEPT`."""
+    found = dict(changes)
+    for key, values in kept.items():
+        if key in found:
+            found[key] = {
+                name: values[name] if value is KEPT else value for name, value in found[key].items()
+            }
+    return found
 
 
 def _set_columns(
-    row: Consumer, changes: Mapping[str, Any], by: User | None, *, is_new: bool
+    row: Consumer,
+    changes: Mapping[str, Any],
+    by: User | None,
+    *,
+    former: _Former,
+    is_new: bool,
 ) -> list[Problem]:
     """Set the columns that need no more than that; say what *by* may not set."""
     is_site = by is None or access.sees_all(by)
@@ -713,6 +823,9 @@ def _set_columns(
             default = "" if needed else _column(Consumer, key).get_default()
             setattr(row, key, default if changes[key] is None else changes[key])
     _set_switches(row, changes)
+    if former.is_elsewhere(row):
+        # There it may be.
+        row.gone_at = None
     options = {key: value for key, value in row.options.items() if key not in changes}
     options |= {
         key: changes[key] for key in rows.OPTIONS if key in changes and changes[key] is not None
@@ -720,7 +833,7 @@ def _set_columns(
     row.options = options
     if "tenant" in changes:
         row.tenant = changes["tenant"]
-    return [] if is_site else _bound(row, changes, by, is_new=is_new)
+    return [] if is_site else _bound(row, changes, by, former=former, is_new=is_new)
 
 
 def _set_switches(row: Consumer, changes: Mapping[str, Any]) -> None:
@@ -728,9 +841,6 @@ def _set_switches(row: Consumer, changes: Mapping[str, Any]) -> None:
         row.paused = bool(changes["paused"])
     if "allow" in changes:
         row.allows_everything = changes["allow"] is None
-    if "url" in changes:
-        # Somewhere else it may be there.
-        row.gone_at = None
     if "public_only" in changes:
         row.public_only = bool(changes["public_only"])
     row.public_only = row.public_only or row.from_portal
@@ -739,15 +849,19 @@ def _set_switches(row: Consumer, changes: Mapping[str, Any]) -> None:
         row.awaits_credentials = False
 
 
-def _bound(row: Consumer, changes: Mapping[str, Any], by: Any, *, is_new: bool) -> list[Problem]:
-    """Keep who is bound to organisations within these, and out of the inner network."""
+def _bound(
+    row: Consumer, changes: Mapping[str, Any], by: Any, *, former: _Former, is_new: bool
+) -> list[Problem]:
+    """
+    Keep who is bound to organisations within these, and out of the inner network.
+
+    An inner address that somebody else has given a consumer stays, as long as it is that one.
+    """
     own = list(access.tenants(by))
     if is_new and row.tenant is None and len(own) == 1:
         row.tenant = own[0]
-    if is_new or "url" in changes or "public_only" in changes:
-        row.public_only = row.public_only or is_new or "url" in changes
-        if "public_only" in changes and not changes["public_only"]:
-            row.public_only = True
+    is_other = is_new or (row.protocol, row.url) != (former.protocol, former.url)
+    row.public_only = row.public_only or former.is_public_only or is_other
     if (is_new or "tenant" in changes) and row.tenant not in own:
         return [Problem("tenant", "choose one of your own")]
     return []
@@ -808,17 +922,14 @@ def _problems(row: Consumer, settings: Json) -> list[Problem]:
 
 
 def _credential_problems(
-    row: Consumer,
-    changes: Mapping[str, Any],
-    opened: Json,
-    *,
-    former: tuple[str, str],
+    row: Consumer, changes: Mapping[str, Any], kept: Json, *, former: _Former
 ) -> list[Problem]:
     """
     Keep secrets from who is not to have them.
 
     Whoever is bound to organisations could have what the server's environment and files hold, or
-    the credentials of others, sent to an address of their own.
+    the credentials of others, sent to an address of their own. So not one value of them stays where
+    the address does not.
     """
     found = []
     for key in ("auth", "headers"):
@@ -829,14 +940,9 @@ def _credential_problems(
                 for name, value in given.items()
                 if isinstance(value, Mapping)
             ]
-    if all(former) and any(opened.values()):
-        try:
-            is_same = owner_of(row.protocol, row.url) == owner_of(*former)
-        except ValueError:  # The URL is none; that is told elsewhere.
-            is_same = True
-        if not is_same:
-            text = "it is another address; give the credentials for it again, too"
-            found.append(Problem("url", text))
+    if any(kept.values()) and former.is_elsewhere(row):
+        text = "it is another address; give the credentials for it again, too, and all headers"
+        found.append(Problem("url", text))
     return found
 
 

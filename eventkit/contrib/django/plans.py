@@ -17,15 +17,16 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from eventkit.contrib.django import access, actions, auditing
-from eventkit.contrib.django.models import Consumer, Tenant
+from eventkit.contrib.django.models import Consumer, Credential, Tenant
 from eventkit.contrib.django.rows import (
     AUTH_KEYS,
     OPTIONS,
     WITH,
     WITH_ONE,
+    credential_of,
+    opened,
     plain,
     rules_of,
-    settings_of,
 )
 from eventkit.exceptions import ConfigurationError
 from eventkit.filters.wording import in_words
@@ -189,7 +190,9 @@ def _changes(
     made: Json = {key: given.get(key) for key in OPTIONS}
     made |= {key: given.get(key, "") for key in ("protocol", "url")}
     # Left out it allows everything, unless another setting says what takes its place.
-    otherwise: list[Json] | None = [] if "match_params" in given else None
+    otherwise: list[Json] | None = None
+    if "match_params" in given and not (row is not None and row.allows_everything):
+        otherwise = []
     made |= {"allow": given.get("allow", otherwise), "deny": given.get("deny", [])}
     made |= {key: given[key] for key in _MAY_SAY if key in given}
     warnings: list[str] = []
@@ -221,15 +224,35 @@ def _credentials(
     given: Json, row: Consumer | None, warnings: list[str], *, with_secrets: bool
 ) -> Json:
     """Give the credentials that change; what is secret and left out stays as it is."""
-    kept = settings_of(row) if row is not None else {}
+    credential = credential_of(row) if row is not None else None
+    kept = credential.outline if credential is not None else {}
     made: Json = {}
     for key, changed in (("auth", _auth), ("headers", _headers)):
         value = given.get(key)
         if isinstance(value, Mapping):
             value = changed(value, kept.get(key, {}), warnings, with_secrets=with_secrets)
+            if isinstance(value, Mapping) and _is_kept(value, kept, credential, key):
+                value = None
         if value is not None:
             made[key] = value
     return made
+
+
+@sensitive_variables()
+def _is_kept(value: Mapping[str, Any], kept: Json, credential: Credential | None, key: str) -> bool:
+    """Tell whether all of *value* is what there is already."""
+    shown = kept.get(key) or ({"type": "none"} if key == "auth" else {})
+    if value.keys() != shown.keys() or value.get("type") != shown.get("type"):
+        return False
+    named = {name for name, each in value.items() if each is not actions.KEPT and name != "type"}
+    if not named or credential is None:
+        return True
+    try:
+        before = opened(credential, (key,)).get(key, {})
+    except ConfigurationError:
+        # It is new for whoever cannot read what there is.
+        return False
+    return all(value[name] == plain(before.get(name)) for name in named)
 
 
 _ASKED = {"basic": ("username", "password"), "bearer": ("token",)}
@@ -239,7 +262,7 @@ _ASKED = {"basic": ("username", "password"), "bearer": ("token",)}
 def _auth(
     given: Mapping[str, Any], kept: Mapping[str, Any], warnings: list[str], *, with_secrets: bool
 ) -> Json | None:
-    """Give ``auth`` if it changes, with what is kept of it."""
+    """Give ``auth``, with what is kept of it; None: something is missing."""
     kind = given.get("type")
     found = {
         key: value
@@ -248,7 +271,7 @@ def _auth(
     }
     asked = _ASKED.get(str(kind), ())
     if kept.get("type") == kind:
-        found |= {key: plain(kept[key]) for key in asked if key in kept and key not in found}
+        found |= {key: actions.KEPT for key in asked if key in kept and key not in found}
     missing = [key for key in asked if key not in found]
     if missing:
         warnings.append(
@@ -256,15 +279,14 @@ def _auth(
             "you enable it."
         )
         return None
-    before = {key: plain(value) for key, value in kept.items()} or {"type": "none"}
-    return None if found == before else found
+    return found
 
 
 @sensitive_variables()
 def _headers(
     given: Mapping[str, Any], kept: Mapping[str, Any], warnings: list[str], *, with_secrets: bool
-) -> Json | None:
-    """Give ``headers`` if they change, with those that are kept."""
+) -> Json:
+    """Give ``headers``, with those that are kept."""
     taken = {
         name: value for name, value in given.items() if with_secrets or isinstance(value, Mapping)
     }
@@ -274,9 +296,9 @@ def _headers(
             f"The values of its headers ({', '.join(left)}) are not in it; enter them before you "
             "enable it."
         )
-    before = {name: plain(value) for name, value in kept.items()}
-    merged = {**before, **taken}
-    return None if merged == before else merged
+    replaced = {str(name).lower() for name in taken}
+    stays = {name: actions.KEPT for name in kept if name.lower() not in replaced}
+    return {**stays, **taken}
 
 
 class _Undone(Exception):
@@ -318,7 +340,10 @@ def _do(row: Consumer | None, changes: Json, by: Any) -> Consumer:
 
 def _fresh(row: Consumer) -> Consumer:
     chosen = Consumer.objects.select_related(*WITH_ONE).prefetch_related(*WITH, "representatives")
-    return chosen.get(pk=row.pk)
+    found = chosen.filter(pk=row.pk).first()
+    if found is None:
+        raise actions.Invalid([actions.Problem("", "somebody has removed it")])
+    return found
 
 
 def _line(problem: actions.Problem) -> str:

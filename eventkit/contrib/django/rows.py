@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,7 +47,20 @@ def settings_of(row: Consumer, *, with_secrets: bool = True) -> Json:
         found["orgs"] = list(row.tenant.organisations)
     credential = credential_of(row)
     if credential is not None:
-        found |= _opened(credential) if with_secrets else _places(credential)
+        found |= opened(credential) if with_secrets else _places(credential)
+    return found
+
+
+def decided_settings(row: Consumer) -> Json:
+    """
+    Give what a consumers file would say of what administrators want of *row*, without secrets.
+
+    It is what `settings_of` gives but for what holds at the moment: that it is gone, is paused by
+    its representatives, or waits for credentials is not for a file to decide.
+    """
+    found = settings_of(row, with_secrets=False) | {"enabled": row.enabled}
+    if not row.paused:
+        found.pop("paused", None)
     return found
 
 
@@ -140,14 +153,20 @@ def _shown(value: object) -> Any:
     return dict(value) if isinstance(value, Mapping) else "***"
 
 
-def _opened(credential: Credential) -> Json:
+def opened(credential: Credential, keys: Collection[str] = ("auth", "headers")) -> Json:
+    """
+    Give ``auth`` and ``headers``, or one of them, as far as there are such.
+
+    Raises:
+        ConfigurationError: they do not open with the keys of the site.
+    """
     found: Json = {}
-    if credential.secrets is not None:
+    if "auth" in keys and credential.secrets is not None:
         found["auth"] = {
             "type": credential.auth_type,
             **{key: hidden(value) for key, value in credential.secrets.open().items()},
         }
-    if credential.headers is not None:
+    if "headers" in keys and credential.headers is not None:
         found["headers"] = {
             name: hidden(value) for name, value in credential.headers.open().items()
         }

@@ -11,6 +11,7 @@ pytest.importorskip("django")
 pytestmark = pytest.mark.databases
 
 SETTINGS = {"id": "lrs", "protocol": "xapi", "url": "https://lrs.example.org/xapi"}
+HEADERS = {"X-One": "canary-one", "X-Two": "canary-two"}
 BASIC = {"type": "basic", "username": "us", "password": "canary"}
 
 
@@ -300,8 +301,9 @@ class TestSwitching:
             action(row)
             assert trail() == [(action.__name__, field, old, new)]
             assert version() != before
+            before = version()
             action(row)
-            assert trail() == []
+            assert (trail(), version()) == ([], before)
 
     def test_enabling_looks_at_everything(self, actions):
         """What was fine while it was disabled need not be."""
@@ -330,6 +332,51 @@ class TestSwitching:
         assert exported == {**SETTINGS, "id": "copy", "enabled": False}
         assert copy.representatives.count() == 0
         assert not copy.paused
+
+    def test_a_copy_of_what_match_params_allow_allows_nothing_else(self, actions):
+        row = actions.create({**SETTINGS, "match_params": {"course_id": "edX"}, "allow": []})
+        copy = actions.clone(row, "copy")
+
+        row = actions.change(row, {"match_params": None})
+        copy = actions.change(copy, {"match_params": None})
+        assert [each["allow"] for each in actions.export([row, copy])] == [[], []]
+        row = actions.change(row, {"match_params": {"course_id": "edX"}, "allow": None})
+        assert actions.clone(row, "other").allows_everything
+
+    def test_a_copy_of_what_waits_for_credentials_waits_too(self, actions):
+        row = actions.register(SETTINGS, by=None, awaits_credentials=True)
+
+        assert actions.clone(row, "copy").awaits_credentials
+
+    def test_what_somebody_has_removed_meanwhile_is_refused(self, actions, person):
+        """Also by those who have read it before."""
+        from eventkit.contrib.django import plans
+        from eventkit.contrib.django.models import Consumer
+
+        row = actions.create({**SETTINGS, "enabled": True})
+        tenant = actions.create_tenant("Gone", ["gone"])
+        [plan] = plans.plans([{**SETTINGS, "allow": [{"org": "edX"}]}])
+        actions.delete(Consumer.objects.get(pk=row.pk))
+        actions.delete_tenant(type(tenant).objects.get(pk=tenant.pk))
+
+        for action in (
+            lambda: actions.change(row, {"note": "x"}),
+            lambda: actions.change(row, {"note": "x"}, by=person("superuser")),
+            lambda: actions.set_credentials(row, auth=BASIC),
+            lambda: actions.enable(row),
+            lambda: actions.disable(row),
+            lambda: actions.pause(row),
+            lambda: actions.resume(row),
+            lambda: actions.delete(row),
+            lambda: plans.carry_out([plan]),
+            lambda: actions.change_tenant(tenant, name="x"),
+            lambda: actions.delete_tenant(tenant),
+        ):
+            with pytest.raises(actions.Invalid, match="removed it"):
+                action()
+        assert [each.text for each in actions.validate(row, {"note": "x"})] == [
+            "somebody has removed it"
+        ]
 
     def test_what_is_removed_stays_in_the_trail(self, actions, trail):
         from eventkit.contrib.django.models import AuditEntry, Consumer
@@ -360,6 +407,98 @@ class TestSwitching:
             entry.delete()
         with pytest.raises(TypeError, match="stays"):
             entry.save()
+
+
+class TestGone:
+    @pytest.fixture
+    def row(self, actions):
+        row = actions.create({**SETTINGS, "enabled": True})
+        actions.mark_gone("lrs")
+        row.refresh_from_db()
+        return row
+
+    def test_an_open_form_is_told(self, actions, row):
+        """It shows a consumer that was not gone."""
+        assert row.revision == 2
+        assert "changed it" in wrong(actions, actions.change, row, {}, revision=1)["__all__"][0]
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"note": "x"},
+            {"url": SETTINGS["url"], "protocol": "xapi", "note": "x"},
+            {"url": f"{SETTINGS['url']}/"},
+            {"url": SETTINGS["url"], "enabled": True, "auth": BASIC},
+        ],
+    )
+    def test_it_stays_so_at_the_same_address(self, actions, row, changes, trail):
+        trail()
+        assert actions.change(row, changes).gone_at == row.gone_at
+        assert "gone" not in [field for _, field, _, _ in trail()]
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"url": "https://other.example.org/xapi"}, {"url": "https://lrs.example.org/xapi/2"}],
+    )
+    def test_somewhere_else_it_may_be_there(self, actions, row, changes):
+        assert actions.change(row, changes).gone_at is None
+
+
+class TestKeptCredentials:
+    @pytest.fixture
+    def row(self, actions):
+        return actions.create({**SETTINGS, "auth": BASIC, "headers": HEADERS})
+
+    @staticmethod
+    def opened(row):
+        from eventkit.contrib.django.models import Consumer
+
+        row = Consumer.objects.get(pk=row.pk)
+        sealed = (row.credential.secrets, row.credential.headers)
+        return tuple(each.open() if each is not None else {} for each in sealed)
+
+    def test_a_value_stays_without_being_known(self, actions, row):
+        kept = actions.KEPT
+        changes = {"type": "basic", "username": "new", "password": kept}
+        actions.change(row, {"auth": changes, "headers": {"X-Two": kept, "X-New": "n"}})
+
+        assert self.opened(row) == (
+            {"username": "new", "password": "canary"},
+            {"X-Two": "canary-two", "X-New": "n"},
+        )
+
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [
+            ({"auth": {"type": "bearer", "token": ...}}, "token"),
+            ({"headers": {"X-Three": ...}}, "headers"),
+        ],
+    )
+    def test_what_is_not_there_cannot_stay(self, actions, row, changes, field):
+        [(key, given)] = changes.items()
+        given = {name: actions.KEPT if value is ... else value for name, value in given.items()}
+
+        assert (
+            "none that could be kept" in wrong(actions, actions.change, row, {key: given})[field][0]
+        )
+
+    @pytest.mark.parametrize("key", ["auth", "headers"])
+    def test_where_no_key_fits_only_what_stays_need_be_entered(self, actions, settings_with, key):
+        """What is replaced is not opened."""
+        from cryptography.fernet import Fernet
+
+        given = {"auth": BASIC, "headers": HEADERS}
+        one = actions.create({**SETTINGS, "id": "one", key: given[key]})
+        both = actions.create({**SETTINGS, "id": "both", **given})
+        with settings_with(KEYS=[Fernet.generate_key().decode()]):
+            actions.set_credentials(one, **{key: given[key]})
+            assert given[key] == {"auth": {"type": "basic"}, "headers": {}}[key] | dict(
+                self.opened(one)[key == "headers"]
+            )
+            error = wrong(actions, actions.set_credentials, both, **{key: given[key]})
+            assert "enter them anew" in error["headers" if key == "auth" else "auth_type"][0]
+            actions.set_credentials(both, **given)
+            assert actions.change(both, {"note": "x"}).note == "x"
 
 
 class TestTenants:
@@ -444,9 +583,36 @@ class TestTenants:
         errors = wrong(actions, actions.change, row, {"url": url}, by=by)
         assert "give the credentials for it again" in errors["url"][0]
 
-        row = actions.change(row, {"url": url, "auth": {**BASIC, "password": "own"}}, by=by)
+        kept = {"type": "basic", "username": "x", "password": actions.KEPT}
+        errors = wrong(actions, actions.change, row, {"url": url, "auth": kept}, by=by)
+        assert "give the credentials for it again" in errors["url"][0]
+        caliper = {"protocol": "caliper", "sensor": "urn:x", "auth": kept}
+        assert wrong(actions, actions.change, row, caliper, by=by)["url"]
+        own = {**BASIC, "password": "own"}
+        actions.change(row, {"headers": {"X-One": "canary", "X-Two": "canary"}})
+        for headers in ({}, {"headers": {"X-One": "own", "X-Two": actions.KEPT}}):
+            errors = wrong(
+                actions, actions.change, row, {"url": url, "auth": own, **headers}, by=by
+            )
+            assert "give the credentials for it again" in errors["url"][0]
+        actions.change(row, {"headers": {}})
+
+        row = actions.change(row, {"url": url, "auth": own}, by=by)
         assert row.url == url
         assert actions.change(row, {"url": f"{url}/"}, by=by).url == f"{url}/"
+
+    def test_an_inner_address_that_the_site_gave_stays(self, actions, lakeside, person):
+        """Staff of the tenant change what else there is; another inner one they give not."""
+        by = person("tenant administrator")
+        url = "https://lrs.internal/xapi"
+        row = actions.create({**SETTINGS, "tenant": lakeside, "url": url})
+        posted = {"url": url, "protocol": "xapi", "public_only": False}
+        row = actions.change(row, {**posted, "note": "ours"}, by=by)
+        assert (row.note, row.public_only) == ("ours", False)
+
+        other = {**posted, "url": "https://other.internal/xapi"}
+        assert wrong(actions, actions.change, row, other, by=by)["url"]
+        assert actions.change(row, {**posted, "url": "https://a.example.org"}, by=by).public_only
 
 
 def test_all_lock_in_one_order(actions):

@@ -28,7 +28,7 @@ from eventkit.contrib.django.admin.inputs import (
     text,
 )
 from eventkit.contrib.django.models import Consumer, Credential, Protocol, Tenant
-from eventkit.contrib.django.rows import credential_of, settings_of
+from eventkit.contrib.django.rows import credential_of
 from eventkit.contrib.django.validation import Problem, find_problems
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json
@@ -251,9 +251,6 @@ class ConsumerForm(forms.ModelForm):
         Give what `actions.create` and `actions.change` take, without the rules.
 
         What is left empty is None, which is what it is when it is left out of a consumers file.
-
-        Raises:
-            ConfigurationError: credentials that stay do not open with the keys of the site.
         """
         found = self.cleaned_data
         made: Json = {
@@ -282,7 +279,7 @@ class ConsumerForm(forms.ModelForm):
 
     @sensitive_variables()
     def _credentials(self) -> Json:
-        """Give ``auth`` and ``headers`` if they change; what is kept of them is put beside."""
+        """Give ``auth`` and ``headers`` if they change, with what is kept of them."""
         found = self.cleaned_data
         outline, _ = _kept(self.instance)
         before = outline.get("auth", {})
@@ -291,7 +288,7 @@ class ConsumerForm(forms.ModelForm):
         made: Json = {}
         if typed or kind != before.get("type", "none"):
             kept = {
-                key: self._opened("auth")[key]
+                key: actions.KEPT
                 for key in _SECRETS.get(kind, ())
                 if key in before and key not in typed
             }
@@ -301,17 +298,12 @@ class ConsumerForm(forms.ModelForm):
         if headers or removed:
             replaced = {name.lower() for name in headers}
             kept = {
-                name: self._opened("headers")[name]
+                name: actions.KEPT
                 for name in outline.get("headers", {})
                 if name not in removed and name.lower() not in replaced
             }
             made["headers"] = {**kept, **headers}
         return made
-
-    @sensitive_variables()
-    def _opened(self, key: str) -> Json:
-        found: Json = settings_of(self.instance)[key]
-        return found
 
     @sensitive_variables()
     def _typed_headers(self) -> tuple[Json, list[Problem]]:
@@ -358,7 +350,7 @@ class ConsumerForm(forms.ModelForm):
             changes = self.changes()
             if any(name in self.errors for name in _TIMEOUTS):
                 del changes["timeout"]
-            return actions.validate(row and Consumer.objects.get(pk=row.pk), changes, by=self.user)
+            return actions.validate(row, changes, by=self.user)
         except ConfigurationError as error:
             return list(actions.problems_of(error))
 

@@ -454,9 +454,8 @@ class ConsumerAdmin(admin.ModelAdmin):
         everything = form.cleaned_data.get("allows_everything")
         changes = {**form.changes(), "allow": None if everything else allow, "deny": deny}
         if change:
-            row = Consumer.objects.get(pk=form.instance.pk)
             revision = form.cleaned_data.get("opened_revision")
-            saved = actions.change(row, changes, by=request.user, revision=revision)
+            saved = actions.change(form.instance, changes, by=request.user, revision=revision)
         else:
             saved = actions.create(changes, by=request.user)
         form.instance.pk = saved.pk

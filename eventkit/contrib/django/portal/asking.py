@@ -363,7 +363,8 @@ def _database() -> str:
 
 def _locked(request: AccessRequest) -> AccessRequest:
     rows = AccessRequest.objects.using(_database())
-    rows.select_for_update().get(pk=request.pk)
+    if rows.select_for_update().filter(pk=request.pk).first() is None:
+        raise Invalid([Problem("", "somebody has removed it")])
     # Not with the lock: who asked is not to wait for it.
     return rows.select_related("who").get(pk=request.pk)
 

@@ -129,7 +129,7 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     """Take back a request that nobody has decided."""
     try:
         asking.withdraw(_own_request(request, pk), by=request.user)
-    except asking.AlreadyDecided as error:
+    except Invalid as error:
         messages.error(request, str(error))
     else:
         messages.success(request, "Your request is withdrawn.")
@@ -193,7 +193,10 @@ def credentials(request: HttpRequest, pk: int) -> HttpResponse:
 @_page("POST")
 def pause(request: HttpRequest, pk: int) -> HttpResponse:
     """Send nothing to an own consumer for a while."""
-    actions.pause(_own(request, pk), by=request.user, as_representative=True)
+    try:
+        actions.pause(_own(request, pk), by=request.user, as_representative=True)
+    except Invalid as error:
+        return _not_done(request, error)
     messages.success(request, "Paused. Events are kept until it is resumed.")
     return redirect("eventkit_portal:consumer", pk)
 
@@ -201,13 +204,21 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
 @_page("POST")
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
     """Take back the pause of representatives; what administrators did stays."""
-    row = actions.resume(_own(request, pk), by=request.user, as_representative=True)
+    try:
+        row = actions.resume(_own(request, pk), by=request.user, as_representative=True)
+    except Invalid as error:
+        return _not_done(request, error)
     still = by_setting(row)
     if still is None:
         messages.success(request, "Resumed. What has waited is sent now.")
     else:
         messages.warning(request, f"Your pause is taken back. {still.text} {still.remedy}")
     return redirect("eventkit_portal:consumer", pk)
+
+
+def _not_done(request: HttpRequest, error: Invalid) -> HttpResponse:
+    messages.error(request, f"Nothing was changed: {error}")
+    return redirect("eventkit_portal:home")
 
 
 def _own(request: HttpRequest, pk: int) -> Consumer:

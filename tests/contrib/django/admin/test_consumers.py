@@ -303,6 +303,79 @@ WRONG = [
 ]
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"username": "x"},
+        {"username": "x", "headers": "X-New: 1"},
+        {"username": "x", "password": "y"},
+        {"username": "x", "password": "y", "headers": "X-Canary: 1"},
+        {"auth_type": "none", "headers": "X-New: 1"},
+        {"auth_type": "none", "removed_headers": "X-Canary"},
+        {"auth_type": "bearer", "token": "x"},
+    ],
+)
+def test_kept_secrets_are_not_sent_elsewhere_by_staff_of_a_tenant(
+    client_of, actions, engine, typed
+):
+    from eventkit.contrib.django.models import Tenant
+
+    tenant = Tenant.objects.get(name="Lakeside")
+    changes = {"tenant": tenant, "allow": [], "deny": []}
+    row = actions.change(engine, changes)
+    given = {
+        "tenant": str(tenant.pk),
+        "auth_type": "basic",
+        "opened_revision": str(row.revision),
+        **typed,
+    }
+    fields = filled({"patterns": "Lakeside"}, slug=None, **given)
+    response = client_of("tenant administrator").post(f"{LIST}{row.pk}/change/", fields)
+
+    assert "give the credentials for it again" in errors_of(response)["url"][0].lower()
+    assert row_of("engine").url == "https://engine.example.org/xapi"
+
+
+def test_a_receiver_that_moves_takes_new_credentials_along(client_of, actions, engine):
+    """All of them, also if one is what it was."""
+    from eventkit.contrib.django.models import Tenant
+
+    tenant = Tenant.objects.get(name="Lakeside")
+    row = actions.change(engine, {"tenant": tenant, "allow": [], "deny": []})
+    fields = filled(
+        {"patterns": "Lakeside"},
+        slug=None,
+        tenant=str(tenant.pk),
+        auth_type="basic",
+        username="canary-user",
+        password="new",
+        headers="X-Canary: new",
+        removed_headers="X-Other",
+        opened_revision=str(row.revision),
+    )
+    response = client_of("tenant administrator").post(f"{LIST}{row.pk}/change/", fields)
+
+    assert response.status_code == 302
+    found = settings_of("engine")
+    assert found["url"] == "https://fresh.example.org/xapi"
+    assert found["auth"]["password"].reveal() == "new"
+    assert {name: each.reveal() for name, each in found["headers"].items()} == {"X-Canary": "new"}
+
+
+def test_a_form_that_is_saved_does_not_take_410_back(client_of, actions, engine):
+    actions.enable(engine)
+    actions.mark_gone("engine")
+    row = row_of("engine")
+    page = client_of("administrator").get(f"{LIST}{row.pk}/change/")
+    form = page.context["adminform"].form
+    fields = filled(slug=None, note="x", opened_revision=str(row.revision), url=form.initial["url"])
+    fields["auth_type"] = "basic"
+    response = client_of("administrator").post(f"{LIST}{row.pk}/change/", fields)
+
+    assert response.status_code == 302
+    assert (row_of("engine").note, row_of("engine").gone_at) == ("x", row.gone_at)
+
+
 @pytest.mark.parametrize(("wrong", "field", "told"), WRONG)
 def test_what_is_wrong_is_said_beside_its_field(client_of, wrong, field, told):
     from eventkit.contrib.django.models import Consumer

@@ -166,6 +166,68 @@ def test_what_was_exported_comes_back_and_changes_nothing(client_of, actions):
     assert settings_of("closed")["allow"] == []
 
 
+def test_what_was_exported_undoes_nothing_that_holds_at_the_moment(client_of, actions):
+    """A pause of representatives, 410 Gone and missing credentials are none of a file's."""
+    rows = [
+        actions.create(one("theirs", enabled=True)),
+        actions.create(one("gone", enabled=True)),
+        actions.register(one("without", enabled=True), by=None, awaits_credentials=True),
+        actions.create(one("ours", enabled=True)),
+        actions.create(one("params", match_params={"course_id": "edX"})),
+        actions.create(one("all", match_params={"course_id": "edX"}, allow=None)),
+    ]
+    actions.pause(rows[0], as_representative=True)
+    actions.mark_gone("gone")
+    actions.pause(rows[3])
+    client = client_of("administrator")
+    columns = ("paused", "paused_by_representative", "gone_at", "awaits_credentials", "enabled")
+    before = [[getattr(row_of(row.slug), name) for name in columns] for row in rows]
+    content = json.loads(client.get(f"{LIST}export/?format=json").content)
+
+    assert set(kinds(preview(client, content)).values()) == {"stays as it is"}
+    for each in content["consumers"] if isinstance(content, dict) else content:
+        each["name"] = "New"
+    shown = preview(client, content)
+    assert set(kinds(shown).values()) == {"changes"}
+    apply(client, shown)
+    assert [[getattr(row_of(row.slug), name) for name in columns] for row in rows] == before
+    assert row_of("all").allows_everything
+    assert not row_of("params").allows_everything
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"auth": {"type": "basic", "username": "x"}, "headers": {"X-New": "1"}},
+        {"auth": {"type": "basic", "username": "x", "password": "y"}},
+        {"auth": {"type": "basic", "username": "x"}},
+        {"auth": {"type": "none"}, "headers": {}},
+        {"auth": {"type": "none"}, "headers": {"X-New": "1"}},
+        {},
+    ],
+)
+def test_kept_secrets_are_not_sent_elsewhere_by_staff_of_a_tenant(client_of, actions, more):
+    from eventkit.contrib.django.models import Tenant
+
+    tenant = Tenant.objects.get(name="Lakeside")
+    actions.create(
+        one(
+            tenant=tenant,
+            allow=[{"org": "Lakeside"}],
+            auth={"type": "basic", "username": "u", "password": "canary"},
+            headers={"X-Key": "canary"},
+        )
+    )
+    client = client_of("tenant administrator")
+    content = [one(allow=[{"org": "Lakeside"}], **more) | {"url": "https://other.example.org/"}]
+    shown = preview(client, content, tenant=tenant.pk)
+    apply(client, shown)
+
+    assert kinds(shown) == {"engine": "cannot be imported"}
+    assert "give the credentials for it again" in shown.content.decode()
+    assert row_of("engine").url == "https://engine.example.org/"
+
+
 def test_an_import_enables_nobody_who_is_not_and_takes_no_credentials_away(client_of, actions):
     actions.create(one(auth={"type": "bearer", "token": "canary-token"}))
     client = client_of("administrator")
