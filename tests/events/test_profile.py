@@ -30,6 +30,7 @@ CASES = {
 PUBLISHED = profile.profile()
 TEMPLATES = PUBLISHED["templates"]
 EVENT_NAME = "https://w3id.org/xapi/openedx/extension/event-name"
+OPTIONS = {"lms_root": LMS_ROOT, "identity": HMACIdentity("only tests use this")}
 PLACES = {
     "ContextExtension": "$.context",
     "ResultExtension": "$.result",
@@ -151,8 +152,23 @@ class TestTemplates:
     def test_each_belongs_to_a_row(self):
         rows = {row.name for row in CATALOGUE if row.xapi}
 
-        # Pages that were viewed have a statement only for those who ask for it.
-        assert {owner(each) for each in TEMPLATES} == rows | {"implicit"}
+        # Pages that were viewed, and unknown events, have a statement for those who ask for it.
+        assert {owner(each) for each in TEMPLATES} == rows | {"implicit", "unknown"}
+
+    def test_one_is_for_events_that_no_row_knows(self):
+        asked = XAPITranslator(**OPTIONS, unknown="generic")
+        block = "block-v1:Lakeside+BIO201+2025_T1+type@word_cloud+block@w1"
+        (statement,) = asked.translate(
+            {
+                "name": "xblock.example.used",
+                "timestamp": "2025-02-20T10:11:12.131415+00:00",
+                "data": {},
+                "context": {"user_id": 7, "module": {"usage_key": block}},
+            }
+        )
+
+        (name,) = fulfilled(statement, TEMPLATES)
+        assert name.endswith("#unknown")
 
     def test_are_found_by_any_name(self):
         assert profile.templates("edx.video.played") == profile.templates("play_video") != ()
@@ -189,6 +205,9 @@ class TestTemplates:
             if rule["presence"] == "recommended":
                 assert rule_errors(take_away(statement, rule["location"]), rule) == []
                 continue
+            if "none" in rule:
+                other = replaced(statement, find(statement, rule["location"])[0], rule["none"][0])
+                assert rule_errors(other, rule) != []
             if rule["presence"] == "excluded":
                 more = change(statement, rule["location"].removeprefix("$."), {"id": "any"})
                 assert rule_errors(more, rule) == [f"{rule['location']}: must not be there"]
@@ -295,20 +314,20 @@ def _keys(value):
             yield from _keys(each)
 
 
-def replaced(statement, value):
-    """Copy a statement with something else for each *value* in it."""
+def replaced(statement, value, by="something else"):
+    """Copy a statement with *by* for each *value* in it."""
 
     def other(each):
         if isinstance(each, dict):
             return {key: other(item) for key, item in each.items()}
         if isinstance(each, list):
             return [other(item) for item in each]
-        return "something else" if each is value or each == value else each
+        return by if each is value or each == value else each
 
     return other(statement)
 
 
-TRANSLATOR = XAPITranslator(lms_root=LMS_ROOT, identity=HMACIdentity("only tests use this"))
+TRANSLATOR = XAPITranslator(**OPTIONS)
 
 
 @given(event=known_events())
