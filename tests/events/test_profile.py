@@ -53,6 +53,17 @@ def owner(template):
     return template["id"].partition("#")[2].partition("/")[0]
 
 
+def own_template(statement, others):
+    """Give the template of the statement, which is among those of its event."""
+    among = profile.templates(event_of(statement))
+    (own,) = [
+        each
+        for each in among
+        if not template_errors(statement, each, templates=among, statements=others)
+    ]
+    return own
+
+
 @pytest.fixture(scope="module")
 def script():
     path = ROOT / "docs" / "make_profile.py"
@@ -185,8 +196,7 @@ class TestTemplates:
     @pytest.mark.parametrize(("statement", "others"), STATEMENTS)
     def test_what_is_there_is_told(self, statement, others):
         """No extension of a statement is left out of its template."""
-        (name,) = fulfilled(statement, TEMPLATES, statements=others)
-        (own,) = [each for each in TEMPLATES if each["id"] == name]
+        own = own_template(statement, others)
         told = {rule["location"] for rule in own["rules"]}
 
         for where in ("context", "result", "object.definition"):
@@ -199,8 +209,7 @@ class TestTemplates:
     @pytest.mark.parametrize(("statement", "others"), STATEMENTS)
     def test_a_statement_that_breaks_a_rule_fails(self, statement, others):
         """Each rule that insists on something, by taking it away, or by another value."""
-        (name,) = fulfilled(statement, TEMPLATES, statements=others)
-        (own,) = [each for each in TEMPLATES if each["id"] == name]
+        own = own_template(statement, others)
         for rule in own["rules"]:
             if rule["presence"] == "recommended":
                 assert rule_errors(take_away(statement, rule["location"]), rule) == []
@@ -222,8 +231,7 @@ class TestTemplates:
     @pytest.mark.parametrize(("statement", "others"), STATEMENTS)
     def test_a_statement_of_another_kind_fails(self, statement, others):
         """Each determining property."""
-        (name,) = fulfilled(statement, TEMPLATES, statements=others)
-        (own,) = [each for each in TEMPLATES if each["id"] == name]
+        own = own_template(statement, others)
         places = {
             "verb": "$.verb.id",
             "objectActivityType": "$.object.definition.type",
