@@ -204,7 +204,7 @@ def _orgs(texts: Sequence[str]) -> str:
 
 def _of_orgs(texts: Sequence[str]) -> str:
     """Say what `_orgs` does where the courses have been said already."""
-    return f"and {_plainly('of the', 'organisation', 'whose name', texts)}"
+    return f"that are also {_plainly('of the', 'organisation', 'whose name', texts)}"
 
 
 _ORG = re.compile(r"(?:course-v1:([^+*?]+)\+|([^:/+*?]+)/)\*")
