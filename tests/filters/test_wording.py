@@ -173,7 +173,10 @@ DEMO = "course-v1:edX+DemoX+2026"
         ),
         (
             {"allow": [{"course": "*+2026", "org": "edX"}]},
-            "gets all events of all courses whose key ends with +2026 that are also of the organisation edX",
+            (
+                "gets all events of all courses whose key ends with +2026 that are also of the "
+                "organisation edX"
+            ),
         ),
         (
             {"allow": [{"activity_type": ["drag-and-drop-v2", "video"]}]},

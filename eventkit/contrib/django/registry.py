@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from eventkit.base.throttle import Throttle, describe
+from eventkit.base.throttle import SafeLogger, Throttle, describe
 from eventkit.consumers.consumer import Consumer
 from eventkit.consumers.reports import ConsumerReport
 from eventkit.exceptions import ConfigurationError
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from eventkit.contrib.django.database import Aside
     from eventkit.contrib.django.models import Consumer as Row
 
-_log = logging.getLogger(__name__)
+_log = SafeLogger(__name__)
 
 
 class SettingConsumers:

@@ -10,7 +10,6 @@ letter no more, but for that of the last seconds, which arrives once more with t
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import threading
@@ -25,7 +24,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from eventkit.base.throttle import describe
+from eventkit.base.throttle import SafeLogger, describe
 from eventkit.contrib.django import access
 from eventkit.contrib.django.conf import admin_settings
 from eventkit.contrib.django.letters import DatabaseDeadLetters
@@ -40,7 +39,7 @@ _SAY_EVERY = 1.0
 _PAGE = 200
 """Letters that are read at once."""
 
-_log = logging.getLogger(__name__)
+_log = SafeLogger(__name__)
 
 
 class _Lost(Exception):

@@ -7,7 +7,6 @@ router says last of how each consumer fares (`Presence`).
 
 from __future__ import annotations
 
-import logging
 import socket
 import time
 from collections import Counter
@@ -20,13 +19,13 @@ from django.db import connections, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from eventkit.base.throttle import describe
+from eventkit.base.throttle import SafeLogger, describe
 from eventkit.consumers.reports import ConsumerReport
 from eventkit.contrib.django import actions, conf
 from eventkit.contrib.django.fields import Sealed, short
 from eventkit.contrib.django.models import Consumer, Letter, Presence, Replay, Report
 
-_log = logging.getLogger(__name__)
+_log = SafeLogger(__name__)
 
 LIVE_FOR = timedelta(minutes=3)
 """A router that has said nothing for so long is no more; each says something every minute."""

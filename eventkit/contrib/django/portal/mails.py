@@ -7,7 +7,6 @@ functions say whether the mail was taken, and the pages say it too.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,9 +16,10 @@ from django.core.mail.backends.smtp import EmailBackend
 from django.template.loader import render_to_string
 from django.utils.module_loading import import_string
 
+from eventkit.base.throttle import SafeLogger
 from eventkit.contrib.django.conf import admin_settings
 
-_log = logging.getLogger(__name__)
+_log = SafeLogger(__name__)
 
 _PATIENCE = 10
 """Seconds for a mail server, where the site has set none (``EMAIL_TIMEOUT``): a page waits."""
