@@ -50,6 +50,8 @@ class ConsumerReport:
     response: str = ""
     pending: int = 0
     """Documents that wait; on a store those of all its processes, so not to be added up."""
+    store: str = ""
+    """Names the store, the same for all its processes on a machine; ``""``: there is none."""
     oldest_seconds: float = 0.0
     """For how long the oldest of them has waited."""
     last_success: datetime | None = None

@@ -21,7 +21,7 @@ from eventkit.router.feed import Feed
 from eventkit.router.lane import COUNTS, Bury, Lane
 from eventkit.router.plan import Plan
 from eventkit.router.sender import Sender
-from eventkit.stores.store import Store
+from eventkit.stores.store import Store, name_of
 from eventkit.transports.making import make_transport
 from eventkit.transports.transport import CONFLICT, Transport
 
@@ -57,6 +57,7 @@ class Fleet:
         self.senders: dict[str, Sender] = {}
         self._has_senders = has_senders
         self._store = store
+        self.store_name = "" if store is None else name_of(store)
         self._lease = lease
         self._pace = pace
         self._bury = bury

@@ -165,6 +165,7 @@ class Reporter:
             detail=health.get("detail") or "",
             response=health.get("response") or "",
             pending=health.get("pending", 0),
+            store=fleet.store_name,
             oldest_seconds=health.get("oldest_seconds", 0.0),
             last_success=success,
             last_error=error,

@@ -8,6 +8,8 @@ comes with the package; a site may write its own over a database that it has, an
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -176,3 +178,14 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of the file or connection. The next use opens it again."""
+
+
+def name_of(store: Store) -> str:
+    """
+    Name *store*: the same for all who have it on one machine, and nothing to read in it.
+
+    One that says no ``path`` is taken for the only one of its kind.
+    """
+    path = getattr(store, "path", None)
+    text = type(store).__qualname__ if path is None else os.path.realpath(path)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]

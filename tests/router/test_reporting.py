@@ -416,3 +416,30 @@ def test_unreachable_is_reported_as_such(make):
     assert table.sums == {("lrs", "retries"): 1}
     assert table.latest["lrs"].state == "retrying"
     assert table.latest["lrs"].last_error.reason == "connection"
+
+
+def test_routers_of_one_store_name_it_alike(make, server, tmp_path):
+    """However they write its path, so that what waits in it is counted once."""
+    said = []
+
+    class Listener(Table):
+        def report(self, reports, *, closing):
+            said.extend(each.store for each in reports)
+
+    def named(mode, **options):
+        said.clear()
+        router = make(Listener(consumer("lrs", server.url)), mode, **options)
+        send(router, 1)
+        router.close(1)
+        assert len(set(said)) == 1
+        return said[0]
+
+    (tmp_path / "link").symlink_to(tmp_path)
+    first = named("durable")
+
+    assert first
+    assert str(tmp_path) not in first
+    assert named("durable") == first
+    assert named("stored", store=str(tmp_path / "link" / "store.db")) == first
+    assert named("stored", store=str(tmp_path / "other.db")) not in ("", first)
+    assert [named(mode) for mode in ("direct", "buffered")] == ["", ""]

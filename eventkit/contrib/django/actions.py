@@ -294,18 +294,33 @@ def resume(
     return _switch(consumer, "resume", by, paused_by_representative=False)
 
 
-def mark_gone(slug: str, when: Any = None) -> bool:
+def mark_gone(
+    slug: str, when: Any = None, *, tries: int | None = None, using: str | None = None
+) -> bool:
     """
     Stop a consumer that has answered 410 Gone, for all processes; False: there is none to stop.
 
     It is for what routers report, and so has no *by*.
+
+    Args:
+        slug: its id.
+
+        when: it said so; None: now.
+
+        tries: `Consumer.tries` as they knew it; what was said before it was resumed is over. None:
+            whatever they knew.
+
+        using: the database; None: the one that is written.
     """
-    going = Consumer.objects.using(_database()).filter(slug=slug, gone_at=None)
+    database = using or _database()
+    going = Consumer.objects.using(database).filter(slug=slug, gone_at=None)
+    if tries is not None:
+        going = going.filter(tries=tries)
     if not going.exists():
         return False
     # As all changes do, it takes the version before the consumer: the other way round two would
     # wait for each other.
-    with changing():
+    with changing(database):
         row = going.select_for_update().first()
         if row is None:
             return False
@@ -313,7 +328,8 @@ def mark_gone(slug: str, when: Any = None) -> bool:
         row.gone_at = when or timezone.now()
         row.revision += 1
         row.save(update_fields=["gone_at", "revision"])
-        auditing.record("gone", by=None, consumer=row, before=before, after=auditing.snapshot(row))
+        after = auditing.snapshot(row)
+        auditing.record("gone", by=None, consumer=row, before=before, after=after, using=using)
     return True
 
 
@@ -592,31 +608,33 @@ def _database() -> str:
 
 
 @contextmanager
-def changing() -> Iterator[None]:
+def changing(using: str | None = None) -> Iterator[None]:
     """
     Open a transaction in which something changes that workers must see.
 
     The version row is written before anything is read: changes come one after the other, each on
     top of the one before, whatever the database locks by itself.
     """
-    with transaction.atomic(using=_database()):
-        bump()
+    database = using or _database()
+    with transaction.atomic(using=database):
+        bump(database)
         yield
 
 
-def bump() -> None:
+def bump(using: str | None = None) -> None:
     """Have workers read the consumers anew. It belongs into the transaction of the change."""
+    database = using or _database()
     changed = (
-        Version.objects.using(_database())
+        Version.objects.using(database)
         .filter(pk=Version.ROW)
         .update(number=F("number") + 1, stamp=new_stamp())
     )
     if not changed:
         try:
-            with transaction.atomic(using=_database()):
-                Version.objects.using(_database()).create(pk=Version.ROW, number=1)
+            with transaction.atomic(using=database):
+                Version.objects.using(database).create(pk=Version.ROW, number=1)
         except IntegrityError:
-            bump()
+            bump(using)
 
 
 def _locked(consumer: Consumer) -> Consumer:
@@ -673,6 +691,8 @@ def _switch(
         before = auditing.snapshot(row)
         for key, value in columns.items():
             setattr(row, key, value)
+        if "gone_at" in columns:
+            _try_again(row)
         if columns.get("enabled"):
             _refuse(_problems(row, rows.settings_of(row)))
         row.changed = timezone.now()
@@ -825,7 +845,7 @@ def _set_columns(
     _set_switches(row, changes)
     if former.is_elsewhere(row):
         # There it may be.
-        row.gone_at = None
+        _try_again(row)
     options = {key: value for key, value in row.options.items() if key not in changes}
     options |= {
         key: changes[key] for key in rows.OPTIONS if key in changes and changes[key] is not None
@@ -847,6 +867,12 @@ def _set_switches(row: Consumer, changes: Mapping[str, Any]) -> None:
     auth = changes.get("auth")
     if isinstance(auth, Mapping) and auth.get("type", "none") != "none":
         row.awaits_credentials = False
+
+
+def _try_again(row: Consumer) -> None:
+    """Let one be tried that was gone, whatever routers have heard of it before."""
+    row.gone_at = None
+    row.tries += 1
 
 
 def _bound(

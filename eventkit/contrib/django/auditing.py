@@ -66,6 +66,7 @@ def record(
     tenant: Tenant | None = None,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
+    using: str | None = None,
 ) -> None:
     """
     Write what was done: an entry for each field that differs, or one without a field.
@@ -74,7 +75,7 @@ def record(
     """
     old, new = before or {}, after or {}
     changed = [key for key in {**old, **new} if (old.get(key) or None) != (new.get(key) or None)]
-    AuditEntry.objects.using(router.db_for_write(AuditEntry)).bulk_create(
+    AuditEntry.objects.using(using or router.db_for_write(AuditEntry)).bulk_create(
         AuditEntry(
             who=person(by),
             who_name=by.get_username() if by is not None else "",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError, connections, transaction
@@ -95,6 +96,28 @@ def _tidy() -> None:
     """Let go of connections that are no good any more, or older than the site likes them."""
     for connection in connections.all(initialized_only=True):
         connection.close_if_unusable_or_obsolete()
+
+
+@contextmanager
+def one_state(using: str) -> Iterator[None]:
+    """
+    Read the tables as they are at one moment, whatever others commit meanwhile.
+
+    It is for threads that only read, and have committed or begun nothing.
+    """
+    connection = connections[using]
+    if not connection.get_autocommit():
+        # The site has it so (``AUTOCOMMIT``); a transaction that never ends would see nothing new.
+        connection.set_autocommit(True)
+    if connection.vendor == "sqlite":
+        # Not as the site has it: who only reads need not wait for who writes.
+        setattr(connection, "transaction_mode", "DEFERRED")  # noqa: B010 - of SQLite alone
+    with transaction.atomic(using=using):
+        # SQLite keeps to one state by itself; others give each statement what is committed by then.
+        if connection.vendor in ("postgresql", "mysql"):
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
 
 
 def apart(work: Callable[[], Answer], using: str) -> Answer:

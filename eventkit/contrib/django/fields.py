@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Self
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connections, models
 
 from eventkit.base.printable import printable
 from eventkit.contrib.django.conf import sealer
@@ -63,10 +64,58 @@ class Sealed:
         return hash(self.token)
 
 
-def short(text: str, most: int) -> str:
-    """Give *text* as any database takes it: printable, in UTF-8, at most *most* characters."""
+def short(text: str, most: int, using: str | None = None) -> str:
+    """
+    Give *text* as a database takes it: printable, in UTF-8, at most *most* characters.
+
+    Args:
+        text: from anywhere.
+
+        most: characters.
+
+        using: the database, if it may be one that does not take all of Unicode.
+    """
     shown = printable(text)
+    if using is not None and unstorable(shown, using):
+        shown = _FOUR_BYTES.sub(lambda found: f"\\U{ord(found[0]):08x}", shown)
     return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def unstorable(text: str, using: str) -> str:
+    """Say why a database does not take *text*; ``""``: it does."""
+    if "\0" in text:
+        return "holds a character that is none (null)"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "holds what is no text in UTF-8"
+    beyond = None if text.isascii() else _FOUR_BYTES.search(text)
+    if beyond is not None and not _takes_all(using):
+        return f"holds {beyond[0]}, and the tables of the database (utf8mb3) take no such character"
+    return ""
+
+
+_FOUR_BYTES = re.compile("[\U00010000-\U0010ffff]")
+"""Characters that take four bytes in UTF-8, such as most emoji."""
+_charsets: dict[str, bool] = {}
+"""Whether a database takes all characters, once it has been asked."""
+
+
+def _takes_all(using: str) -> bool:
+    """Tell whether a database holds all of Unicode: that of an old site on MySQL does not."""
+    connection = connections[using]
+    if connection.vendor != "mysql":
+        return True
+    if using not in _charsets:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT character_set_name, @@character_set_connection "
+                "FROM information_schema.columns WHERE table_schema = DATABASE() "
+                "AND table_name = 'eventkit_consumer' AND column_name = 'note'"
+            )
+            found = cursor.fetchone() or ()
+        _charsets[using] = all(each == "utf8mb4" for each in found)
+    return _charsets[using]
 
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@ How deliveries go: the numbers of all processes of all machines, for the pages t
 
 Counts are sums over the reports of the last 24 hours (`Report`: one row for each process, consumer
 and minute). What is waiting is what each process has said last (`Presence`), as long as it is heard
-from; on a durable store all processes of a machine speak of one queue, which counts once.
+from; those of a machine that have one durable store speak of one queue, which counts once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import attrs
 from django.db.models import Max, OuterRef, QuerySet, Subquery, Sum
 from django.utils import timezone
 
+from eventkit.contrib.django.fields import short
 from eventkit.contrib.django.models import Consumer, Presence, Report
 from eventkit.contrib.django.queues import Queue
 from eventkit.contrib.django.reporting import LIVE_FOR
@@ -223,7 +224,11 @@ def _figures(
     error: Presence | None,
     queue: Queue | None,
 ) -> Figures:
-    oldest = [row.oldest for row in live if row.pending and row.oldest is not None]
+    oldest = [
+        row.oldest
+        for row in live
+        if row.pending and row.oldest is not None and not (queue and _is_of(row, queue))
+    ]
     if queue is not None and queue.oldest is not None:
         oldest.append(queue.oldest)
     return Figures(
@@ -237,24 +242,36 @@ def _figures(
     )
 
 
+def _is_of(row: Presence, queue: Queue) -> bool:
+    """Tell whether a process speaks of *queue*, which lies on this machine."""
+    return (row.host, row.store) == (_here(), queue.store)
+
+
+def _here() -> str:
+    return short(socket.gethostname(), 100)
+
+
 def waiting(live: Iterable[Presence], queue: Queue | None = None) -> int:
     """
-    Add up what waits.
+    Add up what waits; all processes of a machine that have one store speak of the same queue.
 
     Args:
-        live: what processes that are heard from have said last.
+        live: what processes that are heard from have said last, the latest of those of a store
+            being the truth.
 
-        queue: what waits in the store of this machine. Where a site has named one, all processes
-            of a machine speak of the queue in its store, which counts once.
+        queue: what waits in the store of this machine, which knows better than any of them.
     """
-    if queue is None:
-        return sum(row.pending for row in live)
-    by_machine: dict[str, int] = {}
+    own = 0
+    stored: dict[tuple[str, str], tuple[datetime, int]] = {}
     for row in live:
-        by_machine[row.host] = max(by_machine.get(row.host, 0), row.pending)
-    # What the store says itself is newer.
-    by_machine[socket.gethostname()[:100]] = queue.pending
-    return sum(by_machine.values())
+        key = row.host, row.store
+        if not row.store:
+            own += row.pending
+        elif key not in stored or stored[key][0] < row.seen:
+            stored[key] = row.seen, row.pending
+    if queue is not None:
+        stored[_here(), queue.store] = timezone.now(), queue.pending
+    return own + sum(pending for _, pending in stored.values())
 
 
 def state_of(consumer: Consumer, live: Iterable[Presence]) -> State:

@@ -111,6 +111,8 @@ class Consumer(models.Model):
         editable=False,
         help_text="When it answered 410 Gone. Nothing is sent until it is resumed.",
     )
+    tries = models.PositiveIntegerField(default=1, editable=False)
+    """One more each time that one which may have been gone is to be tried again."""
     allows_everything = models.BooleanField(
         default=False,
         help_text="It may have every event that no rule denies; without, what a rule allows.",
@@ -306,6 +308,8 @@ class Presence(models.Model):
     status = models.IntegerField(null=True)
     detail = models.CharField(max_length=500, blank=True)
     pending = models.BigIntegerField(default=0)
+    store = models.CharField(max_length=64, blank=True)
+    """Names the store in which it waits, of which others speak too; empty: the process's own."""
     oldest = models.DateTimeField(null=True)
     """Since when the oldest of what waits has waited."""
     last_success = models.DateTimeField(null=True)

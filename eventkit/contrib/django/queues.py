@@ -11,6 +11,7 @@ import attrs
 from eventkit.contrib.django.conf import admin_settings
 from eventkit.exceptions import ConfigurationError, StoreError
 from eventkit.stores.opening import open_store
+from eventkit.stores.store import name_of
 
 
 @attrs.frozen
@@ -19,6 +20,8 @@ class Queue:
 
     pending: int
     oldest: datetime | None
+    store: str = ""
+    """Names the store, as routers do in their reports."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,15 +41,16 @@ def store_queues(consumers: Collection[str]) -> Queues | None:
     found = {}
     try:
         with closing(open_store(settings.store, option="EVENTKIT_ADMIN['STORE']")) as store:
-            waiting = store.waiting()
+            waiting, name = store.waiting(), name_of(store)
             for consumer in consumers:
                 if consumer not in waiting:
-                    found[consumer] = Queue(0, None)
+                    found[consumer] = Queue(0, None, name)
                     continue
                 oldest = store.oldest(consumer)
                 found[consumer] = Queue(
                     store.counts(consumer)["pending"],
                     None if oldest is None else datetime.fromtimestamp(oldest, UTC),
+                    name,
                 )
     except (ConfigurationError, StoreError, OSError) as error:
         return Queues(problem=str(error))

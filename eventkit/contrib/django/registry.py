@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from eventkit.base.throttle import SafeLogger, Throttle, describe
 from eventkit.consumers.consumer import Consumer
@@ -14,6 +16,8 @@ from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from eventkit.contrib.django.database import Aside
     from eventkit.contrib.django.models import Consumer as Row
 
@@ -81,8 +85,10 @@ class DatabaseConsumers:
     It asks in a thread of its own: in no transaction of the host, and with a connection that no
     forked child has, too.
 
-    A consumer whose credentials do not open with the keys of the site is given as paused: what it
-    may have is accepted and waits. One that is wrong in another way is left out.
+    A consumer whose credentials do not open with the keys of the site, or are not where it says
+    that they are (``{"env": NAME}``, ``{"file": PATH}``), is given as paused: what it may have is
+    accepted and waits, and each look tries them again. One that is wrong in another way is left
+    out.
 
     Args:
         using: the database; None: the one that Django's routers choose.
@@ -101,11 +107,9 @@ class DatabaseConsumers:
             )
         self.using = using
         self._patience = patience
-        self._seen: object = None
-        self._given: tuple[Consumer, ...] | None = None
+        self._found: _Found | None = None
         self._known: dict[str, tuple[Json, Consumer]] = {}
-        self._gone: frozenset[str] = frozenset()
-        """What a router has said to be gone since the last look."""
+        self._throttle = Throttle(_log)
         self._aside: Aside | None = None
 
     def __repr__(self) -> str:
@@ -121,33 +125,27 @@ class DatabaseConsumers:
             ConfigurationError: it is the first time, and the database does not answer.
             Exception: as the database does, later on; what was given before is as good as it gets.
         """
+        before = self._found
         try:
-            found = self._ask(partial(self._look, self._seen))
+            found = self._ask(partial(self._look, before))
         except Exception as error:
-            if self._given is not None:
+            if before is not None:
                 raise
             raise ConfigurationError(
                 f"the consumers cannot be read from the database: {describe(error)}"
             ) from None
-        if found is not None:
-            self._seen, self._given = found
-        return self._given_up(self._given or ())
-
-    def _given_up(self, found: tuple[Consumer, ...]) -> tuple[Consumer, ...]:
-        """
-        Have the router give up that a consumer is gone which somebody has resumed already.
-
-        It does so when settings change; who is resumed before it has seen the pause looks the same.
-        """
-        gone, self._gone = self._gone, frozenset()
-        resumed = {each.id for each in found if each.id in gone and not each.paused}
+        self._found = found
+        resumed = _resumed(before, found)
         if not resumed:
-            return found
-        # The next look gives it as it is.
-        self._seen = None
-        settings = {name: self._known[name][0] | {"paused": True} for name in resumed}
+            return found.consumers
+        # Routers give up that one is gone when its settings change, and who is resumed before they
+        # have seen the pause looks the same. The next look gives it as it is.
+        self._found = attrs.evolve(found, version=None)
         return tuple(
-            Consumer.from_dict(settings[each.id]) if each.id in resumed else each for each in found
+            Consumer.from_dict(self._known[each.id][0] | {"paused": True})
+            if each.id in resumed
+            else each
+            for each in found.consumers
         )
 
     def report(self, reports: Sequence[ConsumerReport], *, closing: bool) -> None:
@@ -163,82 +161,138 @@ class DatabaseConsumers:
         from eventkit.contrib.django.models import Report  # noqa: PLC0415
 
         using = self.using or router.db_for_write(Report)
-        take = partial(reporting.take, reports, closing=closing, using=using)
+        tries = self._found.tries if self._found is not None else {}
+        take = partial(reporting.take, reports, closing=closing, using=using, tries=tries)
         # Not with a limit of time: who gave up would report once more what was taken after all.
         database.apart(take, using)
-        self._gone |= {each.consumer for each in reports if each.state == "gone"}
 
-    def _ask(self, work: Any) -> Any:
+    def _ask(self, work: Callable[[], _Found]) -> _Found:
         if self._aside is None:
             from eventkit.contrib.django.database import Aside  # noqa: PLC0415 - it needs Django
 
             self._aside = Aside()
         return self._aside.ask(work, self._patience)
 
-    def _look(self, seen: object) -> tuple[object, tuple[Consumer, ...]] | None:
-        """Give the version of the tables and what is in them; None: it is the one *seen* before."""
+    def _look(self, before: _Found | None) -> _Found:
+        """Give what is in the tables, or *before* where it is the same."""
         # Models can be imported only when Django has its apps.
         from django.db import Error, connections, router  # noqa: PLC0415
 
+        from eventkit.contrib.django.database import one_state  # noqa: PLC0415
         from eventkit.contrib.django.models import Version  # noqa: PLC0415
 
         using = self.using or router.db_for_read(Version)
-        rows = Version.objects.using(using).filter(pk=Version.ROW)
         try:
-            version = rows.values_list("number", "stamp").first() or "none yet"
+            version = _version(using)
         except Error:
             table = Version._meta.db_table  # noqa: SLF001 - Django documents it
-            if seen is not None or table in connections[using].introspection.table_names():
+            if before is not None or table in connections[using].introspection.table_names():
                 raise
             _throttle.warning("tables", "There are no consumers: run manage.py migrate")
-            return None, ()
-        if version == seen:
-            return None
-        # What is changed from here on has another version, and so is seen next time.
-        return version, tuple(self._read(using))
+            return _Found(version=None)
+        if before is not None and version == before.version and not before.lacking:
+            return before
+        # Consumers and rules are asked for one after the other, and somebody may write in between.
+        with one_state(using):
+            version = _version(using)
+            if before is not None and version == before.version:
+                return self._looked_again(using, before)
+            return self._read(using, version)
 
-    def _read(self, using: str) -> Iterator[Consumer]:
-        from eventkit.contrib.django import rows  # noqa: PLC0415 - as above
-        from eventkit.contrib.django.models import Consumer as Row  # noqa: PLC0415
-
-        before, self._known = self._known, {}
-        listed = Row.objects.using(using).select_related(*rows.WITH_ONE)
-        for row in listed.prefetch_related(*rows.WITH):
-            settings = _settings(row)
-            if settings is None:
+    def _read(self, using: str, version: object) -> _Found:
+        known, self._known = self._known, {}
+        consumers, tries, lacking = [], {}, set()
+        for row in _rows(using):
+            made, is_lacking = self._made(row, known.get(row.slug))
+            if made is None:
                 continue
-            known = before.get(row.slug)
+            consumers.append(made)
+            tries[row.slug] = row.tries
+            if is_lacking:
+                lacking.add(row.slug)
+        return _Found(version, tuple(consumers), tries, frozenset(lacking))
+
+    def _looked_again(self, using: str, before: _Found) -> _Found:
+        """Try once more what cannot be used here, though nobody has changed it."""
+        found = {}
+        for row in _rows(using, before.lacking):
+            made, is_lacking = self._made(row, self._known.get(row.slug))
+            if made is not None and not is_lacking:
+                found[row.slug] = made
+        if not found:
+            return before
+        consumers = tuple(found.get(each.id, each) for each in before.consumers)
+        return attrs.evolve(before, consumers=consumers, lacking=before.lacking - found.keys())
+
+    def _made(self, row: Row, known: tuple[Json, Consumer] | None) -> tuple[Consumer | None, bool]:
+        """Give the consumer that *row* is, and whether its credentials cannot be used here."""
+        from eventkit.contrib.django import rows  # noqa: PLC0415 - as above
+
+        try:
+            settings = rows.settings_of(row)
             # Building one takes a hundred times as long as comparing.
-            made = known[1] if known is not None and known[0] == settings else _made(settings)
-            if made is not None:
-                self._known[row.slug] = settings, made
-                yield made
+            if known is None or known[0] != settings:
+                known = settings, Consumer.from_dict(settings)
+        except ConfigurationError as error:
+            return self._paused(row, error)
+        self._known[row.slug] = known
+        return known[1], False
+
+    def _paused(self, row: Row, error: ConfigurationError) -> tuple[Consumer | None, bool]:
+        """Give *row* without its credentials, if it is these that are wrong."""
+        from eventkit.contrib.django import rows  # noqa: PLC0415 - as above
+
+        try:
+            settings = rows.settings_of(row, with_secrets=False)
+            settings |= {"auth": {"type": "none"}, "headers": {}, "paused": True}
+            made = Consumer.from_dict(settings)
+        except ConfigurationError as wrong:
+            _log.error("Consumer %r is left out: %s", row.slug, wrong)
+            return None, False
+        self._throttle.warning(
+            row.slug, "Consumer %r is paused, its credentials cannot be used: %s", row.slug, error
+        )
+        self._known[row.slug] = settings, made
+        return made, made.enabled
 
 
-def _settings(row: Row) -> Json | None:
+@attrs.frozen
+class _Found:
+    """What was in the tables."""
+
+    version: object
+    consumers: tuple[Consumer, ...] = ()
+    tries: Mapping[str, int] = attrs.field(factory=dict)
+    """`models.Consumer.tries`, by id."""
+    lacking: frozenset[str] = frozenset()
+    """Those whose credentials cannot be used here."""
+
+
+def _resumed(before: _Found | None, found: _Found) -> set[str]:
+    """Give those that have got another try meanwhile, and are and were not paused."""
+    if before is None or before is found:
+        return set()
+    was_on = {each.id for each in before.consumers if not each.paused}
+    return {
+        each.id
+        for each in found.consumers
+        if not each.paused and each.id in was_on and before.tries[each.id] != found.tries[each.id]
+    }
+
+
+def _version(using: str) -> object:
+    from eventkit.contrib.django.models import Version  # noqa: PLC0415 - as above
+
+    rows = Version.objects.using(using).filter(pk=Version.ROW)
+    return rows.values_list("number", "stamp").first() or "none yet"
+
+
+def _rows(using: str, slugs: Collection[str] | None = None) -> QuerySet[Row]:
     from eventkit.contrib.django import rows  # noqa: PLC0415 - as above
+    from eventkit.contrib.django.models import Consumer as Row  # noqa: PLC0415
 
-    try:
-        return rows.settings_of(row)
-    except ConfigurationError as error:
-        _log.error("Consumer %r is paused, its credentials cannot be used: %s", row.slug, error)
-    try:
-        return rows.settings_of(row, with_secrets=False) | {
-            "auth": {"type": "none"},
-            "headers": {},
-            "paused": True,
-        }
-    except ConfigurationError as error:
-        _log.error("Consumer %r is left out: %s", row.slug, error)
-        return None
-
-
-def _made(settings: Json) -> Consumer | None:
-    try:
-        return Consumer.from_dict(settings)
-    except ConfigurationError as error:
-        _log.error("It is left out: %s", error)
-        return None
+    found = Row.objects.using(using).select_related(*rows.WITH_ONE).prefetch_related(*rows.WITH)
+    return found if slugs is None else found.filter(slug__in=slugs)
 
 
 _throttle = Throttle(_log)

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import attrs
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, close_old_connections, connection, router, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -47,11 +47,17 @@ class _Lost(Exception):
 
 
 def begin(job: Replay) -> None:
-    """Have *job* run by a thread of this process, unless the settings say that others do it."""
+    """
+    Have *job* run by a thread of this process, unless the settings say that others do it.
+
+    Within a transaction it begins when that is committed.
+    """
     if is_in_threads():
-        threading.Thread(
+        thread = threading.Thread(
             target=_in_thread, args=(job.pk,), name=f"eventkit-replay-{job.pk}", daemon=True
-        ).start()
+        )
+        # Before that (``ATOMIC_REQUESTS``) the thread would find no row.
+        transaction.on_commit(thread.start, using=router.db_for_write(Replay))
 
 
 def is_in_threads() -> bool:

@@ -23,7 +23,14 @@ from eventkit.base.throttle import SafeLogger, describe
 from eventkit.consumers.reports import ConsumerReport
 from eventkit.contrib.django import actions, conf
 from eventkit.contrib.django.fields import Sealed, short
-from eventkit.contrib.django.models import Consumer, Letter, Presence, Replay, Report
+from eventkit.contrib.django.models import (
+    LONGEST_ID,
+    Consumer,
+    Letter,
+    Presence,
+    Replay,
+    Report,
+)
 
 _log = SafeLogger(__name__)
 
@@ -38,23 +45,46 @@ _EVERY = 3600.0
 _AT_ONCE = 1000
 
 
-def take(reports: Sequence[ConsumerReport], *, closing: bool, using: str) -> None:
+def take(
+    reports: Sequence[ConsumerReport],
+    *,
+    closing: bool,
+    using: str,
+    tries: Mapping[str, int] | None = None,
+) -> None:
     """
     Take down what one router reports: all of it, or nothing when it raises.
 
     A consumer that has answered 410 Gone to it is stopped for all.
+
+    Args:
+        reports: what it says.
+
+        closing: it is the last that it says.
+
+        using: the database.
+
+        tries: `Consumer.tries`, by id, as the router knows them.
     """
     now = timezone.now()
     with transaction.atomic(using=using):
         _add_counts(reports, now, using)
         _say_how_they_fare(reports, now, using, closing=closing)
-        stopped = _stop_gone(reports, using)
+        stopped = _stop_gone(reports, using, tries or {})
+    # It is taken down, and whoever raised now would be told all of it once more.
     _tell(stopped, using)
     _clean_up_now_and_then(using)
 
 
+def _key(report: ConsumerReport, using: str) -> tuple[str, str]:
+    """Name router and consumer as the columns take it; routers may be handed any id."""
+    return short(report.router, 100, using), short(report.consumer, LONGEST_ID, using)
+
+
 def _add_counts(reports: Sequence[ConsumerReport], now: datetime, using: str) -> None:
-    counted = {(each.router, each.consumer): each for each in reports if _has_counts(each)}
+    counted: dict[tuple[str, str], list[ConsumerReport]] = {}
+    for each in filter(_has_counts, reports):
+        counted.setdefault(_key(each, using), []).append(each)
     if not counted:
         return
     minute = now.replace(second=0, microsecond=0)
@@ -65,25 +95,30 @@ def _add_counts(reports: Sequence[ConsumerReport], now: datetime, using: str) ->
         for row in rows.filter(minute=minute, process__in={name for name, _ in counted})
     }
     new = []
-    for (name, slug), report in counted.items():
+    for (name, slug), said in counted.items():
         row = known.get((name, slug))
         if row is None:
-            row = Report(process=name, host=_host(), consumer_slug=slug, minute=minute)
+            row = Report(process=name, host=_host(using), consumer_slug=slug, minute=minute)
             new.append(row)
-        row.delivered += report.delivered
-        row.retried += report.retried
-        row.dead += sum(report.dead.values())
-        row.dropped += sum(report.dropped.values())
-        row.conflict += report.conflict
-        row.reasons = {
-            "dead": _sum(row.reasons.get("dead", {}), report.dead),
-            "dropped": _sum(row.reasons.get("dropped", {}), report.dropped),
-        }
+        for report in said:
+            _add(row, report)
     rows.bulk_create(new, batch_size=_AT_ONCE)
     changed = [row for key, row in known.items() if key in counted]
     if changed:
         columns = ("delivered", "retried", "dead", "dropped", "conflict", "reasons")
         rows.bulk_update(changed, columns, batch_size=100)
+
+
+def _add(row: Report, report: ConsumerReport) -> None:
+    row.delivered += report.delivered
+    row.retried += report.retried
+    row.dead += sum(report.dead.values())
+    row.dropped += sum(report.dropped.values())
+    row.conflict += report.conflict
+    row.reasons = {
+        "dead": _sum(row.reasons.get("dead", {}), report.dead),
+        "dropped": _sum(row.reasons.get("dropped", {}), report.dropped),
+    }
 
 
 def _has_counts(report: ConsumerReport) -> bool:
@@ -92,38 +127,43 @@ def _has_counts(report: ConsumerReport) -> bool:
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return dict(Counter(one) + Counter(other))
+    found = Counter(one)
+    for reason, number in other.items():
+        found[short(reason, 100)] += number
+    return dict(found)
 
 
 def _say_how_they_fare(
     reports: Sequence[ConsumerReport], now: datetime, using: str, *, closing: bool
 ) -> None:
-    rows = [_presence(each, now, closing=closing) for each in reports]
-    _upsert(rows, using)
+    rows = [_presence(each, now, using, closing=closing) for each in reports]
+    _upsert(list({(row.process, row.consumer_slug): row for row in rows}.values()), using)
     if closing and reports:
         # Also those about which there was nothing to say.
-        names = {each.router for each in reports}
+        names = {_key(each, using)[0] for each in reports}
         Presence.objects.using(using).filter(process__in=names).update(is_closed=True, pending=0)
 
 
-def _presence(report: ConsumerReport, now: datetime, *, closing: bool) -> Presence:
+def _presence(report: ConsumerReport, now: datetime, using: str, *, closing: bool) -> Presence:
+    process, slug = _key(report, using)
     error = report.last_error
     oldest = now - timedelta(seconds=report.oldest_seconds) if report.pending else None
     return Presence(
-        process=report.router,
-        host=_host(),
-        consumer_slug=report.consumer,
-        state=short(report.state, 40),
-        reason=short(report.reason, 100),
+        process=process,
+        host=_host(using),
+        consumer_slug=slug,
+        state=short(report.state, 40, using),
+        reason=short(report.reason, 100, using),
         status=report.status,
-        detail=short(report.detail, 500),
+        detail=short(report.detail, 500, using),
         pending=report.pending,
+        store=short(report.store, 64, using),
         oldest=oldest,
         last_success=report.last_success,
         error_at=error.time if error else None,
-        error_reason=short(error.reason, 100) if error else "",
+        error_reason=short(error.reason, 100, using) if error else "",
         error_status=error.status if error else None,
-        error_detail=short(error.detail, 500) if error else "",
+        error_detail=short(error.detail, 500, using) if error else "",
         # Without keys it is not kept: receivers like to quote what they were sent.
         error_response=Sealed.of(error.response)
         if error and error.response and conf.has_keys()
@@ -149,21 +189,23 @@ def _upsert(rows: Sequence[Presence], using: str) -> None:
     )
 
 
-def _stop_gone(reports: Iterable[ConsumerReport], using: str) -> list[str]:
+def _stop_gone(
+    reports: Iterable[ConsumerReport], using: str, tries: Mapping[str, int]
+) -> list[str]:
     """Stop those that have gone, for all; give which were not stopped before."""
     said = {
         each.consumer: each.last_error.time
         for each in reports
-        if each.state == "gone" and each.last_error is not None
+        if each.state == "gone"
+        and each.last_error is not None
+        # None with another id is a row.
+        and _key(each, using)[1] == each.consumer
     }
-    if not said:
-        return []
-    rows = Consumer.objects.using(using).filter(slug__in=said, gone_at=None)
+    # Clocks of machines differ, so that what was said before somebody resumed it is told by count.
     return [
         slug
-        for slug, changed in rows.values_list("slug", "changed")
-        # What it said before somebody resumed it has been heard.
-        if said[slug] > changed and actions.mark_gone(slug, said[slug])
+        for slug, when in said.items()
+        if actions.mark_gone(slug, when, tries=tries.get(slug), using=using)
     ]
 
 
@@ -188,10 +230,17 @@ _cleaned: dict[str, float] = {}
 def _clean_up_now_and_then(using: str) -> None:
     last = _cleaned.get(using)
     now = time.monotonic()
-    if last is None or now - last > _EVERY:
-        _cleaned[using] = now
-        if last is not None:
-            prune(using)
+    # Within a transaction of the host what fails would fail the host's work, too.
+    is_time = last is None or now - last > _EVERY
+    if not is_time or connections[using].in_atomic_block:
+        return
+    _cleaned[using] = now
+    if last is None:
+        return
+    try:
+        prune(using)
+    except Exception as error:  # noqa: BLE001 - what was reported is taken down already
+        _log.warning("what is old cannot be removed; tried again in an hour: %s", describe(error))
 
 
 @attrs.frozen
@@ -285,5 +334,5 @@ def _copy(row: Presence) -> Presence:
     return Presence(**{name: getattr(row, name) for name in names})
 
 
-def _host() -> str:
-    return short(socket.gethostname(), 100)
+def _host(using: str) -> str:
+    return short(socket.gethostname(), 100, using)

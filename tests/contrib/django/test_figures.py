@@ -129,9 +129,33 @@ class TestWaiting:
         make_consumer()
         here = socket.gethostname()
         for process, host in (("a", here), ("b", here), ("c", "other"), ("d", "other")):
-            presence(process=process, host=host, pending=5)
+            presence(process=process, host=host, pending=5, store="one")
+        presence(process="e", host="other", pending=7, store="two")
+        presence(process="f", host=here, pending=1)
 
-        assert told(queues={"lrs": Queue(6, None)}).waiting == 11
+        assert told().waiting == 5 + 5 + 7 + 1
+        assert told(queues={"lrs": Queue(6, None, "one")}).waiting == 6 + 5 + 7 + 1
+        assert told(queues={"lrs": Queue(6, None, "three")}).waiting == 5 + 5 + 7 + 1 + 6
+
+    def test_of_a_store_the_latest_word_counts(self, told):
+        make_consumer()
+        for process, minutes, pending in (("a", 2, 9), ("b", 0, 4), ("c", 1, 7)):
+            ago = timedelta(minutes=minutes)
+            presence(process=process, pending=pending, store="one", ago=ago)
+
+        assert told().waiting == 4
+
+    def test_the_store_itself_knows_the_oldest(self, told):
+        from django.utils import timezone
+
+        from eventkit.contrib.django.queues import Queue
+
+        make_consumer()
+        now, here = timezone.now(), socket.gethostname()
+        presence(process="a", host=here, pending=5, store="one", oldest=now - timedelta(hours=1))
+
+        assert told().oldest == now - timedelta(hours=1)
+        assert told(queues={"lrs": Queue(0, None, "one")}).oldest is None
 
     def test_the_oldest_is_the_oldest_of_those_that_wait(self, told):
         from django.utils import timezone

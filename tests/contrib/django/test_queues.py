@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eventkit.stores import SQLiteStore
-from eventkit.stores.store import Parcel
+from eventkit.stores.store import Parcel, name_of
 
 pytestmark = pytest.mark.usefixtures("admin_site")
 
@@ -36,7 +36,9 @@ def test_what_waits_for_each(tmp_path, settings_of):
     assert found.problem == ""
     assert found.by_consumer["lrs"].pending == 2
     assert found.by_consumer["lrs"].oldest.timestamp() == 1_000_000_000
-    assert found.by_consumer["other"] == Queue(0, None)
+    assert found.by_consumer["other"] == Queue(0, None, found.by_consumer["lrs"].store)
+    # As routers name it.
+    assert found.by_consumer["lrs"].store == name_of(store)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_reading_takes_no_more_queries_for_more_consumers(actions, asked, number
     found = DatabaseConsumers().consumers()
 
     assert len(found) == number
-    assert len(asked) == 3
+    assert len(asked) == 4
 
 
 def test_the_boundary_of_a_tenant_is_that_of_its_consumers(actions):
@@ -149,6 +150,126 @@ def test_who_has_other_keys_pauses_what_does_not_open(actions, settings_with):
     assert found["lrs"].paused
     assert found["lrs"].auth.type == "none"
     assert "gAAAA" not in repr(found)
+
+
+@pytest.mark.parametrize("place", ["env", "file"])
+def test_a_secret_that_is_not_there_pauses_until_it_is(
+    actions, tmp_path, monkeypatch, place, asked
+):
+    """On this machine alone, and nobody need edit anything for it to go on."""
+    path = tmp_path / "token"
+
+    def have(is_there):
+        if place == "file" and is_there:
+            path.write_text("canary")
+        elif place == "file":
+            path.unlink()
+        elif is_there:
+            monkeypatch.setenv("EVENTKIT_TOKEN", "canary")
+        else:
+            monkeypatch.delenv("EVENTKIT_TOKEN")
+
+    where = {"file": str(path)} if place == "file" else {"env": "EVENTKIT_TOKEN"}
+    have(True)
+    actions.create({**SETTINGS, "auth": {"type": "bearer", "token": where}, "headers": {}})
+    actions.create({**SETTINGS, "id": "other"})
+    have(False)
+    registry = DatabaseConsumers()
+    before = {each.id: each for each in registry.consumers()}
+    again = {each.id: each for each in registry.consumers()}
+
+    assert before["lrs"].paused
+    assert before["lrs"].enabled
+    event = {"name": "problem_check", "context": {"org_id": "edX", "user_id": 1}}
+    assert before["lrs"].accepts(event)
+    assert again == before
+
+    have(True)
+    after = {each.id: each for each in registry.consumers()}
+
+    assert not after["lrs"].paused
+    assert after["lrs"].auth.values()["token"].reveal() == "canary"
+    assert after["other"] is before["other"]
+    asked.clear()
+    assert {each.id: each for each in registry.consumers()} == after
+    assert len(asked) == 1
+
+
+def test_one_that_does_not_open_is_tried_again(actions, settings_with):
+    actions.create(SETTINGS)
+    registry = DatabaseConsumers()
+    with settings_with(KEYS=["b3RoZXIga2V5cyBvZiB0aGUgc2l0ZSBhcmUgaGVyZSE="]):
+        assert registry.consumers()[0].paused
+        assert registry.consumers()[0].paused
+
+    assert not registry.consumers()[0].paused
+
+
+def test_consumers_and_rules_are_of_one_moment(actions, monkeypatch):
+    """
+    What is committed between two queries of a look is not half of what it gives.
+
+    Grades are denied before and after the change; the rules of one state with the columns of the
+    other would let them pass.
+    """
+    from django.db import connection
+    from django.db.backends.utils import CursorWrapper
+
+    row = actions.create({**SETTINGS, "allow": None, "deny": [{"event": "problem_check"}]})
+    execute = CursorWrapper.execute
+    writers = []
+
+    def change():
+        try:
+            actions.change(row, {"allow": [{"event": "play_video"}], "deny": []})
+        finally:
+            connection.close()
+
+    def committing(self, sql, params=None):
+        if sql.startswith("SELECT") and "eventkit_rule" in sql and not writers:
+            writers.append(threading.Thread(target=change))
+            writers[0].start()
+            # Where readers keep writers waiting it goes on after the look.
+            writers[0].join(5)
+        return execute(self, sql, params)
+
+    registry = DatabaseConsumers(patience=60)
+    with monkeypatch.context() as patched:
+        patched.setattr(CursorWrapper, "execute", committing)
+        [seen] = registry.consumers()
+    writers[0].join()
+    [after] = registry.consumers()
+
+    def passing(consumer):
+        names = ("problem_check", "play_video", "pause_video")
+        return [name for name in names if consumer.accepts({"name": name, "context": {}})]
+
+    assert passing(seen) == ["play_video", "pause_video"]
+    assert passing(after) == ["play_video"]
+
+
+def test_a_look_waits_for_nobody_who_writes(actions):
+    from django.db import transaction
+
+    from eventkit.contrib.django.models import Tenant
+
+    actions.create(SETTINGS)
+    with transaction.atomic():
+        Tenant.objects.create(name="of the host", organisations=["x"])
+        assert [each.id for each in DatabaseConsumers().consumers()] == ["lrs"]
+
+
+def test_who_is_resumed_unseen_is_paused_for_one_look(actions):
+    """So that a router that has been told 410, which it has not reported yet, gives that up."""
+    row = actions.create(SETTINGS)
+    registry = DatabaseConsumers()
+    registry.consumers()
+    actions.mark_gone("lrs")
+    actions.resume(row)
+
+    assert [registry.consumers()[0].paused for _ in range(3)] == [True, False, False]
+    actions.change(row, {"note": "call them"})
+    assert not registry.consumers()[0].paused
 
 
 def test_a_consumer_that_is_wrong_is_left_out(actions, caplog):

@@ -124,18 +124,133 @@ def test_who_is_gone_is_stopped(models, consumer):
 
 
 def test_what_was_said_before_somebody_resumed_is_over(models, consumer):
-    """A process that has not looked yet does not stop it again."""
+    """A process that has not looked yet does not stop it again, whatever its clock says."""
     from eventkit.contrib.django import actions
 
-    before = datetime.now(UTC)
-    take(gone(before))
+    late, one, other = datetime(2999, 1, 1, tzinfo=UTC), DatabaseConsumers(), DatabaseConsumers()
+    for registry in (one, other):
+        registry.consumers()
+    one.report([gone(late)], closing=False)
+    consumer.refresh_from_db()
+    assert consumer.gone_at == late
     consumer = actions.resume(consumer)
-    take(gone(before))
+    other.report([gone(late)], closing=False)
     consumer.refresh_from_db()
     assert consumer.gone_at is None
-    take(gone(datetime.now(UTC)))
+    other.consumers()
+    other.report([gone(datetime(2000, 1, 1, tzinfo=UTC))], closing=False)
     consumer.refresh_from_db()
     assert consumer.gone_at is not None
+
+
+@pytest.mark.parametrize(
+    "changes", [{"note": "call them"}, {"url": "https://a.example.org/"}, {"deny": [{"org": "x"}]}]
+)
+def test_no_edit_hides_that_it_is_gone(models, consumer, changes):
+    """Only another address does, and who resumes it."""
+    from eventkit.contrib.django import actions
+
+    registry = DatabaseConsumers()
+    registry.consumers()
+    when = datetime.now(UTC)
+    consumer = actions.change(consumer, changes)
+    registry.consumers()
+    registry.report([gone(when)], closing=False)
+    consumer.refresh_from_db()
+
+    assert consumer.gone_at == when
+
+    consumer = actions.change(consumer, {"url": "https://b.example.org/"})
+    assert consumer.gone_at is None
+
+
+@pytest.mark.parametrize(
+    "consumer", ["x" * 300, "a\0b", "a\ud800b", "x\n" * 60], ids=["long", "null", "half", "lines"]
+)
+def test_no_report_keeps_others_from_being_taken(models, consumer):
+    """Routers deliver what they are handed, with any id and any reason."""
+    odd = {"a\0b\ud800" + "c" * 200: 2}
+    for _ in range(2):
+        take(
+            report(consumer, dead=odd, dropped=odd, state="a\0b" * 20, reason="\ud800" * 50),
+            report(consumer + "y" * 200, delivered=1),
+            report(delivered=3),
+        )
+
+    assert models.Report.objects.get(consumer_slug="lrs").delivered == 6
+    others = models.Report.objects.exclude(consumer_slug="lrs")
+    assert sum(row.dead for row in others) == 4
+    assert sum(row.delivered for row in others) == 2
+    assert sum(sum(row.reasons["dead"].values()) for row in others) == 4
+
+
+def test_what_cannot_be_cleaned_up_is_not_reported_twice(models, monkeypatch, caplog):
+    """Such as for rows that another locks: who is told of an error reports it once more."""
+    from django.db import OperationalError
+
+    from eventkit.contrib.django import reporting
+
+    def fail(*_, **__):
+        raise OperationalError("deadlock found")
+
+    monkeypatch.setattr(reporting, "_cleaned", {"default": -1e9})
+    monkeypatch.setattr(reporting, "prune", fail)
+    take(report(delivered=3))
+
+    assert models.Report.objects.get().delivered == 3
+    assert "what is old cannot be removed" in caplog.text
+
+
+def test_in_a_transaction_of_the_host_nothing_is_cleaned_up(models, monkeypatch):
+    from django.db import transaction
+
+    from eventkit.contrib.django import reporting
+
+    pruned = []
+    monkeypatch.setattr(reporting, "_cleaned", {"default": -1e9})
+    monkeypatch.setattr(reporting, "prune", lambda *_, **__: pruned.append(1))
+    with transaction.atomic():
+        reporting.take([report(delivered=3)], closing=False, using="default")
+    assert pruned == []
+    take(report(delivered=3))
+
+    assert pruned == [1]
+
+
+@pytest.fixture
+def other_database(admin_site, tmp_path):
+    """Have a second database, with the tables of the app in it alone."""
+    from django.core.management import call_command
+    from django.db import connections
+
+    connections.settings["other"] = {
+        **connections.settings["default"],
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(tmp_path / "other.sqlite3"),
+        "OPTIONS": {},
+    }
+    call_command("migrate", database="other", verbosity=0)
+    yield "other"
+    connections["other"].close()
+    del connections.settings["other"]
+
+
+def test_another_database_has_all_of_it(models, other_database, monkeypatch):
+    """Who is gone there is stopped there, and nothing is written into the default one."""
+    models.Consumer.objects.using("other").create(
+        slug="lrs", url="https://a.example.org/", enabled=True
+    )
+    models.Version.objects.using("other").update_or_create(pk=1)
+    registry = DatabaseConsumers(using="other")
+    assert not registry.consumers()[0].paused
+    when = datetime.now(UTC)
+    registry.report([gone(when)], closing=False)
+
+    assert models.Consumer.objects.using("other").get().gone_at == when
+    assert registry.consumers()[0].paused
+    assert models.AuditEntry.objects.using("other").get().action == "gone"
+    for model in (models.AuditEntry, models.Presence, models.Report, models.Version):
+        assert not model.objects.using("default").exists(), model
 
 
 class TestPruning:
