@@ -374,3 +374,30 @@ class TestBegin:
         assert f"eventkit-replay-{job.pk}" not in names
         assert replays.work() == 1
         assert replays.work() == 0
+
+
+def test_within_a_transaction_it_begins_when_that_is_committed(admin_site, monkeypatch):
+    """As with ATOMIC_REQUESTS: before, its thread would find no row, and nobody would run it."""
+    from django.db import transaction
+
+    from eventkit.contrib.django import actions, replays
+
+    begun = []
+    monkeypatch.setattr(replays, "_in_thread", begun.append)
+
+    def ended():
+        for thread in threading.enumerate():
+            if thread.name.startswith("eventkit-replay-"):
+                thread.join()
+        return begun
+
+    with transaction.atomic():
+        job = actions.request_replay([])
+        replays.begin(job)
+        assert ended() == []
+    assert ended() == [job.pk]
+
+    with transaction.atomic():
+        replays.begin(actions.request_replay([]))
+        transaction.set_rollback(True)
+    assert ended() == [job.pk]
