@@ -211,13 +211,13 @@ class Lane:
         return [], None
 
     def deliver(
-        self, documents: Iterable[Document], shut: Callable[[], str] = _open_to_all
+        self, documents: Iterable[Document], shut: Callable[[], str | Answer] = _open_to_all
     ) -> Answer | None:
         """
         Push entered *documents* in the caller's thread; give the answer that stopped it, if any.
 
         What is left is then the caller's again. *shut* gives the reason why no more may be sent, if
-        there is one; what is left goes to the dead letters with it.
+        there is one, and what is left goes to the dead letters with it; or the answer to give.
         """
         queue = deque(documents)
         everything = list(queue)
@@ -227,7 +227,10 @@ class Lane:
                 left, answer = self.push(self.cut(queue), lambda: not shut())
                 if left and answer is None:
                     queue.extendleft(reversed(left))
-                    if reason := shut():
+                    reason = shut()
+                    if isinstance(reason, Answer):
+                        answer = reason
+                    elif reason:
                         self.bury(queue, reason)
                         queue.clear()
         finally:

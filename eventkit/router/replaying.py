@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import attrs
 
 from eventkit.consumers.consumer import Consumer
-from eventkit.consumers.loading import ConsumerSource, load_consumers
+from eventkit.consumers.loading import ConsumerSource, Registry
 from eventkit.dead_letters.letter import DeadLetter, is_raw
 from eventkit.dead_letters.translation import translation_letter
 from eventkit.exceptions import DeliveryError, DropEvent, UnsupportedEvent
+from eventkit.router.plan import Plan
 from eventkit.router.router import Router
 from eventkit.stores.store import DeadLetters
+from eventkit.transports.transport import Document
 from eventkit.typing import Delivery, Event, Json, Translation
 
 Translators = Mapping[str, Callable[[Event], Translation]]
@@ -42,6 +44,21 @@ KEPT: Mapping[str, str] = {
 
 _SETTLE_EVERY = 5.0
 """Seconds of work that a kill may cost: what arrived in them arrives once more next time."""
+
+_LONGEST_WAIT = 2.0
+"""Seconds that a letter waits for others to fill a request: meanwhile it may be dropped."""
+
+_LOOK_EVERY = 1.0
+"""Seconds between two looks at a registry, which has a pause seen before the next request."""
+
+_OBSTACLES = {
+    "disabled": "disabled",
+    "other_owner": "other_owner",
+    "rules_changed": "denied",
+    "unknown_consumer": "unknown_consumer",
+    "wrong_protocol": "wrong_protocol",
+}
+"""Reasons for which a router gives up what it has not sent, and why its letter is kept."""
 
 
 @attrs.frozen(kw_only=True)
@@ -87,15 +104,18 @@ def replay(
     A letter goes out only if its consumer is still there, enabled, of the same protocol and address
     (or inherits from that one), and may have the event by its rules of today; else it stays. One
     attempt is made. What arrives is a letter no more, what is refused becomes a letter with a
-    history, and when a consumer is in trouble, its letters stay as they are. Nothing is lost if
-    this is killed at any moment: run it again. What had arrived in the last seconds then arrives
-    twice, with the same ids.
+    history, and when a consumer is in trouble, its letters stay as they are. A file or a registry
+    is looked at again while this runs, as by any router: a consumer that is paused, disabled,
+    moved or removed meanwhile, or whose rules have become stricter, gets nothing more. Nothing is
+    lost if this is killed at any moment: run it again. What had arrived in the last seconds then
+    arrives twice, with the same ids.
 
     Args:
         letters: where they lie; `eventkit.open_dead_letters` opens a file or a store.
 
-        consumers: what a `Router` takes, or a router, whose consumers are taken. Its queues,
-            counts and dead letters are left alone.
+        consumers: what a `Router` takes, or a router, whose consumers are taken as they are at each
+            moment. Its queues, counts and dead letters are left alone, and a registry gets no
+            reports.
 
         chosen: the ids of letters, or a callable that tells of each whether it is wanted.
 
@@ -107,9 +127,7 @@ def replay(
     Raises:
         ConfigurationError: the consumers cannot be read, or the letters do not open with their key.
     """
-    if isinstance(consumers, Router):
-        consumers = consumers.consumers
-    run = _Run.prepare(letters, load_consumers(consumers), translators or {}, trust_env=trust_env)
+    run = _Run.prepare(letters, consumers, translators or {}, trust_env=trust_env)
     chosen = chosen if callable(chosen) else frozenset(chosen)
     seen: set[str] = set()
     with run.open():
@@ -129,17 +147,81 @@ class _Case:
     letter: DeadLetter
     open: int = 0
     """How many consumers have not answered yet."""
-    is_stuck: bool = False
+    stuck: str = ""
+    """Why it stays, when there is something that has not arrived."""
     renewed: set[str] = attrs.field(factory=set)
     """The ids of letters that have come of it."""
+
+
+@attrs.define(eq=False)
+class _Part:
+    """What one consumer is to get of a letter."""
+
+    case: _Case
+    delivery: Delivery
+    rules: str
+    """The digest of the rules that entitled it, as far as there is no event to ask again."""
+    documents: list[Document] = attrs.field(factory=list)
+    """What is known of each document once it has been delivered or not."""
 
 
 @attrs.define(eq=False)
 class _Queue:
     """What waits until it fills a request of a consumer."""
 
-    deliveries: list[tuple[_Case, Delivery]] = attrs.field(factory=list)
+    parts: list[_Part] = attrs.field(factory=list)
     size: int = 0
+    since: float = attrs.field(factory=time.monotonic)
+
+
+class _Asked:
+    """Consumers as they are at each moment, from a registry that is not to get reports."""
+
+    def __init__(self, ask: Callable[[], Iterable[Consumer | Mapping[str, Any]]]) -> None:
+        self.consumers = ask
+
+
+def _source(consumers: ConsumerSource | Router) -> ConsumerSource:
+    if isinstance(consumers, Router):
+        return _Asked(consumers.current)
+    return _Asked(consumers.consumers) if isinstance(consumers, Registry) else consumers
+
+
+class _Messenger(Router):
+    """A router that tells what has become of each document of a delivery."""
+
+    def __init__(self, consumers: ConsumerSource, *, trust_env: bool) -> None:
+        self.refused: list[DeadLetter] = []
+        """What it has given up."""
+        self._parts: dict[int, _Part] = {}
+        super().__init__(
+            consumers, dead_letters=self.refused.append, trust_env=trust_env, reload=_LOOK_EVERY
+        )
+
+    def bring(self, parts: list[_Part]) -> str:
+        """Deliver *parts* once; say what stood in the way, if anything did."""
+        self.refused.clear()
+        self._parts = {id(part.delivery): part for part in parts}
+        try:
+            self.deliver([part.delivery for part in parts])
+        except DeliveryError as error:
+            return str(error)
+        finally:
+            self._parts = {}
+        return ""
+
+    def _write(
+        self, delivery: Delivery, written: dict[int, bytes], plan: Plan | None, *, keep: bool
+    ) -> list[Document]:
+        documents = super()._write(delivery, written, plan, keep=keep)
+        part = self._parts[id(delivery)]
+        for document in documents:
+            if document.event is None:
+                # Without the event only the rules that have let it pass can tell: they must be the
+                # same when it is sent.
+                document.rules = part.rules
+        part.documents = documents
+        return documents
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -147,11 +229,8 @@ class _Run:
     """One run."""
 
     letters: DeadLetters
-    consumers: dict[str, Consumer]
     translators: Translators
-    router: Router
-    refused: list[DeadLetter]
-    """What the router has given up in the delivery at hand."""
+    router: _Messenger
     waiting: dict[str, _Queue] = attrs.field(factory=dict)
     trouble: dict[str, str] = attrs.field(factory=dict)
     counts: Counter[str] = attrs.field(factory=Counter)
@@ -164,19 +243,20 @@ class _Run:
     def prepare(
         cls,
         letters: DeadLetters,
-        consumers: tuple[Consumer, ...],
+        consumers: ConsumerSource | Router,
         translators: Translators,
         *,
         trust_env: bool,
     ) -> Self:
-        refused: list[DeadLetter] = []
         return cls(
             letters=letters,
-            consumers={consumer.id: consumer for consumer in consumers},
             translators=translators,
-            router=Router(consumers, dead_letters=refused.append, trust_env=trust_env),
-            refused=refused,
+            router=_Messenger(_source(consumers), trust_env=trust_env),
         )
+
+    def consumer(self, name: str) -> Consumer | None:
+        """Give a consumer as it is now, or was a moment ago."""
+        return next((each for each in self.router.consumers if each.id == name), None)
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -215,15 +295,20 @@ class _Run:
             self._close(case)
         for delivery in found:
             name = delivery["consumer"]
+            consumer = self.consumer(name)
             queue = self.waiting.setdefault(name, _Queue())
-            queue.deliveries.append((case, delivery))
+            queue.parts.append(_Part(case, delivery, consumer.rules if consumer else ""))
             queue.size += len(delivery["documents"])
-            if queue.size >= self.consumers[name].batch.max_size:
+            if consumer is None or queue.size >= consumer.batch.max_size:
+                self._deliver(name)
+        for name, queue in list(self.waiting.items()):
+            if time.monotonic() - queue.since >= _LONGEST_WAIT:
                 self._deliver(name)
 
     def _again(self, letter: DeadLetter) -> list[Delivery] | str:
         """Give the delivery of a letter, or why there is none."""
-        consumer = self.consumers.get(letter.consumer)
+        known = {consumer.id: consumer for consumer in self.router.current()}
+        consumer = known.get(letter.consumer)
         if consumer is None:
             return "unknown_consumer"
         if not consumer.enabled:
@@ -246,6 +331,7 @@ class _Run:
             "protocol": consumer.protocol,
             "name": letter.name,
             "documents": letter.documents,
+            "owner": letter.owner or consumer.owner,
         }
         if letter.event is not None:
             delivery["event"] = letter.event
@@ -265,7 +351,8 @@ class _Run:
         reasons = set()
         for name in names:
             try:
-                found += self.router.route(self.translators[name](letter.event))
+                translation = self.translators[name](letter.event)
+                found += self.router.route(translation, with_event=True)
                 reasons.add("unwanted")
             except Exception as error:  # noqa: BLE001 - one event must not cost the others
                 if getattr(error, "retryable", False):
@@ -282,34 +369,54 @@ class _Run:
 
     def _deliver(self, name: str) -> None:
         """Deliver what waits for a consumer, and see what became of each letter."""
-        batch = self.waiting.pop(name).deliveries
-        self.refused.clear()
-        if name not in self.trouble:
-            try:
-                self.router.deliver([delivery for _, delivery in batch])
-            except DeliveryError as error:
-                self.trouble[name] = str(error)
-        refused = {_key(document): each for each in self.refused for document in each.documents}
-        for case, delivery in batch:
-            keys = map(_key, delivery["documents"])
+        parts = self.waiting.pop(name).parts
+        kept = "in_trouble"
+        if name in self.trouble:
+            self.router.refused.clear()
+        else:
+            before = self.consumer(name)
+            obstacle = self.router.bring(parts)
+            now = self.consumer(name)
+            if now is not None and now.paused:
+                # It may be resumed while there are letters left.
+                kept = "paused"
+            elif obstacle and (now is None or before is None or now.owner == before.owner):
+                self.trouble[name] = obstacle
+        refused = {
+            _key(document): each for each in self.router.refused for document in each.documents
+        }
+        for part in parts:
+            keys = map(_key, part.delivery["documents"])
             given_up = [refused[key] for key in keys if key in refused]
-            # Of the others nobody knows whether they have arrived.
-            if name in self.trouble and len(given_up) < len(delivery["documents"]):
-                case.is_stuck = True
-            else:
-                for refusal in given_up:
-                    self._renew(case, refusal)
-            case.open -= 1
-            self._close(case)
+            self._account(part, given_up, kept)
+            part.case.open -= 1
+            self._close(part.case)
         if time.monotonic() >= self.next_settling:
             self._settle()
+
+    def _account(self, part: _Part, given_up: list[DeadLetter], kept: str) -> None:
+        """See what became of a part: it has arrived, is given up, or the letter stays."""
+        case = part.case
+        outcomes = {each.outcome for each in part.documents}
+        unsent = [_OBSTACLES[each.reason] for each in given_up if each.reason in _OBSTACLES]
+        if "dropped:denied" in outcomes:
+            unsent.append("denied")
+        are_settled = len(part.documents) + len(given_up) >= len(
+            part.delivery["documents"]
+        ) and all(each == "delivered" or each.startswith("dead:") for each in outcomes)
+        if unsent or not are_settled:
+            # Either the consumers have changed while it was on its way, or one is in trouble.
+            case.stuck = case.stuck or (unsent[0] if unsent else kept)
+            return
+        for refusal in given_up:
+            self._renew(case, refusal)
 
     def _close(self, case: _Case) -> None:
         """Count a letter once all have answered."""
         if case.open:
             return
-        if case.is_stuck:
-            self.kept["in_trouble"] += 1
+        if case.stuck:
+            self.kept[case.stuck] += 1
             return
         self.counts["refused" if case.renewed else "delivered"] += 1
         if case.letter.id not in case.renewed:
@@ -318,20 +425,18 @@ class _Run:
     def _renew(self, case: _Case, now: DeadLetter) -> None:
         """Keep the letter of a failure that came after another one, in its place if it can be."""
         before = case.letter
-        consumer = self.consumers.get(now.consumer)
-        protocol = consumer.protocol if consumer else now.protocol
         is_same = (
             len(before.documents) == len(now.documents) <= 1
             and before.consumer == now.consumer
-            and before.protocol == protocol
+            and before.protocol == now.protocol
         )
         letter = DeadLetter(
             consumer=now.consumer,
-            owner=consumer.owner if consumer is not None else before.owner,
+            owner=now.owner or before.owner,
             reason=now.reason,
             documents=now.documents,
             name=before.name or now.name,
-            protocol=protocol,
+            protocol=now.protocol,
             detail=now.detail,
             status=now.status,
             response=now.response,

@@ -181,6 +181,11 @@ class Router:
         """The consumers as they are now."""
         return self._fleet.plan.consumers
 
+    def current(self) -> tuple[Consumer, ...]:
+        """Give the consumers, after a look at whether they have changed, as before a request."""
+        self._look_again()
+        return self.consumers
+
     @property
     def dead_letters(self) -> DeadLetters:
         """The dead letters in the store or, without one, in memory."""
@@ -506,9 +511,7 @@ class Router:
             lane = self._fleet.lanes[queue_name(name, owner)]
             lane.enter(len(documents))
             lane.tell("enqueued", len(documents))
-            answer = lane.deliver(
-                documents, functools.partial(self._obstacle, name, protocol, owner)
-            )
+            answer = lane.deliver(documents, functools.partial(self._shut, name, protocol, owner))
             if answer is not None:
                 failures[name] = answer
         if failures:
@@ -612,6 +615,13 @@ class Router:
             return "other_owner"
         return "" if consumer.enabled else "disabled"
 
+    def _shut(self, name: str, protocol: ProtocolName, owner: str) -> str | Answer:
+        """Say why no more may go the way that was open when a delivery began; ``""``: it may."""
+        known = self._fleet.plan.by_id
+        reason = self._obstacle(name, protocol, owner, known)
+        # One that inherits from who it was takes it too, but at its new address.
+        return reason or ("" if known[name].owner == owner else _MOVED)
+
     def _bury_unwritten(
         self, consumer: str, source: Delivery | Translation, document: Json
     ) -> None:
@@ -679,6 +689,11 @@ class Router:
             retry_after=max(waits, default=None),
             consumer=next(iter(failures)),
         )
+
+
+_MOVED = Answer(
+    Verdict.RETRY, "moved", "its address has changed meanwhile; what is left goes there next time"
+)
 
 
 def _written(event: Event) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 from fault_server import PATIENCE, behave, caliper, reset, respond, serving, unused_port
 from people import id_of
 
-from eventkit import CaliperTranslator, Router, XAPITranslator
+from eventkit import CaliperTranslator, Consumer, Router, XAPITranslator
 from eventkit.dead_letters import (
     DeadLetter,
     FileDeadLetters,
@@ -564,3 +564,183 @@ def test_a_consumer_that_nobody_listens_for(tmp_path):
 
     assert dict(replay(letters, [settings(nobody)], everything).kept) == {"in_trouble": 1}
     assert len(letters) == 1
+
+
+class Book:
+    """A registry of one consumer."""
+
+    def __init__(self, given):
+        self.given = [given]
+        self.reports = []
+
+    def consumers(self):
+        return self.given
+
+    def report(self, reports, *, closing):
+        self.reports += reports
+
+
+class TestChangesMeanwhile:
+    """What is said of a consumer while letters are under way holds from the next request on."""
+
+    CHANGES = (
+        ({"paused": True}, "paused"),
+        ({"enabled": False}, "disabled"),
+        ({"deny": [{"org": "edX"}]}, "denied"),
+        ({"allow": [{"org": "MITx"}]}, "denied"),
+        ({"orgs": ["MITx"]}, "denied"),
+        ({"protocol": "caliper"}, "wrong_protocol"),
+        ({"url": "http://127.0.0.1:9/moved"}, "other_owner"),
+        (None, "unknown_consumer"),
+    )
+
+    def run(self, tmp_path, monkeypatch, kind, change, *, event=EVENT, status=200):
+        """Replay six letters, two a request; after the first request the consumer is changed."""
+        monkeypatch.setattr("eventkit.router.replaying._LOOK_EVERY", 1e-9)
+        letters = MemoryDeadLetters()
+        path = tmp_path / "consumers.json"
+        with serving() as server:
+            given = settings(server, batch={"max_size": 2})
+            owner = Consumer.from_dict(given).owner
+            fill(letters, *[letter(number, event=event, owner=owner) for number in range(6)])
+            path.write_text(json.dumps([given]))
+            book = Book(given)
+            source = {
+                "file": path,
+                "registry": book,
+                "router": Router(book, reload=1e-9),
+            }[kind]
+
+            def once(server, connection, received):
+                server.default = behave
+                now = [] if change is None else [given | change]
+                path.write_text(json.dumps(now))
+                book.given = now
+                answer = behave if status == 200 else respond(status)
+                return answer(server, connection, received)
+
+            server.default = once
+            report = replay(letters, source, everything)
+        assert book.reports == []
+        return letters, report, server.requests
+
+    @pytest.mark.parametrize("kind", ["file", "registry", "router"])
+    @pytest.mark.parametrize(("change", "reason"), CHANGES)
+    def test_nothing_more_is_sent(self, tmp_path, monkeypatch, kind, change, reason):
+        letters, report, requests = self.run(tmp_path, monkeypatch, kind, change)
+
+        assert len(requests) == 1
+        assert (report.delivered, report.refused) == (2, 0)
+        assert dict(report.kept) == {reason: 4}
+        assert (numbers(letters), {each.reason for each in letters}) == (list("2345"), {"http_400"})
+        assert [each.history for each in letters] == [[]] * 4
+
+    @pytest.mark.parametrize(("change", "reason"), CHANGES)
+    def test_nor_in_the_middle_of_a_delivery(self, tmp_path, monkeypatch, change, reason):
+        """A request that is refused is sent in parts; each of them is a request of its own."""
+        letters, report, requests = self.run(tmp_path, monkeypatch, "file", change, status=400)
+
+        assert len(requests) == 1
+        assert (report.delivered, report.refused) == (0, 0)
+        assert dict(report.kept) == {reason: 6}
+        assert numbers(letters) == list("012345")
+        assert [each.history for each in letters] == [[]] * 6
+
+    @pytest.mark.parametrize("status", [200, 400])
+    def test_without_the_event_any_change_of_the_rules_counts(self, tmp_path, monkeypatch, status):
+        letters, report, requests = self.run(
+            tmp_path, monkeypatch, "file", {"allow": [{"org": "edX"}]}, event=None, status=status
+        )
+
+        assert len(requests) == 1
+        assert dict(report.kept) == {"denied": len(letters)}
+        assert len(letters) == (4 if status == 200 else 6)
+
+    def test_what_waits_is_held_against_the_rules_once_more(self, tmp_path):
+        """It was chosen by other rules, and waits for a request to be full."""
+        letters = MemoryDeadLetters()
+        fill(letters, letter(0), letter(1))
+        path = tmp_path / "consumers.json"
+        with serving() as server:
+            path.write_text(json.dumps([settings(server)]))
+
+            def chosen(found):
+                if found.documents[0]["id"] == "1":
+                    path.write_text(json.dumps([settings(server, deny=[{"org": "edX"}])]))
+                return True
+
+            report = replay(letters, path, chosen)
+
+        assert server.requests == []
+        assert dict(report.kept) == {"denied": 2}
+
+    def test_what_is_translated_anew_too(self, tmp_path, monkeypatch):
+        """Its event is known, so a rule that has come meanwhile is asked."""
+        identity = TestTranslationFailures.known
+        translator = XAPITranslator(lms_root="https://lms.example.org", identity=identity)
+        letters = MemoryDeadLetters()
+        events = TestTranslationFailures.EVENTS
+        fill(letters, *[letter(0, consumer="", documents=[], event=dict(each)) for each in events])
+        path = tmp_path / "consumers.json"
+        with serving() as server:
+            path.write_text(json.dumps([settings(server)]))
+
+            def translate(event):
+                if event == events[-1]:
+                    path.write_text(json.dumps([settings(server, deny=[{"org": "MITx"}])]))
+                return translator(event)
+
+            report = replay(letters, path, everything, translators={"xapi": translate})
+
+        assert len(server.stored) == 2
+        assert (report.delivered, dict(report.kept)) == (2, {"denied": 1})
+        assert [each.event for each in letters] == [events[1]]
+
+    def test_one_that_moves_and_inherits_gets_the_rest_at_its_new_address(self, tmp_path):
+        """The next time: what was under way goes nowhere else."""
+        letters = MemoryDeadLetters()
+        fill(letters, *[letter(number) for number in range(4)])
+        path = tmp_path / "consumers.json"
+        with serving() as old, serving() as new:
+            given = settings(old, batch={"max_size": 2})
+
+            def move(server, connection, received):
+                path.write_text(json.dumps([given | {"url": new.url, "inherits": [old.url]}]))
+                return respond(400)(server, connection, received)
+
+            path.write_text(json.dumps([given]))
+            old.default = move
+            report = replay(letters, path, everything)
+            assert (len(old.requests), sorted(new.stored)) == (1, ["2", "3"])
+            assert dict(report.kept) == {"in_trouble": 2}
+            assert replay(letters, path, everything).is_done
+            assert sorted(new.stored) == list("0123")
+
+    def test_one_that_is_resumed_gets_the_rest(self, tmp_path):
+        """The pause is no trouble of its receiver."""
+        letters = MemoryDeadLetters()
+        fill(letters, *[letter(number) for number in range(4)])
+        path = tmp_path / "consumers.json"
+        with serving() as server:
+            given = settings(server, batch={"max_size": 2}, paused=True)
+            path.write_text(json.dumps([given]))
+
+            def chosen(found):
+                if found.documents[0]["id"] == "2":
+                    path.write_text(json.dumps([given | {"paused": False}]))
+                return True
+
+            report = replay(letters, path, chosen)
+
+        assert (report.delivered, dict(report.kept)) == (2, {"paused": 2})
+        assert sorted(server.stored) == ["2", "3"]
+
+    def test_a_letter_that_has_waited_goes_out(self, monkeypatch):
+        """Whoever drops letters need not wait until the end of all others."""
+        monkeypatch.setattr("eventkit.router.replaying._LONGEST_WAIT", 0.0)
+        letters = MemoryDeadLetters()
+        fill(letters, *[letter(number) for number in range(3)])
+        with serving() as server:
+            replay(letters, [settings(server)], everything)
+
+        assert [request.ids for request in server.requests] == [["0"], ["1"], ["2"]]
