@@ -221,7 +221,8 @@ def test_how_it_is_doing(server, make, mode):
     assert datetime.fromisoformat(plain["last_success"]) == told.last_success
     health = router.health()["lrs"]
     assert health["last_success"] == told.last_success.isoformat()
-    assert health["last_error"] == told.last_error.as_dict()
+    # By the fast clock of the tests it may have been tried once more meanwhile.
+    assert {**health["last_error"], "time": ""} == {**told.last_error.as_dict(), "time": ""}
 
 
 def test_a_refused_document_is_the_last_error(server, make):
