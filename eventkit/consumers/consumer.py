@@ -50,9 +50,22 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x20\x7f<>\"{}|\\^`]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _RESERVED_HEADERS = frozenset(
-    {"connection", "content-encoding", "content-length", "content-type", "transfer-encoding"}
+    {
+        # They describe the request itself; another value would make it unreadable.
+        *("connection", "content-encoding", "content-length", "content-range", "content-type"),
+        *("expect", "http2-settings", "keep-alive", "te", "trailer", "transfer-encoding"),
+        "upgrade",
+        # They say where it goes, or make another request of it; url alone decides on that.
+        *("host", "forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"),
+        *("x-forwarded-scheme", "x-forwarded-server", "x-forwarded-prefix", "x-host"),
+        *("x-original-host", "x-original-url", "x-original-uri", "x-rewrite-url"),
+        *("x-http-method", "x-http-method-override", "x-method-override", "range"),
+        # A compressed answer could unpack to more than anybody wants to read.
+        "accept-encoding",
+    }
 )
-"""Headers that describe the request itself; another value would make it unreadable."""
+"""Headers that no setting may have, in lower case and with hyphens."""
+_RESERVED_FOR_PROXIES = "proxy-"
 
 SECRET_NAME = re.compile(
     r"auth|token|key|secret|pass|pwd|cookie|credential|session|sig(?:nature)?\b|jwt", re.IGNORECASE
@@ -389,7 +402,9 @@ def _check_header_name(name: str, auth: Auth) -> None:
         raise ConfigurationError(
             f"headers: {name!r} is no header name; use letters, digits and hyphens"
         )
-    if name.lower() in _RESERVED_HEADERS:
+    # Many servers take a line for a hyphen.
+    plain = name.lower().replace("_", "-")
+    if plain in _RESERVED_HEADERS or plain.startswith(_RESERVED_FOR_PROXIES):
         raise ConfigurationError(f"headers: {name} is set by eventkit itself; remove it")
     if name.lower() == "authorization" and auth.type != "none":
         raise ConfigurationError(f"headers: {name} is set by auth too; keep one of the two")

@@ -164,6 +164,13 @@ class TestConsumer:
             ({"headers": {"X-A\n": "c"}}, "is no header name"),
             ({"headers": {"X-A": "\u20ac"}}, "headers.X-A: holds characters"),
             ({"headers": {"content-length": "3"}}, "headers: content-length is set by eventkit"),
+            ({"headers": {"Host": "cdn.evil"}}, "headers: Host is set by eventkit itself"),
+            ({"headers": {"X_Forwarded_Host": "a"}}, "headers: X_Forwarded_Host is set by"),
+            ({"headers": {"X-HTTP-Method-Override": "DELETE"}}, "is set by eventkit itself"),
+            ({"headers": {"X-Original-URL": "/admin"}}, "headers: X-Original-URL is set by"),
+            ({"headers": {"Proxy-Authorization": "a"}}, "headers: Proxy-Authorization is set by"),
+            ({"headers": {"Accept-Encoding": "gzip"}}, "headers: Accept-Encoding is set by"),
+            ({"headers": {"Upgrade": "h2c"}}, "headers: Upgrade is set by eventkit itself"),
             (
                 {"headers": {"AUTHORIZATION": "x"}, "auth": {"type": "bearer", "token": SECRET}},
                 "set by auth too",

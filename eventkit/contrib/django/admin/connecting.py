@@ -7,9 +7,10 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from eventkit.consumers import Consumer as FileConsumer
+from eventkit.contrib.django import conf
 from eventkit.contrib.django.admin.frame import page
 from eventkit.contrib.django.models import Consumer
-from eventkit.contrib.django.rows import settings_of
+from eventkit.contrib.django.rows import is_public_only, settings_of
 from eventkit.exceptions import ConfigurationError
 from eventkit.router.connection import ConnectionReport, Step, test_connection
 
@@ -34,6 +35,8 @@ def connection_page(model_admin: Any, request: HttpRequest, row: Consumer) -> Ht
         "title": "Test the connection",
         "consumer": row,
         "report": report,
+        # Those that may have public addresses only are never asked for through a proxy.
+        "uses_proxies": conf.admin_settings().trust_env and not is_public_only(row),
         "steps": [_shown(step) for step in report.steps] if report is not None else [],
     }
     site = model_admin.admin_site
@@ -48,7 +51,7 @@ def tested(row: Consumer) -> ConnectionReport:
     except ConfigurationError as error:
         step = Step("settings", ok=False, detail=str(error))
         return ConnectionReport(consumer=row.slug, steps=(step,), seconds=0.0)
-    return test_connection(consumer)
+    return test_connection(consumer, trust_env=conf.admin_settings().trust_env)
 
 
 def _shown(step: Step) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import fault_server
 import pytest
 
 LIST = "/admin/eventkit/consumer/"
@@ -803,3 +804,22 @@ def test_dead_letters_of_the_chosen_are_sent_again_once_it_is_confirmed(
     assert len(begun) == 1
     client.post(LIST, {**several, "confirmed": "yes"})
     assert len(begun) == 2
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_a_connection_is_tested_through_the_proxy_that_workers_use(
+    client_of, actions, settings_of, monkeypatch, is_trusted
+):
+    """And the page says so; without the setting it says that there is none."""
+    settings_of(TRUST_ENV=is_trusted)
+    row = actions.create({"id": "inner", "protocol": "xapi", "url": "http://lrs.invalid/xapi"})
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with fault_server.serving() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        page = client_of("administrator").post(f"{LIST}{row.pk}/test/")
+
+        assert bool(proxy.requests) is is_trusted
+    told = page.content.decode()
+    assert ("Proxies are taken from the environment" in told) is is_trusted
+    assert ("No proxy is used" in told) is not is_trusted
