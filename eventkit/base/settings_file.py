@@ -12,7 +12,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ _MAX_GROWTH = 10
 _FREE_GROWTH = 100_000
 """A YAML file may say that much more, by aliases, than stands in it."""
 
-Parse = Callable[[str], object]
+Parse = Callable[[str, int | None], object]
 
 
 def read_settings(path: Path, what: str) -> object:
@@ -58,7 +58,7 @@ def read_settings(path: Path, what: str) -> object:
     return parse_settings(text, suffix)
 
 
-def parse_settings(text: str, suffix: str) -> object:
+def parse_settings(text: str, suffix: str, *, most: int | None = None) -> object:
     """
     Read the settings in *text*.
 
@@ -67,13 +67,19 @@ def parse_settings(text: str, suffix: str) -> object:
 
         suffix: ``.json``, ``.yaml`` or ``.yml``.
 
+        most: values, keys included, that may stand in it; None: any number.
+
     Raises:
         ConfigurationError: as `read_settings` does.
     """
     try:
-        return _FORMATS[suffix](text)
+        return _FORMATS[suffix](text, most)
     except RecursionError:
         raise ConfigurationError("is nested too deeply") from None
+
+
+def _too_much(most: int) -> ConfigurationError:
+    return ConfigurationError(f"holds more than {most:,} values; take it in parts")
 
 
 def read_plain_file(path: str | os.PathLike[str], most: int) -> bytes:
@@ -109,7 +115,12 @@ def _twice(key: str, first: int, second: int) -> ConfigurationError:
 # JSON.
 
 
-def _parse_json(text: str) -> object:
+def _parse_json(text: str, most: int | None) -> object:
+    # Each value but the first follows one of these; within texts they count for nothing much.
+    if most is not None and text.count(",") + text.count(":") > most:
+        signs = (match[0] for match in _JSON_SIGN.finditer(text))
+        if sum(sign in ",:" for sign in signs) > most:
+            raise _too_much(most)
     try:
         found = json.loads(text, parse_constant=float)
     except json.JSONDecodeError as error:
@@ -122,7 +133,7 @@ def _parse_json(text: str) -> object:
     return found
 
 
-_JSON_SIGN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:\n]')
+_JSON_SIGN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,\n]')
 
 
 def _check_json_keys(text: str) -> None:
@@ -145,7 +156,7 @@ def _check_json_keys(text: str) -> None:
             if key in inside[-1]:
                 raise _twice(key, inside[-1][key], last_line)
             inside[-1][key] = last_line
-        else:
+        elif sign != ",":
             last, last_line = sign, line
 
 
@@ -154,7 +165,7 @@ def _check_json_keys(text: str) -> None:
 _TAG = "tag:yaml.org,2002:"
 
 
-def _parse_yaml(text: str) -> object:
+def _parse_yaml(text: str, most: int | None) -> object:
     try:
         # Not a plain import: the package is optional, and so are its type hints.
         yaml = importlib.import_module("yaml")
@@ -162,8 +173,12 @@ def _parse_yaml(text: str) -> object:
         raise ConfigurationError(
             "reading YAML needs an extra: pip install 'openedx-eventkit[yaml]' (or use JSON)"
         ) from None
+    # That of the C library is many times as fast, where there is one.
+    kind = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        loader = yaml.SafeLoader(text)
+        if most is not None:
+            _check_number(yaml.parse(text, Loader=kind), most)
+        loader = kind(text)
         node = loader.get_single_node()
         if node is None:
             return None
@@ -176,13 +191,35 @@ def _parse_yaml(text: str) -> object:
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         # What it quotes may be an unquoted password.
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
-        if r"'\t'" in problem:
+        if problem == _TOO_DEEP:
+            raise ConfigurationError(f"is nested too deeply{where}") from None
+        is_tab = "cannot start" in problem and _is_tab(text, mark)
+        if is_tab or r"'\t'" in problem or " tab " in problem:
             problem = "a tab, which YAML does not take there; write blanks"
         problem = re.sub(r"'[^']{2,}'|\"[^\"]{2,}\"", "...", problem)
         raise ConfigurationError(f"is not YAML: {problem}{where}") from None
     except Exception as error:  # noqa: BLE001 - a value that does not fit its tag raises anything
-        kind = type(error).__name__
-        raise ConfigurationError(f"is not YAML: a value cannot be read ({kind})") from None
+        name = type(error).__name__
+        raise ConfigurationError(f"is not YAML: a value cannot be read ({name})") from None
+
+
+_TOO_DEEP = "exceeded maximum nesting depth"
+"""As the C library says it."""
+
+
+def _check_number(events: Iterable[Any], most: int) -> None:
+    """Refuse too much before anything is made of it; an end of a list or object is no value."""
+    number = 0
+    for event in events:
+        number += not type(event).__name__.endswith("EndEvent")
+        # The stream and the document begin, too.
+        if number > most + 2:
+            raise _too_much(most)
+
+
+def _is_tab(text: str, mark: Any) -> bool:
+    line = text.splitlines()[mark.line : mark.line + 1] if mark else []
+    return line != [] and line[0][mark.column : mark.column + 1] == "\t"
 
 
 _is_number = re.compile(r"0|-?[1-9][0-9]{0,2}(?:(?:_[0-9]{3})+|[0-9]*)").fullmatch

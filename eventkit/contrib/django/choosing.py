@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
@@ -28,20 +29,40 @@ def _time(value: object) -> datetime | None:
     return found
 
 
+def _in_reach(_: object, field: attrs.Attribute[datetime | None], value: datetime | None) -> None:
+    """Refuse what no database can compare with: at the ends of the calendar, in another zone."""
+    if value is not None and not _FIRST <= value.year <= _LAST:
+        raise ValueError(f"{field.name}: expected a time of the years {_FIRST} to {_LAST}")
+
+
+_FIRST, _LAST = 1970, 9000
+
+
 def _text(_: object, field: attrs.Attribute[str], value: object) -> None:
-    if not isinstance(value, str) or "\0" in value:
+    if not _is_text(value):
         raise ValueError(f"{field.name}: expected text")
 
 
+def _is_text(value: object) -> bool:
+    """Tell whether any database can be asked for *value*."""
+    return isinstance(value, str) and "\0" not in value and not _SURROGATE.search(value)
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def _number(_: object, field: attrs.Attribute[int | None], value: object) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise ValueError(f"{field.name}: expected a whole number")
+    if value is not None and not (type(value) is int and 0 <= value <= _MOST_STATUS):
+        raise ValueError(f"{field.name}: expected a whole number up to {_MOST_STATUS}")
+
+
+_MOST_STATUS = 999
 
 
 def _ids(value: object) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or len(value) > _MOST_IDS:
         raise ValueError(f"ids: expected a list of {_MOST_IDS:,} at most")
-    if not all(isinstance(each, str) and "\0" not in each for each in value):
+    if not all(map(_is_text, value)):
         raise ValueError("ids: expected texts")
     return tuple(value)
 
@@ -57,9 +78,9 @@ class Selection:
     """The event's name."""
     protocol: str = attrs.field(default="", validator=_text)
     status: int | None = attrs.field(default=None, validator=_number)
-    since: datetime | None = attrs.field(default=None, converter=_time)
+    since: datetime | None = attrs.field(default=None, converter=_time, validator=_in_reach)
     """Given up then or later."""
-    until: datetime | None = attrs.field(default=None, converter=_time)
+    until: datetime | None = attrs.field(default=None, converter=_time, validator=_in_reach)
     """Given up before then."""
     search: str = attrs.field(default="", validator=_text)
     """How an id begins, or what is in the name of the event or in the reason."""

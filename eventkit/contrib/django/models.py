@@ -16,6 +16,7 @@ from django.db import models
 from django.utils import timezone
 
 from eventkit.contrib.django.fields import SealedField
+from eventkit.contrib.django.shapes import ListField, ObjectField, TextsField
 from eventkit.dead_letters.letter import DeadLetter
 from eventkit.exceptions import ConfigurationError
 
@@ -60,7 +61,7 @@ class Tenant(models.Model):
     """Some organisations, and the staff that see what concerns these and nothing else."""
 
     name = models.CharField(max_length=100, unique=True)
-    organisations = models.JSONField(
+    organisations = TextsField(
         default=list,
         help_text="As course keys have them, such as edX or MITx.",
     )
@@ -117,7 +118,7 @@ class Consumer(models.Model):
         default=False,
         help_text="It may have every event that no rule denies; without, what a rule allows.",
     )
-    options = models.JSONField(
+    options = ObjectField(
         default=dict,
         blank=True,
         help_text="What else a consumers file may say: batch, timeout, override, sensor, "
@@ -166,7 +167,7 @@ class Rule(models.Model):
         default=1, help_text="Rows of one kind and number are one rule: all of them must match."
     )
     field = models.CharField(max_length=200)
-    patterns = models.JSONField(default=list)
+    patterns = ListField(default=list)
     unknown = models.BooleanField(
         default=False, help_text="Its patterns may match nothing that is known."
     )
@@ -207,7 +208,7 @@ class Credential(models.Model):
     """The keys of ``auth`` but its type, as in a consumers file."""
     headers = SealedField(null=True)
     """``headers``, as in a consumers file."""
-    outline = models.JSONField(default=dict, editable=False)
+    outline = ObjectField(default=dict, editable=False)
     """
     ``auth`` and ``headers`` for people: places (``{"env": NAME}``) as they are, all else ``"***"``.
     """
@@ -278,7 +279,7 @@ class Report(models.Model):
     dead = models.BigIntegerField(default=0)
     dropped = models.BigIntegerField(default=0)
     conflict = models.BigIntegerField(default=0)
-    reasons = models.JSONField(default=dict)
+    reasons = ObjectField(default=dict)
     """``{"dead": {reason: n}, "dropped": {reason: n}}``"""
 
     class Meta:

@@ -7,8 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eventkit.base.secrets import Secret
+from eventkit.consumers.consumer import Consumer as FileConsumer
 from eventkit.contrib.django import conf
+from eventkit.contrib.django.fields import Sealed
 from eventkit.contrib.django.models import Consumer, Credential, Rule
+from eventkit.contrib.django.shapes import is_misread
+from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json
 
 OPTIONS = ("batch", "timeout", "override", "sensor", "plain_http", "inherits", "match_params")
@@ -29,8 +33,11 @@ def settings_of(row: Consumer, *, with_secrets: bool = True) -> Json:
         with_secrets: False leaves out what is secret, not where it is (``{"env": NAME}``).
 
     Raises:
-        ConfigurationError: what is secret does not open with the keys of the site.
+        ConfigurationError: what is secret does not open with the keys of the site, or the row is
+            wrong (`misread`).
     """
+    if wrong := misread(row):
+        raise ConfigurationError(wrong)
     allow, deny, _ = rules_of(row.rules.all())
     found: Json = {"id": row.slug, "protocol": row.protocol, "url": row.url}
     found["enabled"] = row.enabled and not row.awaits_credentials
@@ -62,6 +69,41 @@ def decided_settings(row: Consumer) -> Json:
     if not row.paused:
         found.pop("paused", None)
     return found
+
+
+def misread(row: Consumer) -> str:
+    """
+    Say what is wrong with *row* in a way that the app itself never writes; ``""``: nothing.
+
+    Nobody can tell what such a consumer may have, so it gets nothing.
+    """
+    if is_misread(row.options):
+        return "options: what is in the database is no object"
+    if row.tenant is not None and is_misread(row.tenant.organisations):
+        return "orgs: what is in the database for its tenant is no list of organisations"
+    credential = credential_of(row)
+    if credential is not None and is_misread(credential.outline):
+        return "auth: what is in the database is no object"
+    return next(filter(None, map(_misread_rule, row.rules.all())), "")
+
+
+def _misread_rule(rule: Rule) -> str:
+    if rule.kind not in Rule.Kind.values:
+        return f"a rule in the database neither allows nor denies: {rule.kind!r:.40}"
+    if is_misread(rule.patterns) or not rule.patterns:
+        return f"{rule.kind}: the patterns in the database for {rule.field!r:.80} are no list"
+    return ""
+
+
+def problem_of(row: Consumer) -> str:
+    """Say why workers leave *row* out, or give it as paused; ``""``: they use it as it is."""
+    try:
+        settings = settings_of(row)
+        # Whether what the environment and files hold can be read is for workers to say.
+        FileConsumer.from_dict(settings | {"enabled": False})
+    except ConfigurationError as error:
+        return str(error)
+    return ""
 
 
 def says_what_is_allowed(row: Consumer, allow: Sequence[object] | None) -> bool:
@@ -104,11 +146,13 @@ def rules_of(rows: Iterable[Rule]) -> tuple[list[Json], list[Json], dict[str, Ru
     Give the rules that *rows* are, in order: those that allow, those that deny.
 
     Rows of one kind and number are one rule. The third is each row by the place that messages name:
-    ``allow[0].course``.
+    ``allow[0].course``. What is neither is no rule (`misread`).
     """
     found: dict[str, dict[int, Json]] = {Rule.Kind.ALLOW: {}, Rule.Kind.DENY: {}}
     named: list[tuple[str, int, Rule]] = []
     for row in sorted(rows, key=lambda each: (each.kind, each.number)):
+        if row.kind not in found:
+            continue
         rule = found[row.kind].setdefault(row.number, {})
         # A field that stands twice asks for any of both.
         rule[row.field] = [*rule.get(row.field, ()), *row.patterns]
@@ -164,12 +208,19 @@ def opened(credential: Credential, keys: Collection[str] = ("auth", "headers")) 
     if "auth" in keys and credential.secrets is not None:
         found["auth"] = {
             "type": credential.auth_type,
-            **{key: hidden(value) for key, value in credential.secrets.open().items()},
+            **{key: hidden(value) for key, value in _object(credential.secrets).items()},
         }
     if "headers" in keys and credential.headers is not None:
         found["headers"] = {
-            name: hidden(value) for name, value in credential.headers.open().items()
+            name: hidden(value) for name, value in _object(credential.headers).items()
         }
+    return found
+
+
+def _object(sealed: Sealed) -> Json:
+    found = sealed.open()
+    if not isinstance(found, dict):
+        raise ConfigurationError("auth: what is encrypted in the database is no object")
     return found
 
 

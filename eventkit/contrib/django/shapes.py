@@ -1,5 +1,5 @@
 """
-JSON columns of one shape: a list of texts, or an object.
+JSON columns of one shape: a list of texts or numbers, or an object.
 
 What somebody has written past the app may be anything. Where code expects a list, text would be
 taken letter by letter, and a pattern ``"L*"`` so let everything through. What has another shape is
@@ -19,7 +19,7 @@ else:
 
 
 class _MisreadList(list[Any]):
-    """Empty, as what lies there is no list of texts."""
+    """Empty, as what lies there is no such list."""
 
 
 class _MisreadObject(dict[str, Any]):
@@ -39,28 +39,36 @@ class _ShapedField(_JSONField):
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         """Read it; of another shape it is empty."""
-        return self.shaped(super().from_db_value(value, expression, connection))  # type: ignore[misc]
+        return self.shaped(super().from_db_value(value, expression, connection))
 
-    @staticmethod
-    def shaped(value: Any) -> Any:
+    @classmethod
+    def shaped(cls, value: Any) -> Any:
         """Give *value*, or what stands for another shape."""
         raise NotImplementedError
 
 
 class ListField(_ShapedField):
+    """A list of texts and numbers."""
+
+    ITEMS: tuple[type, ...] = (str, int, float)
+
+    @classmethod
+    def shaped(cls, value: Any) -> Any:
+        """Give *value*, or an empty list that says that it is none."""
+        is_one = isinstance(value, list) and all(isinstance(each, cls.ITEMS) for each in value)
+        return value if is_one else _MisreadList()
+
+
+class TextsField(ListField):
     """A list of texts."""
 
-    @staticmethod
-    def shaped(value: Any) -> Any:
-        """Give *value*, or an empty list that says that it is none."""
-        is_one = isinstance(value, list) and all(isinstance(each, str) for each in value)
-        return value if is_one else _MisreadList()
+    ITEMS = (str,)
 
 
 class ObjectField(_ShapedField):
     """An object."""
 
-    @staticmethod
-    def shaped(value: Any) -> Any:
+    @classmethod
+    def shaped(cls, value: Any) -> Any:
         """Give *value*, or an empty object that says that it is none."""
         return value if isinstance(value, dict) else _MisreadObject()

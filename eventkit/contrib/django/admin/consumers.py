@@ -18,6 +18,7 @@ from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.forms.models import inlineformset_factory
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
@@ -44,7 +45,7 @@ from eventkit.contrib.django.admin.rule_forms import RuleForm, RuleFormSet
 from eventkit.contrib.django.admin.saying import Said, said, unsaid
 from eventkit.contrib.django.consumers_file import can_write_yaml
 from eventkit.contrib.django.models import Consumer, Rule, Tenant
-from eventkit.contrib.django.rows import rules_of
+from eventkit.contrib.django.rows import problem_of, rules_of
 from eventkit.contrib.django.suggestions import SEARCHED, suggestions
 from eventkit.exceptions import ConfigurationError
 
@@ -348,12 +349,21 @@ class ConsumerAdmin(admin.ModelAdmin):
     @admin.action(description="Export as YAML")
     def do_export_yaml(self, request: HttpRequest, chosen: QuerySet[Consumer]) -> HttpResponse:
         """Write several into a consumers file."""
-        return exporting.exported(chosen, ".yaml", by=request.user)
+        return self._exported(request, chosen, ".yaml")
 
     @admin.action(description="Export as JSON")
     def do_export_json(self, request: HttpRequest, chosen: QuerySet[Consumer]) -> HttpResponse:
         """Write several into a consumers file."""
-        return exporting.exported(chosen, ".json", by=request.user)
+        return self._exported(request, chosen, ".json")
+
+    @staticmethod
+    def _exported(request: HttpRequest, chosen: QuerySet[Consumer], kind: str) -> HttpResponse:
+        """Write them; that one of them cannot be read is told, and none is left out in silence."""
+        try:
+            return exporting.exported(chosen, kind, by=request.user)
+        except ConfigurationError as error:
+            messages.error(request, f"Nothing was written: {error}")
+            return HttpResponseRedirect(reverse("admin:eventkit_consumer_changelist"))
 
     def _do(self, request: HttpRequest, chosen: QuerySet[Consumer], name: str) -> Any:
         """Ask before something is done with several, and do it."""
@@ -426,6 +436,7 @@ class ConsumerAdmin(admin.ModelAdmin):
         if row is not None:
             context |= {
                 "may_test": access.may(request.user, "test", row),
+                "wrong": problem_of(row),
                 "figures": _figures(request.user, [row])[row.slug],
                 "deeds": doing.offered(request.user, row),
                 "links": _links(request.user, row),
@@ -549,7 +560,15 @@ class ConsumerAdmin(admin.ModelAdmin):
             return HttpResponse(status=405, headers={"Allow": "POST"})
         access.require(request.user, "view")
         row = _tenant_of(request.user, request.POST.get("tenant", ""))
-        formset: Any = RuleInline(Consumer, self.admin_site).get_formset(request)
+        # Not as of the page of a consumer, where who may change nothing has nothing to write.
+        formset: Any = inlineformset_factory(
+            Consumer,
+            Rule,
+            form=RuleForm,
+            formset=RuleFormSet,
+            fields=RuleInline.fields,
+            extra=0,
+        )
         bound = formset(request.POST, instance=Consumer(tenant=row), prefix="rules")
         told = _words(bound, everything="allows_everything" in request.POST)
         return HttpResponse(render_to_string("eventkit/admin/words.html", {"said": told}))
@@ -559,7 +578,7 @@ class ConsumerAdmin(admin.ModelAdmin):
         access.require(request.user, "export")
         wants_yaml = request.GET.get("format") != "json" and can_write_yaml()
         kind = ".yaml" if wants_yaml else ".json"
-        return exporting.exported(self.get_queryset(request), kind, by=request.user)
+        return self._exported(request, self.get_queryset(request), kind)
 
     def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Test the connection."""

@@ -16,6 +16,7 @@ from eventkit.contrib.django.admin.frame import PagesAdmin, page, paged
 from eventkit.contrib.django.charts import stacked
 from eventkit.contrib.django.models import Consumer, Presence, Report
 from eventkit.contrib.django.queues import store_queues
+from eventkit.contrib.django.rows import problem_of
 from eventkit.exceptions import ConfigurationError
 
 _PAGE = 50
@@ -94,6 +95,7 @@ class DeliveryAdmin(PagesAdmin):
             {
                 "title": f"Delivery: {consumer}",
                 "consumer": consumer,
+                "is_wrong": bool(problem_of(consumer)),
                 "may_view_letters": access.may(request.user, "view_letters"),
                 "may_try": access.may(request.user, "try"),
                 "letters": access.letters(request.user).filter(consumer_slug=slug).count(),

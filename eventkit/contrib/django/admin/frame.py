@@ -39,6 +39,20 @@ class PagesAdmin(_Admin):
         return False
 
 
+class _Page(TemplateResponse):
+    """
+    A page that may show anything.
+
+    Half a character (a lone surrogate), as JSON may have one, cannot be sent; it is spelled out.
+    """
+
+    @property
+    def rendered_content(self) -> Any:
+        """Give what is sent."""
+        found = super().rendered_content
+        return found.encode("utf-8", "backslashreplace").decode()
+
+
 def page(
     site: AdminSite,
     request: HttpRequest,
@@ -51,7 +65,7 @@ def page(
     """Give a page of the admin, framed as those of *model* are."""
     request.current_app = site.name
     opts = model._meta  # noqa: SLF001 - Django's name for what is public
-    return TemplateResponse(
+    return _Page(
         request,
         template,
         {**site.each_context(request), "opts": opts, **context},

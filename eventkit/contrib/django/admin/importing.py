@@ -28,7 +28,8 @@ from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json
 
 _MOST_BYTES = 2_000_000
-_MOST_CONSUMERS = 500
+_MOST_CONSUMERS = 200
+_MOST_VALUES = 100_000
 _VALID = 3600
 """Seconds that a preview may be looked at."""
 _SALT = "eventkit.import"
@@ -86,7 +87,7 @@ class ImportForm(forms.Form):
         if not text:
             return self.without_text()
         try:
-            read = parse_settings(text, ".json" if text[0] in "[{" else ".yaml")
+            read = parse_settings(text, ".json" if text[0] in "[{" else ".yaml", most=_MOST_VALUES)
         except ConfigurationError as error:
             raise ConfigurationError(f"this {error}") from None
         listed = self.listed(read)
@@ -94,6 +95,9 @@ class ImportForm(forms.Form):
             raise ConfigurationError(
                 f"there are {len(listed):,} in it; bring in {_MOST_CONSUMERS} at once at most"
             )
+        for number, each in enumerate(listed, start=1):
+            if wrong := _no_json(each):
+                raise ConfigurationError(f"consumer #{number} holds {wrong}")
         return listed
 
     def without_text(self) -> list[Json]:
@@ -108,6 +112,19 @@ class ImportForm(forms.Form):
         raise ConfigurationError(
             "expected a list of consumers, or an object whose key 'consumers' holds one"
         )
+
+
+def _no_json(value: object) -> str:
+    """Say what of YAML JSON does not have; ``""``: nothing."""
+    if isinstance(value, Mapping):
+        if any(not isinstance(key, str) for key in value):
+            return "a key that is no text; write it in quotes"
+        return next(filter(None, map(_no_json, value.values())), "")
+    if isinstance(value, list):
+        return next(filter(None, map(_no_json, value)), "")
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return ""
+    return f"a value that YAML takes for a {type(value).__name__}; write it in quotes"
 
 
 class ImportPage:

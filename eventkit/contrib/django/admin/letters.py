@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import (
     Http404,
@@ -57,11 +58,19 @@ class FilterForm(forms.Form):
             )
         self.fields["search"].widget = forms.TextInput({"type": "search", "size": 22})
 
-    @property
-    def selection(self) -> Selection:
-        """Give what is asked for; the form is valid."""
-        given = {key: value for key, value in self.cleaned_data.items() if value is not None}
-        return Selection(**given)
+    selection = Selection()
+    """What is asked for, if the form is valid."""
+
+    def clean(self) -> dict[str, Any]:
+        """Make a selection of it."""
+        found = super().clean() or self.cleaned_data
+        try:
+            self.selection = Selection(
+                **{key: value for key, value in found.items() if value is not None}
+            )
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+        return found
 
 
 @admin.register(Letter)
@@ -167,7 +176,7 @@ def _act(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
     access.require(request.user, _DONE[what])
     try:
         selection = _chosen(request, scope)
-    except (TypeError, ValueError, json.JSONDecodeError):
+    except (RecursionError, TypeError, ValueError):
         messages.error(request, "It could not be read which letters were meant; choose again.")
         return HttpResponseRedirect(reverse("admin:eventkit_letter_changelist"))
     letters = selection(access.letters(request.user))

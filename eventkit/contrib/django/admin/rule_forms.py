@@ -6,6 +6,7 @@ They are checked as the rules of a consumers file, and what is wrong is said bes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -41,6 +42,7 @@ _NEUTRAL: Json = {"id": "consumer", "protocol": "xapi", "url": "https://consumer
 """What the checks are given besides the rules."""
 
 _MOST_NUMBER = 9999
+_is_number = re.compile(r"0{0,9}[1-9][0-9]{0,3}", re.ASCII).fullmatch
 
 
 class RuleForm(forms.ModelForm):
@@ -126,8 +128,7 @@ class RuleForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         """Check what this row says alone: its number and its field."""
         found = super().clean() or self.cleaned_data
-        number = found.get("number", "")
-        if not (number.isascii() and number.isdigit() and 0 < int(number) <= _MOST_NUMBER):
+        if "number" in found and not _is_number(found["number"]):
             self.add_error("number", f"Expected a whole number from 1 to {_MOST_NUMBER}")
         choice = found.get("choice")
         if choice == "":

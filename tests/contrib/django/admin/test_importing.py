@@ -108,7 +108,7 @@ def test_yaml_and_files_are_read_too(client_of):
         ('{"consumers": [], "others": 1}', "expected a list of consumers"),
         ("7", "expected a list of consumers"),
         ('[{"id": "a", "id": "b"}]', "stands twice"),
-        (json.dumps([{}] * 501), "500 at once"),
+        (json.dumps([{}] * 201), "200 at once"),
     ],
 )
 def test_what_cannot_be_read_is_said_beside_the_text(client_of, text, told):
