@@ -35,7 +35,9 @@ from eventkit.contrib.django.models import (
     Consumer,
     Credential,
     Letter,
+    Presence,
     Replay,
+    Report,
     Rule,
     Tenant,
     Version,
@@ -190,9 +192,12 @@ def change(
             text = "somebody has changed it since you opened it; load it again to see how"
             raise Invalid([Problem("", text)])
         before = auditing.snapshot(row)
-        secrets = _secrets(row)
+        secrets, tenant = _secrets(row), row.tenant_id
         _apply(row, changes, by=by, is_new=False)
         row = _fresh(row)
+        if row.tenant_id != tenant:
+            # Its receiver's words are of events of those it belonged to.
+            _forget_deliveries(row.slug)
         after = auditing.snapshot(row)
         if secrets != _secrets(row) or (secrets is None and {"auth", "headers"} & {*changes}):
             # What they look like may be the same.
@@ -359,12 +364,23 @@ def clone(consumer: Consumer, slug: str, *, by: User | None = None, name: str = 
 
 
 def delete(consumer: Consumer, *, by: User | None = None) -> None:
-    """Remove a consumer. Its audit trail, its letters and what waits in a store stay."""
+    """
+    Remove a consumer. Its audit trail, its letters and what waits in a store stay.
+
+    What processes said of it goes: who takes the id next is somebody else.
+    """
     with changing():
         row = _locked(consumer)
         access.require(by, "delete", row)
+        _forget_deliveries(row.slug)
         auditing.record("delete", by=by, consumer=row, before=auditing.snapshot(row))
         row.delete()
+
+
+def _forget_deliveries(slug: str) -> None:
+    """Remove counts and words of a receiver, which may quote events, from who comes after."""
+    for model in (Presence, Report):
+        model.objects.using(_database()).filter(consumer_slug=slug).delete()
 
 
 def export(found: Iterable[Consumer], *, by: User | None = None) -> list[Json]:

@@ -630,3 +630,26 @@ def test_all_lock_in_one_order(actions):
             if each["sql"].startswith("UPDATE") or "FOR UPDATE" in each["sql"]
         ]
         assert "eventkit_version" in locking[0]
+
+
+@pytest.mark.parametrize("how", ["delete", "move"])
+def test_words_of_a_receiver_stay_with_whom_they_were_said_to(actions, how):
+    """They may quote events of its tenant; who has the id next does not read them."""
+    from django.utils import timezone
+
+    from eventkit.contrib.django.models import Presence, Report
+
+    former = actions.create_tenant("Former", ["FarX"])
+    row = actions.create({**SETTINGS, "tenant": former})
+    now = timezone.now()
+    Presence.objects.create(
+        process="p", host="h", consumer_slug="lrs", state="ok", error_detail="canary", seen=now
+    )
+    Report.objects.create(process="p", host="h", consumer_slug="lrs", minute=now, delivered=1)
+    if how == "delete":
+        actions.delete(row)
+    else:
+        actions.change(row, {"tenant": actions.create_tenant("Next", ["NextX"])})
+
+    assert not Presence.objects.filter(consumer_slug="lrs").exists()
+    assert not Report.objects.filter(consumer_slug="lrs").exists()

@@ -299,7 +299,8 @@ class ConsumerAdmin(admin.ModelAdmin):
         more = {
             "title": "Consumers",
             "may_import": may_import,
-            "has_peer": may_import and peer_table.is_installed(),
+            # Its table knows the receivers of all organisations, and how they are let in.
+            "has_peer": may_import and access.sees_all(request.user) and peer_table.is_installed(),
             "is_without": not self.get_queryset(request).exists(),
         }
         return super().changelist_view(request, {**more, **(extra_context or {})})

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from eventkit.base.secrets import Secret
 from eventkit.consumers.peer import Imported, read_configurations
-from eventkit.contrib.django import peer_table
+from eventkit.contrib.django import access, peer_table
 from eventkit.contrib.django.admin.importing import ImportForm, ImportPage, bare
 from eventkit.contrib.django.admin.inputs import SecretLines
 from eventkit.exceptions import ConfigurationError
@@ -34,12 +34,18 @@ class PeerForm(ImportForm):
     )
     field_order = ("file", "text", "with_secrets", "tenant")
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, *args: Any, user: Any, **options: Any) -> None:
+        super().__init__(*args, user=user, **options)
+        self.user = user
         self.fields["file"].help_text = "Router configurations as JSON."
 
     def without_text(self) -> list[Json]:
-        """Read the table."""
+        """Read the table, for who sees what is of all organisations, as it is."""
+        if not access.sees_all(self.user):
+            raise ConfigurationError(
+                "choose a file, or paste its text: the table of this site has router "
+                "configurations of all organisations, and you look after some"
+            )
         if not peer_table.is_installed():
             raise ConfigurationError(
                 "choose a file, or paste its text: event-routing-backends is not installed here, "

@@ -499,3 +499,15 @@ def test_a_report_of_an_error_shows_no_secret(client_of, place, monkeypatch):
     assert "something nobody has thought of" in reports[0]
     found = [line[:300] for each in reports for line in each.splitlines() if "canary" in line]
     assert found == []
+
+
+def test_the_table_of_the_peer_is_for_who_sees_all(client_of, monkeypatch):
+    """It has receivers and credentials of all organisations."""
+    from eventkit.contrib.django import peer_table
+
+    monkeypatch.setattr(peer_table, "is_installed", lambda: True)
+    monkeypatch.setattr(peer_table, "rows", lambda: pytest.fail("the table was read"))
+    client = client_of("tenant administrator")
+    answer = client.post(PEER, {"with_secrets": "on", "text": ""})
+
+    assert "you look after some" in answer.content.decode()
