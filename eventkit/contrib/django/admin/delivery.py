@@ -16,7 +16,7 @@ from eventkit.contrib.django.admin.frame import PagesAdmin, page, paged
 from eventkit.contrib.django.charts import stacked
 from eventkit.contrib.django.models import Consumer, Presence, Report
 from eventkit.contrib.django.queues import store_queues
-from eventkit.contrib.django.rows import problem_of
+from eventkit.contrib.django.rows import WITH, WITH_ONE, problem_of
 from eventkit.exceptions import ConfigurationError
 
 _PAGE = 50
@@ -85,7 +85,10 @@ class DeliveryAdmin(PagesAdmin):
     def consumer_page(self, request: HttpRequest, slug: str) -> HttpResponse:
         """Show one consumer."""
         access.require(request.user, "view_delivery")
-        consumer = get_object_or_404(access.consumers(request.user), slug=slug)
+        consumer = get_object_or_404(
+            access.consumers(request.user).select_related(*WITH_ONE).prefetch_related(*WITH),
+            slug=slug,
+        )
         access.require(request.user, "view_delivery", consumer)
         return page(
             self.admin_site,
