@@ -44,6 +44,7 @@ SHARING = (
     "lrs/",
     "contrib/django/test_addresses.py",
     "contrib/django/test_scale.py",
+    "contrib/django/test_workers.py",
     "demo/",
     "properties/test_store_model.py",
     "events/test_plugins.py",
