@@ -57,6 +57,7 @@ test: $(VENV)/.test-installed
 	    kill $$compiled $$packages $$collected; exit 1; \
 	fi; \
 	wait $$packages $$collected; \
+	$(MAKE) --no-print-directory $(VENV)/.validator-installed; \
 	$(BIN)/$(PYTEST); plain=$$?; \
 	wait $$compiled; compiled=$$?; \
 	echo 'And with the hot path compiled:'; \
@@ -113,7 +114,7 @@ guard: $(VENV)/.installed
 	@$(BIN)/python benchmarks/guard.py
 
 clean:
-	rm -rf $(VENV) $(OLDEST_DJANGO) .compiled .test-compiled.log .venv-lrs .venv-bench .venv-bench-compiled .venv-bench-erb .venv-bench-ralph .bench build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST_DJANGO) .node .compiled .test-compiled.log .venv-lrs .venv-bench .venv-bench-compiled .venv-bench-erb .venv-bench-ralph .bench build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first Python that is new enough, unless PYTHON says which.
@@ -151,6 +152,13 @@ $(VENV)/.lrs-installed: $(VENV)/.created tests/lrs/install.py
 	@echo 'Installing Ralph, the LRS of the tests; this takes a minute, the first time only'
 	@if $(BIN)/python tests/lrs/install.py; then touch $@; else \
 	    echo 'Without Ralph the tests marked "lrs" are skipped; everything else runs.' >&2; \
+	fi
+
+# Learning Locker's validator of statements, which is written for node. It waits for node, which may
+# be among the packages of the system.
+$(VENV)/.validator-installed: $(VENV)/.created tests/lrs/install_validator.py
+	@if $(BIN)/python tests/lrs/install_validator.py; then touch $@; else \
+	    echo 'Without it the tests that ask it are skipped; everything else runs.' >&2; \
 	fi
 
 # The oldest Django that the admin is for, beside the one of the environment.

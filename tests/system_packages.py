@@ -1,5 +1,5 @@
 """
-Install the programs that tests need beside Python: Chromium, PostgreSQL and MariaDB.
+Install the programs that tests need beside Python: Chromium, PostgreSQL, MariaDB, node.
 
     python tests/system_packages.py
 
@@ -20,6 +20,8 @@ from pathlib import Path
 PROGRAMS = {
     "chromium": ("chromium", ""),
     "mariadb-server": ("mariadbd", "/usr/sbin"),
+    "nodejs": ("node", ""),
+    "npm": ("npm", ""),
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin"),
 }
 """By package: a program of it, and where that is if not in the path."""

@@ -1,8 +1,9 @@
-"""Ralph, a real LRS, as a fixture."""
+"""Ralph, a real LRS, and the validator of another, as fixtures."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from needed import unavailable
 
 HERE = Path(__file__).resolve().parent
 AUTH = ("eventkit", "secret")
@@ -49,8 +51,22 @@ def ralph_python(root: Path) -> Path:
     """The Python of Ralph's environment."""
     folder = Path(os.environ.get("EVENTKIT_RALPH_VENV") or root / ".venv-lrs")
     if not (folder / "installed.txt").is_file():
-        pytest.skip(f"Ralph is not in {folder.name}: python tests/lrs/install.py puts it there")
+        unavailable(f"Ralph is not in {folder.name}: python tests/lrs/install.py puts it there")
     return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def learning_locker(root: Path) -> list[str | Path]:
+    """Give the command that checks statements as Learning Locker does."""
+    folder = root / ".node"
+    if shutil.which("node") is None:
+        unavailable("node is not there, and the validator of Learning Locker needs it")
+    if not (folder / "installed.txt").is_file():
+        unavailable(
+            f"the validator of Learning Locker is not in {folder.name}: "
+            "python tests/lrs/install_validator.py puts it there"
+        )
+    return ["node", HERE / "learning_locker.js", folder]
 
 
 @pytest.fixture(scope="session")

@@ -83,11 +83,15 @@ def poll_item(view: View) -> Json:
 
 
 def questionnaire(view: View) -> Json:
-    """Make the survey, with its questions."""
+    """Make what the survey asks: its questions, a part of the block."""
     block = block_iri(view, kind="survey")
-    made = course_item(view, block=block, of="survey")
-    made["items"] = [entity(_question(block, key), "QuestionnaireItem") for key in choices(view)]
-    return made
+    return entity(
+        f"{block}/questionnaire",
+        "Questionnaire",
+        name=view.module("display_name"),
+        isPartOf=block,
+        items=[entity(_question(block, key), "QuestionnaireItem") for key in choices(view)],
+    )
 
 
 def _question(block: str, key: str) -> str:

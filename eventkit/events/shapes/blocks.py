@@ -60,7 +60,9 @@ KINDS: dict[str, Kind] = {
     "drag-and-drop-v2": _QUESTION,
     "ubcpi": _QUESTION,
     "poll": Kind(INTERACTION, "QuestionnaireItem"),
-    "survey": Kind(INTERACTION, "Questionnaire"),
+    # Caliper wants a Questionnaire to list its questions, which most events about a survey do not
+    # know. So the block is what holds the questionnaire.
+    "survey": Kind(INTERACTION, "DigitalResourceCollection"),
     "openassessment": Kind(ASSESSMENT, "AssignableDigitalResource"),
 }
 """By the kind that the usage key names."""
