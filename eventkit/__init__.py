@@ -26,6 +26,8 @@ from eventkit.reading import parse_events, parse_line
 from eventkit.router import Router, explain, replay
 from eventkit.stores import SQLiteStore, open_dead_letters
 from eventkit.translators import (
+    BlocksFile,
+    CachedBlocks,
     CachedCourses,
     CachedIdentity,
     CaliperTranslator,
@@ -35,6 +37,8 @@ from eventkit.translators import (
 )
 
 __all__ = [
+    "BlocksFile",
+    "CachedBlocks",
     "CachedCourses",
     "CachedIdentity",
     "CaliperTranslator",

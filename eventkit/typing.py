@@ -82,6 +82,16 @@ Name = str | Mapping[str, str]
 Courses = Callable[[str], Name | None] | Mapping[str, Name]
 """Gives the display name of a course by its key; None when it has none."""
 
+Block = str | Mapping[str, Any]
+"""
+The display name of a block, or an object with what is known of it: ``name``, ``language`` (as of
+`Name`), ``type`` (such as ``problem``, where the usage key does not say it) and ``ancestors``, the
+usage keys of what it is a part of, the nearest first: unit, subsection, section.
+"""
+
+Blocks = Callable[[str], Block | None] | Mapping[str, Block]
+"""Gives what is known of a block by its usage key; None when nothing is."""
+
 Enqueue = Callable[[Json], Any]
 """Hands a JSON-safe event to whatever runs a site's background work. Must not block."""
 

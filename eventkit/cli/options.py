@@ -9,11 +9,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from eventkit.events.shapes.site import named
 from eventkit.exceptions import ConfigurationError
+from eventkit.translators.blocks import BlocksFile
 from eventkit.translators.translator import Translator
 from eventkit.typing import Identity, Name
+
+Made = TypeVar("Made")
 
 LMS_ROOT_ENV = "EVENTKIT_LMS_ROOT"
 
@@ -30,6 +34,7 @@ class TranslatorOptions:
     identity_secret_env: str = ""
     identity_file: str = ""
     courses: str = ""
+    blocks: str = ""
     responses: str = "ids"
     implicit: bool = False
     include_text: bool = False
@@ -54,6 +59,7 @@ class TranslatorOptions:
             lms_root=self.lms_root,
             identity=identity,
             courses=read_courses(self.courses) if self.courses else None,
+            blocks=_named("--blocks", lambda: BlocksFile(self.blocks)) if self.blocks else None,
             dialect=self.dialect,
             fallback=self.fallback,
             unknown=self.unknown,
@@ -96,7 +102,7 @@ class TranslatorOptions:
         )
 
 
-def _named(option: str, make: Callable[[], Identity]) -> Identity:
+def _named(option: str, make: Callable[[], Made]) -> Made:
     """Tell which option a configuration error comes from."""
     try:
         return make()
@@ -133,6 +139,14 @@ def add_translator_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         default="",
         help="course names: a JSON object of course keys and names, or a CSV file with two columns",
+    )
+    group.add_argument(
+        "--blocks",
+        metavar="PATH",
+        default="",
+        help="names of blocks, and what they are parts of: a JSON file with what the platform's "
+        "/api/courses/v2/blocks/ says of a course, with requested_fields=children, or a folder of "
+        "such files",
     )
     group.add_argument(
         "--dialect",
@@ -198,6 +212,7 @@ def translator_options(options: argparse.Namespace, protocol: str) -> Translator
         identity_secret_env=options.identity_secret_env,
         identity_file=options.identity_file,
         courses=options.courses,
+        blocks=options.blocks,
         responses=options.responses,
         implicit=options.implicit,
         include_text=options.include_text,

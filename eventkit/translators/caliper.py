@@ -28,6 +28,11 @@ class CaliperTranslator(Translator):
         courses: gives the display name of a course; a callable or a mapping. A `LookupError`, like
             None, says that the course has no name.
 
+        blocks: gives what is known of a block by its usage key: its name, the language of it, and
+            what it is a part of (`eventkit.typing.Block`); a callable or a mapping, such as
+            `eventkit.BlocksFile`. A `LookupError`, like None, says that nothing is. Unit,
+            subsection and section then stand in ``isPartOf``. Dialect ``erb`` has nothing of it.
+
         dialect: ``"standard"`` follows the specification; ``"erb"`` equals what
             event-routing-backends writes, its faults included, but for ids, which are random there.
 
@@ -68,7 +73,7 @@ class CaliperTranslator(Translator):
         return event_errors
 
     def _begin(self) -> None:
-        self._standard = Events(self._root, self._version)
+        self._standard = Events(self._root, self._version, self._known_blocks())
         super()._begin()
         self._erb = None
         if self._dialect == "erb":
@@ -76,6 +81,8 @@ class CaliperTranslator(Translator):
             from eventkit.translators.erb.caliper import NAMES, ERBEvents  # noqa: PLC0415
 
             self._in_erb = NAMES
+            # What only names documents asks nobody about blocks.
+            self._naming = Events(self._root, self._version)
             self._erb = ERBEvents(self._root, self._version, self._site, self._plain_course_name)
 
     def _plan(self, row: Row) -> object:
@@ -95,7 +102,7 @@ class CaliperTranslator(Translator):
         not translate is named by what the dialect says of it.
         """
         try:
-            others = self._standard.make(row, view, is_written=False)
+            others = self._naming.make(row, view, is_written=False)
         except (TranslationError, UnsupportedEvent):
             others = []
         same = [each for each in others if each["type"] == made["type"]] or others

@@ -30,7 +30,7 @@ from eventkit.base.caching import Cache
 from eventkit.base.secrets import Secret, read_secret, where_from
 from eventkit.exceptions import ConfigurationError
 from eventkit.translators.ids import uuid5_of
-from eventkit.typing import Identity, ProtocolName
+from eventkit.typing import Identity, Name, ProtocolName
 
 MIN_SECRET = 16
 """Characters that a secret must have: user ids are few, so a short secret could be guessed."""
@@ -240,7 +240,7 @@ class CachedCourses:
 
     def __init__(
         self,
-        courses: Callable[[str], str | None],
+        courses: Callable[[str], Name | None],
         *,
         ttl: float = 3600.0,
         max_size: int = 10_000,
@@ -253,14 +253,14 @@ class CachedCourses:
                 f"{type(courses).__name__}; a mapping needs no cache"
             )
         self._courses = courses
-        self._cache: Cache[str] = Cache(
+        self._cache: Cache[Name] = Cache(
             ttl=ttl, max_size=max_size, negative_ttl=negative_ttl, clock=clock
         )
 
     def __repr__(self) -> str:
         return f"CachedCourses({self._courses!r})"
 
-    def __call__(self, course_id: str) -> str | None:
+    def __call__(self, course_id: str) -> Name | None:
         """Give the name remembered for the course, else ask."""
         return self._cache.get(course_id, lambda: self._courses(course_id))
 

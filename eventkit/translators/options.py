@@ -12,7 +12,17 @@ from eventkit.events.catalogue import Catalogue, catalogue
 from eventkit.events.rows import Row
 from eventkit.events.shapes.urls import PERSON_KEYS
 from eventkit.exceptions import ConfigurationError
-from eventkit.typing import Courses, Dialect, ErrorHook, Fallback, Identity, Name, Unknown
+from eventkit.typing import (
+    Block,
+    Blocks,
+    Courses,
+    Dialect,
+    ErrorHook,
+    Fallback,
+    Identity,
+    Name,
+    Unknown,
+)
 
 MAPPING_VERSION = "1"
 """
@@ -141,6 +151,18 @@ def course_names(courses: Courses | None) -> Callable[[str], Name | None] | None
     raise ConfigurationError(
         "courses: expected a callable or a mapping from course keys to names, "
         f"got {type(courses).__name__}"
+    )
+
+
+def block_facts(blocks: Blocks | None) -> Callable[[str], Block | None] | None:
+    """Give the look-up of what is known of blocks that *blocks* stands for."""
+    if blocks is None or callable(blocks):
+        return blocks
+    if isinstance(blocks, Mapping):
+        return blocks.get
+    raise ConfigurationError(
+        "blocks: expected a callable or a mapping from usage keys to names or objects, such as "
+        f"eventkit.BlocksFile(path); got {type(blocks).__name__}"
     )
 
 

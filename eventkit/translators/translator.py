@@ -26,6 +26,7 @@ from eventkit.translators.identity import anonymous_id, id_text, shows, unkeyed
 from eventkit.translators.lookups import Unanswered, ask, says_no_such
 from eventkit.translators.options import (
     TRANSFORMER_VERSION,
+    block_facts,
     check_dialect,
     check_fallback,
     check_hook,
@@ -37,6 +38,7 @@ from eventkit.translators.options import (
     kept_keys,
 )
 from eventkit.typing import (
+    Blocks,
     Courses,
     Dialect,
     ErrorHook,
@@ -88,6 +90,7 @@ class Translator:
         lms_root: str,
         identity: Identity,
         courses: Courses | None = None,
+        blocks: Blocks | None = None,
         dialect: Dialect = "standard",
         fallback: Fallback | None = None,
         unknown: Unknown | None = None,
@@ -101,12 +104,14 @@ class Translator:
         self._root = check_root(lms_root)
         self._identity = check_identity(identity)
         self._names = course_names(courses)
+        self._facts = block_facts(blocks)
         self._catalogue = extend_catalogue(events)
         self._on_error = check_hook(on_error)
         self._version = transformer_version or TRANSFORMER_VERSION
         self._rows = {name: row for row in self._catalogue if self._plan(row) for name in row.names}
         self._logged: set[tuple[str, str]] = set()
         self._courses = courses
+        self._blocks = blocks
         self._include_text = bool(include_text)
         self._kept_keys = kept_keys(keep_query)
         self._dialect = check_dialect(dialect)
@@ -145,6 +150,7 @@ class Translator:
         state = self.__dict__.copy()
         for name in ("_tally", "_count", "_site", "_standard", "_erb", "_answers"):
             del state[name]
+        state.pop("_naming", None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -371,17 +377,19 @@ class Translator:
         return name
 
     def _course_name(self, course_id: str) -> object:
-        if self._names is None:
+        return (
+            None if self._names is None else _look_up(self._names, course_id, "context.course_id")
+        )
+
+    def _known_blocks(self) -> Callable[[str], object] | None:
+        """Give what tells of blocks, or raises `Unanswered`; None where nothing does."""
+        facts = self._facts
+        if facts is None:
             return None
-        try:
-            return self._names(course_id)
-        except Exception as error:
-            if is_interrupt(error):
-                raise
-            if isinstance(error, LookupError) or says_no_such(error):
-                return None
-            # Without the name it would be another document under the same id.
-            raise Unanswered("context.course_id") from error
+        # As of courses: a dictionary cannot fail.
+        if type(self._blocks) is dict:
+            return self._blocks.get
+        return lambda key: _look_up(facts, key, "block")
 
     def _plain_course_name(self, course_id: str) -> str | None:
         """Give the name alone, as dialect ``erb`` has it."""
@@ -422,6 +430,19 @@ class Translator:
             line,
             where,
         )
+
+
+def _look_up(look_up: Callable[[str], object], key: str, field: str) -> object:
+    """Give what a site's *look_up* says of a course or a block; None when it knows none."""
+    try:
+        return look_up(key)
+    except Exception as error:
+        if is_interrupt(error):
+            raise
+        if isinstance(error, LookupError) or says_no_such(error):
+            return None
+        # Without the answer it would be another document under the same id.
+        raise Unanswered(field) from error
 
 
 def lack_objects(documents: Iterable[Json]) -> bool:

@@ -14,6 +14,7 @@ from eventkit.translators.lookups import ask
 from eventkit.translators.standard.xapi import Statements, sha1_of
 from eventkit.translators.translator import Translator, lack_objects
 from eventkit.typing import (
+    Blocks,
     Courses,
     Dialect,
     EmailResolver,
@@ -45,6 +46,12 @@ class XAPITranslator(Translator):
 
         courses: gives the display name of a course; a callable or a mapping. A `LookupError`, like
             None, says that the course has no name.
+
+        blocks: gives what is known of a block by its usage key: its name, the language of it, and
+            what it is a part of (`eventkit.typing.Block`); a callable or a mapping, such as
+            `eventkit.BlocksFile`. A `LookupError`, like None, says that nothing is. Unit,
+            subsection and section then stand in ``context.contextActivities.grouping``. Dialect
+            ``erb`` has nothing of it.
 
         dialect: ``"standard"`` follows the specification and the profiles; ``"erb"`` equals what
             event-routing-backends writes, its faults included.
@@ -99,6 +106,7 @@ class XAPITranslator(Translator):
         lms_root: str,
         identity: Identity,
         courses: Courses | None = None,
+        blocks: Blocks | None = None,
         dialect: Dialect = "standard",
         fallback: Fallback | None = None,
         unknown: Unknown | None = None,
@@ -126,6 +134,7 @@ class XAPITranslator(Translator):
             lms_root=lms_root,
             identity=identity,
             courses=courses,
+            blocks=blocks,
             dialect=dialect,
             fallback=fallback,
             unknown=unknown,
@@ -144,7 +153,9 @@ class XAPITranslator(Translator):
 
     def _begin(self) -> None:
         email = self._ask_email if self._email else None
-        self._standard = Statements(self._root, self._version, email, self._actor_form)
+        self._standard = Statements(
+            self._root, self._version, email, self._actor_form, self._known_blocks()
+        )
         super()._begin()
         self._erb = None
         if self._dialect == "erb":

@@ -7,6 +7,7 @@ only once. The platform's modules are stand-ins with the platform's signatures.
 
 from __future__ import annotations
 
+import pickle
 import sys
 import types
 import uuid
@@ -19,6 +20,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
+from opaque_keys.edx.keys import UsageKey
 
 settings.configure(
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
@@ -28,10 +30,12 @@ settings.configure(
 django.setup()
 call_command("migrate", verbosity=0)
 
+
 from django.contrib.auth.models import User  # noqa: E402 - Django has to be set up first
 
 from eventkit import ConfigurationError  # noqa: E402
 from eventkit.contrib.openedx import (  # noqa: E402
+    CourseBlocks,
     CourseOverviews,
     ExternalIdIdentity,
     UserEmails,
@@ -40,6 +44,7 @@ from eventkit.contrib.openedx import (  # noqa: E402
 from eventkit.translators import CachedIdentity  # noqa: E402
 
 COURSE = "course-v1:edX+DemoX+2024"
+BLOCK = "block-v1:edX+DemoX+2024+type@"
 
 
 class ExternalIdType:
@@ -78,6 +83,7 @@ class Courses:
     """The course overviews that there are."""
 
     names: dict[str, str | None] = {}  # noqa: RUF012 - filled by a fixture
+    language: str | None = None
     asked: list[Any] = []  # noqa: RUF012 - emptied by a fixture
 
     @classmethod
@@ -85,10 +91,65 @@ class Courses:
         """Give the overviews of those courses that have one."""
         cls.asked += course_ids
         return [
-            {"id": str(key), "display_name": cls.names[str(key)]}
+            {"id": str(key), "display_name": cls.names[str(key)], "language": cls.language}
             for key in course_ids
             if str(key) in cls.names
         ]
+
+
+class BlockStructureNotFound(Exception):
+    """The platform keeps no structure of the course."""
+
+
+class Structure:
+    """The blocks of a course, as the platform keeps them."""
+
+    names = {"course+block@course": "Demo", "chapter+block@c": "Week 1", "vertical+block@u": None}  # noqa: RUF012
+    above = {"chapter+block@c": "course+block@course", "vertical+block@u": "chapter+block@c"}  # noqa: RUF012
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self.key(each) for each in self.names])
+
+    @staticmethod
+    def key(name: str) -> Any:
+        """Give the usage key that ends with *name*."""
+        return UsageKey.from_string(f"{BLOCK}{name}")
+
+    def get_parents(self, key: Any) -> list[Any]:
+        """Give the keys of the blocks that hold this one."""
+        above = self.above.get(str(key).removeprefix(BLOCK))
+        return [self.key(above)] if above else []
+
+    def get_xblock_field(self, key: Any, field: str, default: Any = None) -> Any:
+        """Give what was collected of a block."""
+        assert field == "display_name"
+        return self.names[str(key).removeprefix(BLOCK)] or default
+
+
+class Structures:
+    """What the platform keeps structures of courses in."""
+
+    kept: set[str] = set()  # noqa: RUF012 - filled by a fixture
+    read: list[str] = []  # noqa: RUF012 - emptied by a fixture
+    failure: Exception | None = None
+
+    def __init__(self, key: Any) -> None:
+        self.root_block_usage_key = key
+        self.store = self
+
+    @classmethod
+    def get_block_structure_manager(cls, key: Any) -> Structures:
+        """Give the manager of the structure of a course."""
+        return cls(key)
+
+    def get(self, key: Any) -> Structure:
+        """Give the structure that is kept."""
+        self.read.append(str(key))
+        if self.failure is not None:
+            raise self.failure
+        if str(key) not in self.kept:
+            raise BlockStructureNotFound(key)
+        return Structure()
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +159,7 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]
     paths = {
         "openedx.core.djangoapps.external_user_ids.models": models,
         "openedx.core.djangoapps.content.course_overviews.api": Courses,
+        "openedx.core.djangoapps.content.block_structure.api": Structures,
     }
     for path, module in paths.items():
         monkeypatch.setitem(sys.modules, path, module)
@@ -108,6 +170,10 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]
     monkeypatch.setattr(ExternalId, "made", {})
     monkeypatch.setattr(Courses, "names", {COURSE: "Demonstration Course"})
     monkeypatch.setattr(Courses, "asked", [])
+    monkeypatch.setattr(Courses, "language", None)
+    monkeypatch.setattr(Structures, "kept", {COURSE})
+    monkeypatch.setattr(Structures, "read", [])
+    monkeypatch.setattr(Structures, "failure", None)
     ann = User.objects.create(username="ann", email="ann@example.com")
     yield types.SimpleNamespace(models=models, ann=ann)
     User.objects.all().delete()
@@ -214,6 +280,80 @@ class TestCourseOverviews:
         assert CourseOverviews()(course_id) is None
         assert not Courses.asked
 
+    def test_gives_the_language_that_the_course_team_has_set(self) -> None:
+        Courses.language = "es-419"
+
+        assert CourseOverviews()(COURSE) == {"name": "Demonstration Course", "language": "es-419"}
+
+
+class TestCourseBlocks:
+    def test_gives_names_and_what_is_above(self) -> None:
+        blocks = CourseBlocks()
+
+        assert blocks(f"{BLOCK}vertical+block@u") == {
+            "name": "",
+            "ancestors": [f"{BLOCK}chapter+block@c", f"{BLOCK}course+block@course"],
+        }
+        assert blocks(f"{BLOCK}chapter+block@c") == {
+            "name": "Week 1",
+            "ancestors": [f"{BLOCK}course+block@course"],
+        }
+        assert blocks(f"{BLOCK}video+block@v") is None
+        assert Structures.read == [COURSE]
+
+    def test_gives_the_language_of_the_course(self) -> None:
+        Courses.language = "es"
+
+        found = CourseBlocks()(f"{BLOCK}chapter+block@c")
+
+        assert found is not None
+        assert found["language"] == "es"  # type: ignore[index,call-overload]
+
+    def test_what_the_platform_does_not_keep_is_asked_for_again_later(self) -> None:
+        now = [0.0]
+        blocks = CourseBlocks(negative_ttl=60, clock=lambda: now[0])
+        Structures.kept.clear()
+        assert blocks(f"{BLOCK}chapter+block@c") is None
+        assert blocks(f"{BLOCK}vertical+block@u") is None
+        assert len(Structures.read) == 1
+
+        Structures.kept.add(COURSE)
+        now[0] = 61
+
+        assert blocks(f"{BLOCK}chapter+block@c") is not None
+
+    def test_remembers_so_many_courses_for_so_long(self) -> None:
+        now = [0.0]
+        blocks = CourseBlocks(max_courses=1, ttl=10, clock=lambda: now[0])
+        blocks(f"{BLOCK}chapter+block@c")
+        now[0] = 11
+        blocks(f"{BLOCK}chapter+block@c")
+        assert Structures.read == [COURSE] * 2
+
+        blocks("block-v1:edX+Other+2024+type@chapter+block@c")
+        blocks(f"{BLOCK}chapter+block@c")
+
+        assert Structures.read == [COURSE] * 2 + ["course-v1:edX+Other+2024", COURSE]
+
+    def test_a_store_that_fails_is_an_error(self) -> None:
+        blocks = CourseBlocks()
+        Structures.failure = OperationalError("server has gone away")
+        with pytest.raises(OperationalError):
+            blocks(f"{BLOCK}chapter+block@c")
+        Structures.failure = None
+
+        assert blocks(f"{BLOCK}chapter+block@c") is not None
+
+    @pytest.mark.parametrize("key", ["", "x", "i4x://edX/DemoX/video/v", "lb:edX:lib:problem:p"])
+    def test_of_other_keys_nothing_is_known(self, key: str) -> None:
+        assert CourseBlocks()(key) is None
+        assert not Structures.read
+
+    def test_can_be_copied(self) -> None:
+        blocks = pickle.loads(pickle.dumps(CourseBlocks()))
+
+        assert blocks(f"{BLOCK}chapter+block@c") is not None
+
 
 class TestUserEmails:
     def test_gives_the_address(self, platform: Any) -> None:
@@ -231,6 +371,7 @@ def test_the_database_is_only_asked_when_somebody_is() -> None:
     with CaptureQueriesContext(connection) as queries:
         ExternalIdIdentity()
         CourseOverviews()
+        CourseBlocks()
         UserEmails()
     assert len(queries) == 0
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from eventkit import (
+    BlocksFile,
+    CachedBlocks,
     CachedCourses,
     CachedIdentity,
     CaliperTranslator,
@@ -50,6 +52,7 @@ from eventkit.router import ConnectionReport, early_filter, test_connection
 from eventkit.transports.addresses import refusal
 from eventkit.typing import (
     Backend,
+    Blocks,
     Courses,
     Delivery,
     EmailResolver,
@@ -93,6 +96,12 @@ courses: list[Courses] = [
     lambda course_id: None,
     CachedCourses(lambda course_id: course_id.title()),
 ]
+blocks: list[Blocks] = [
+    {"block-v1:edX+DemoX+2026+type@vertical+block@u": "Cells"},
+    {"block-v1:edX+DemoX+2026+type@vertical+block@u": {"name": "Cells", "ancestors": []}},
+    CachedBlocks(lambda usage_key: {"name": usage_key}),
+    BlocksFile(Path("blocks.json")),
+]
 email: EmailResolver = my_email
 hook: ErrorHook = report
 
@@ -100,6 +109,7 @@ translator = XAPITranslator(
     lms_root="https://lms.example.org",
     identity=identities[0],
     courses=courses[0],
+    blocks=blocks[0],
     dialect="erb",
     fallback="standard",
     unknown="generic",
@@ -116,6 +126,7 @@ caliper = CaliperTranslator(
     lms_root="https://lms.example.org",
     identity=identities[0],
     courses=courses[0],
+    blocks=blocks[0],
     dialect="standard",
     fallback=None,
     unknown=None,

@@ -12,6 +12,7 @@ from eventkit.events.shapes.iris import EVENT_NAME, TRANSFORMER_VERSION
 from eventkit.events.shapes.site import Course
 from eventkit.events.shapes.view import View, add_filled, transaction
 from eventkit.translators.ids import stamped_id
+from eventkit.translators.standard.places import Ask, Places
 from eventkit.typing import Json
 
 _START = b'{"@context":%b,"id":"urn:uuid:' % dumps(CONTEXT)
@@ -36,11 +37,14 @@ class Events:
         root: root URL of the LMS, which is the edApp, and acts where nobody does.
 
         version: what events say of the program that made them.
+
+        blocks: gives what is known of a block by its usage key.
     """
 
-    def __init__(self, root: str, version: str) -> None:
+    def __init__(self, root: str, version: str, blocks: Ask | None = None) -> None:
         self._root = root
         self._version = version
+        self._places = Places(root, blocks)
         self._lms = _new_actor(root, "SoftwareApplication")
         self._app = b'Z","edApp":' + dumps({"id": root, "type": "SoftwareApplication"})
         in_session = dumps({"id": f"{root}/sessions/", "type": "Session"}).replace(b"%", b"%%")
@@ -89,6 +93,8 @@ class Events:
         if "event_transaction_id" in view.data:
             more = transaction(view) | (more or {})
         course = view.course()
+        if self._places.asks:
+            self._places.locate(own, course)
         if is_written:
             return self._write(
                 view, name, own_id, plan, stamp, course, session, actor, own, more, row.is_checked

@@ -17,11 +17,12 @@ from eventkit.events.shapes.iris import (
     TRANSFORMER_VERSION,
     Verb,
 )
-from eventkit.events.shapes.site import Course
+from eventkit.events.shapes.site import UNDETERMINED, Course
 from eventkit.events.shapes.view import View, activity, add_filled, copied, filled, transaction
 from eventkit.exceptions import TranslationError
 from eventkit.reading.source import as_object, text_of
 from eventkit.translators.ids import stamped_id
+from eventkit.translators.standard.places import Ask, Places
 from eventkit.typing import EmailResolver, Json
 
 VERSION = "1.0.3"
@@ -58,13 +59,23 @@ class Statements:
         email: gives the e-mail address of a user, checked, where actors are identified by it.
 
         form: the form of the actor.
+
+        blocks: gives what is known of a block by its usage key.
     """
 
-    def __init__(self, root: str, version: str, email: EmailResolver | None, form: str) -> None:
+    def __init__(
+        self,
+        root: str,
+        version: str,
+        email: EmailResolver | None,
+        form: str,
+        blocks: Ask | None = None,
+    ) -> None:
         self._root = root
         self._version = version
         self._email = email
         self._form = form
+        self._places = Places(root, blocks)
 
     def write_course(self, iri: str, name: str, language: str) -> bytes:
         """Write the activities of a context in which the course is the parent."""
@@ -102,6 +113,7 @@ class Statements:
         target = plan.object(view)
         if not target:
             raise view.lacks("no_object", "object")
+        parent = self._placed(course, parent, target, context)
         name, verb = row.names[0], plan.verb
         payload = view.digest_at(stamp)
         key = stamped_id("xapi", name, agent.key, stamp, target["id"], "", payload)
@@ -136,6 +148,7 @@ class Statements:
             own = stamped_id("xapi", name, agent.key, stamp, part, child.key, payload)
             result = _tidy(child.result) if child.result else None
             about = _below(key, target, course, extensions)
+            self._placed(course, None, child.object, about)
             made.append(
                 _statement(
                     view,
@@ -153,6 +166,15 @@ class Statements:
                 )
             )
         return made
+
+    def _placed(
+        self, course: Course | None, parent: Course | None, target: Json, context: Json
+    ) -> Course | None:
+        """Say what is known of blocks; give the *parent* if *context* does not hold it already."""
+        places = self._places
+        if places.asks or (course is not None and course.language != UNDETERMINED):
+            return places.place(course, parent, target, context)
+        return parent
 
     def _extensions(self, name: str, plan: Statement, view: View) -> Json:
         extensions: Json = {TRANSFORMER_VERSION: self._version, EVENT_NAME: name}
