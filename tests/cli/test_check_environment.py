@@ -145,6 +145,7 @@ def test_what_keeps_a_site_from_sharing_events_is_named(check, site, old, new, w
         ("ExternalIdIdentity", "this site has no users (ImproperlyConfigured"),
         ("ExternalIdIdentity", "external_user_ids.models cannot be imported (ModuleNotFoundError"),
         ("CourseOverviews", "course_overviews.api cannot be imported (ModuleNotFoundError"),
+        ("CourseBlocks", "block_structure.api cannot be imported (ModuleNotFoundError"),
         ("UserEmails", "this site has no users (ImproperlyConfigured"),
     ],
 )

@@ -341,6 +341,7 @@ class TestMistakes:
             (["--lms-root", "lms"], ["lms_root", "https://"]),
             (["--identity-secret-env", "NOT_SET"], ["--identity-secret-env", "NOT_SET"]),
             (["--courses", "missing.csv"], ["--courses", "missing.csv"]),
+            (["--blocks", "missing.json"], ["--blocks", "cannot read", "missing.json"]),
             (["--workers", "0"], ["--workers", "1 or more"]),
             (["-o", "x.log"], ["--output", "input"]),
             (["-o", "same", "--rejects", "same"], ["--rejects", "--output"]),
@@ -417,6 +418,32 @@ class TestFiles:
             course = statement["context"]["contextActivities"]["parent"][0]
             assert statement["actor"]["account"]["name"] == external
             assert course["definition"]["name"] == {"und": "Cells"}
+
+    @pytest.mark.parametrize("protocol", ["xapi", "caliper"])
+    def test_a_file_of_blocks(self, eventkit, translating, tmp_path, protocol):
+        """Names of blocks and what they are parts of come from what the platform says."""
+        start = "block-v1:NorthlakeU+BIO110+2026+type@"
+        problem, unit = (f"{start}{each}" for each in ("problem+block@p1", "vertical+block@u"))
+        blocks = {
+            unit: {"display_name": "Leaves", "children": [problem]},
+            problem: {"display_name": "Stomata"},
+        }
+        (tmp_path / "blocks").mkdir()
+        (tmp_path / "blocks" / "bio.json").write_text(json.dumps({"root": unit, "blocks": blocks}))
+        (tmp_path / "x.log").write_bytes(GOOD)
+
+        done = eventkit(
+            *("translate", "--to", protocol, *translating, "--blocks", "blocks", "x.log")
+        )
+
+        (document,) = records(done.stdout)
+        if protocol == "xapi":
+            (group,) = document["context"]["contextActivities"]["grouping"][1:]
+            found = group["id"], group["definition"]["name"]["und"]
+        else:
+            whole = document["object"]["isPartOf"]["isPartOf"]
+            found = whole["id"], whole["name"]
+        assert found == (f"{LMS}/xblock/{unit}", "Leaves")
 
     @pytest.mark.parametrize("content", ["only-one-column\n", "{", '{"a": 1}', '{"a": {}}'])
     def test_bad_course_names(self, translate, tmp_path, content):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from aspects_clickhouse import MODELS, PARSED, Aspects
 from aspects_readings import ATTEMPT_ID
+from known_blocks import know_all
 
 from eventkit import HMACIdentity, XAPITranslator
 from eventkit.batch import read_log, translate_lines
@@ -74,6 +75,20 @@ class TestNothingIsRefused:
         found = table(aspects)
         assert {name: bool(rows) for name, rows in found.items()} == dict.fromkeys(found, True)
         assert len(aspects.rows("parsed", ["verb_id"])) == len(made) > 70
+
+    def test_what_is_known_of_blocks_changes_nothing(self, aspects):
+        """The same rows, however much a site knows of its blocks."""
+        assert aspects.insert(statements(GOLDEN, {})) == ""
+        plain = table(aspects)
+        made = statements(GOLDEN, {"blocks": know_all})
+        grouped = [
+            each for each in made if "grouping" in each["context"].get("contextActivities", {})
+        ]
+        aspects.empty()
+
+        assert aspects.insert(made) == ""
+        assert table(aspects) == plain
+        assert sum("grouping" in each for each in contexts) > 150
 
     @DIALECTS
     def test_sample_log(self, aspects, options):

@@ -12,6 +12,7 @@ from uuid import NAMESPACE_DNS, uuid5
 import pytest
 
 from eventkit import (
+    CachedBlocks,
     CachedCourses,
     CachedIdentity,
     CaliperTranslator,
@@ -140,6 +141,10 @@ def translators(database: Database) -> dict[str, Any]:
         ),
         "courses, caliper": CaliperTranslator(
             lms_root=LMS, identity=known, courses=CachedCourses(database.course)
+        ),
+        "blocks": XAPITranslator(lms_root=LMS, identity=known, blocks=database.course),
+        "blocks, caliper": CaliperTranslator(
+            lms_root=LMS, identity=known, blocks=CachedBlocks(database.course)
         ),
     }
 
