@@ -81,9 +81,7 @@ class TestNothingIsRefused:
         assert aspects.insert(statements(GOLDEN, {})) == ""
         plain = table(aspects)
         made = statements(GOLDEN, {"blocks": know_all})
-        grouped = [
-            each for each in made if "grouping" in each["context"].get("contextActivities", {})
-        ]
+        contexts = [each["context"].get("contextActivities", {}) for each in made]
         aspects.empty()
 
         assert aspects.insert(made) == ""
