@@ -82,7 +82,7 @@ class TestBlocksFile:
             ("[" * 100_000, "cannot read"),
             ([], "expected one object"),
             ({"a": 5}, "'a': expected a name, or an object of name, language, type, ancestors"),
-            ({"a": {"nmae": "A"}}, "'a': there is no 'nmae'; expected some of name, language"),
+            ({"a": {"title": "A"}}, "'a': there is no 'title'; expected some of name, language"),
             ({"a": {"name": 5}}, "'a': name: expected text"),
             ({"a": {"ancestors": "b"}}, "'a': ancestors: expected a list of usage keys"),
             ({"root": "a", "blocks": {"a": 5}}, "'a': expected an object"),
