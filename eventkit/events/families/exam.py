@@ -95,6 +95,10 @@ def own_attempt(view: View) -> Json:
     iri = _attempt_iri(view)
     if not iri:
         raise view.lacks("no_object", "data.attempt_code")
+    return _attempt(view, iri)
+
+
+def _attempt(view: View, iri: str) -> Json:
     return activity(
         iri,
         EXAM_ATTEMPT,
@@ -109,7 +113,8 @@ def own_attempt(view: View) -> Json:
 
 def attempt(view: View) -> Json:
     """Say which attempt at the exam it was."""
-    return {"grouping": [own_attempt(view)]} if _attempt_iri(view) else {}
+    iri = _attempt_iri(view)
+    return {"grouping": [_attempt(view, iri)]} if iri else {}
 
 
 def software(view: View) -> Json:

@@ -54,7 +54,7 @@ def _described(question: Mapping[str, Any]) -> Json | None:
 
 def checked_problem(view: View) -> Json:
     """Make the problem that was checked: one question, or the whole of several."""
-    found = single_of(view, submissions(view))
+    found = single_of(view)
     if found is None:
         return _question(view, problem_iri(view), {}, NO_QUESTION)
     return _question(view, problem_iri(view), found.question, found.answer)
@@ -103,7 +103,7 @@ def evaluation(view: View) -> Json:
     if points := score(view.number("grade"), view.number("max_grade")):
         result["score"] = points
     submitted = submissions(view)
-    found = single_of(view, submitted)
+    found = single_of(view)
     result["success"] = is_solved(view, (found.key, found.question) if found else None, submitted)
     if found:
         answer = found.answer.response

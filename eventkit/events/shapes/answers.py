@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, unquote_plus, urlsplit
 
 from eventkit.events.shapes.site import UNDETERMINED
@@ -97,14 +97,6 @@ def _input_names(payload: Any) -> Iterator[str]:
                 yield from _input_names(part)
 
 
-def submissions(view: View) -> dict[str, Mapping[str, Any]]:
-    """Give what was submitted, by question; questions of the wrong shape count as missing."""
-    found = view.data.get("submission")
-    if not is_object(found):
-        return {}
-    return {key: value for key, value in found.items() if isinstance(key, str) and is_object(value)}
-
-
 class Single(NamedTuple):
     """The one question that was submitted, and what xAPI says of it."""
 
@@ -113,13 +105,40 @@ class Single(NamedTuple):
     answer: Answer
 
 
-def single_of(view: View, found: dict[str, Mapping[str, Any]]) -> Single | None:
+class Submitted:
+    """What was submitted; several shapes ask for it, and it is worked out once."""
+
+    def __init__(self, questions: dict[str, Mapping[str, Any]]) -> None:
+        self.questions = questions
+        self.single: Single | None = None
+        self.is_judged = False
+
+
+def _submitted(view: View) -> Submitted:
+    found: Submitted | None = view.shared
+    if found is None:
+        given = view.data.get("submission")
+        of = given.items() if given is not None and is_object(given) else ()
+        found = view.shared = Submitted(
+            {key: value for key, value in of if isinstance(key, str) and is_object(value)}
+        )
+    return found
+
+
+def submissions(view: View) -> dict[str, Mapping[str, Any]]:
+    """Give what was submitted, by question; questions of the wrong shape count as missing."""
+    return _submitted(view).questions
+
+
+def single_of(view: View) -> Single | None:
     """Give what was submitted where that is one question; object and result both ask."""
-    if view.shared is None:
-        only = question_of(found)
-        view.shared = Single(*only, answer_to(view, *only)) if only else False
-    shared: Single | Literal[False] = view.shared
-    return shared or None
+    found = _submitted(view)
+    if not found.is_judged:
+        found.is_judged = True
+        if only := question_of(found.questions):
+            key, question = only
+            found.single = Single(key, question, answer_to(view, key, question))
+    return found.single
 
 
 def question_of(found: dict[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]] | None:
@@ -188,7 +207,7 @@ _TRUTHS = {
 def _choice(view: View, key: str, given: Any) -> Answer:
     """Give the answer to a question with choices: what was chosen, by id and by text."""
     answers = view.data.get("answers")
-    ids = _texts(answers.get(key)) if is_object(answers) else []
+    ids = _texts(answers.get(key)) if answers is not None and is_object(answers) else []
     texts = _texts(given)
     if view.site.response_texts or not ids:
         chosen = texts or ids
@@ -210,6 +229,8 @@ def _texts(value: Any) -> list[str]:
     """Give the parts of an answer as text, one or several; nothing that is empty."""
     if type(value) is str:
         return [clean(value)] if value else []
+    if value is None:
+        return []
     parts = value if isinstance(value, list) else [value]
     return [str(part) for part in map(scalar, parts) if part is not None]
 

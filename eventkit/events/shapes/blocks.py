@@ -99,7 +99,7 @@ def kind_name(iri: str) -> str:
 def name_of(view: View, iri: str) -> str:
     """Give the display name of the block, if it is the one that emitted the event."""
     module = view.context.get("module")
-    if not is_object(module):
+    if module is None or not is_object(module):
         return ""
     key = module.get("usage_key")
     # The IRI ends with the key as it stands; one that had to be mended costs only the name.
@@ -121,11 +121,12 @@ def block_activity(
     """Make the block with this IRI an Activity; *interaction* says of an interaction which one."""
     return activity(
         iri,
-        kind_of(iri, of).activity,
-        name=name or name_of(view, iri),
-        description=description,
-        interaction=interaction,
-        extensions=extensions,
+        (_known.get(iri) or kind_of(iri, of)).activity,
+        name or name_of(view, iri),
+        UNDETERMINED,
+        description,
+        interaction,
+        extensions,
     )
 
 
@@ -147,11 +148,8 @@ def course_item(view: View, *, block: str = "", of: str = "") -> Json:
 def course_activity(view: View, iri: str = "", *, extensions: Json | None = None) -> Json:
     """Make the course that the event belongs to, or the one with this IRI, an Activity."""
     course = view.course()
-    known = course is not None and iri in ("", course.iri)
-    return activity(
-        iri or view.course_iri(),
-        COURSE,
-        name=course.name if course and known else "",
-        language=course.language if course else UNDETERMINED,
-        extensions=extensions,
-    )
+    if course is None:
+        return activity(iri or view.course_iri(), COURSE, extensions=extensions)
+    if iri and iri != course.iri:
+        return activity(iri, COURSE, extensions=extensions)
+    return activity(course.iri, COURSE, course.name, course.language, extensions=extensions)

@@ -218,7 +218,8 @@ def made_by(view: View, person: str, at: str, kind: str) -> str:
 
 def moment(view: View) -> str:
     """Write the time of the event as part of an IRI, for what may be made again and again."""
-    return view.instant().strftime("%Y%m%dT%H%M%S.%fZ")
+    stamp = view.stamped()
+    return f"{stamp[:4]}{stamp[5:7]}{stamp[8:13]}{stamp[14:16]}{stamp[17:]}Z"
 
 
 def draft(view: View, block: str, *, of: Json | str) -> Json:

@@ -131,7 +131,8 @@ class View(Source):
 
     def module(self, field: str) -> str:
         """Give what the platform says of the block that emitted the event; ``""`` when nothing."""
-        value = as_object(self.context.get("module")).get(field)
+        module = self.context.get("module")
+        value = (module if type(module) is dict else as_object(module)).get(field)
         return clean(value if type(value) is str else text_of(value)).strip()
 
     def own_block(self, *fields: str) -> str:
@@ -390,12 +391,14 @@ class View(Source):
         return scalar(self.data.get(field))
 
 
-def transaction(view: View) -> Json:
-    """Say which chain of events it is a part of, and what started that: one click has several."""
-    return {
-        EVENT_TRANSACTION_ID: view.scalar("event_transaction_id"),
-        EVENT_TRANSACTION_TYPE: view.scalar("event_transaction_type"),
-    }
+def add_transaction(extensions: Json, view: View) -> None:
+    """Add which chain of events it is a part of, and what started that: one click has several."""
+    chain = scalar(view.data.get("event_transaction_id"))
+    if chain is not None:
+        extensions[EVENT_TRANSACTION_ID] = chain
+    start = scalar(view.data.get("event_transaction_type"))
+    if start is not None:
+        extensions[EVENT_TRANSACTION_TYPE] = start
 
 
 def doer(view: View) -> int | str | None:
@@ -409,6 +412,9 @@ def staff(view: View) -> int | str | None:
 
     Nobody can tell whether an id and a username are the same person: then it is None.
     """
+    given = view.data.get("user_id")
+    if type(given) is int and 0 < given < _LARGEST and given == view.context.get("user_id"):
+        return None
     other, learner = view.doer, view.named()
     return other if type(other) is type(learner) and other != learner else None
 
@@ -443,10 +449,11 @@ def number(value: Any) -> int | float | None:  # noqa: C901 - a ladder of types
 
 def scalar(value: Any) -> str | int | float | bool | None:
     """Pass on text (never empty), finite numbers and truth values; anything else is None."""
+    if type(value) is str:
+        return clean(value) or None
     if value is None:
         return None
-    if type(value) is not str:
-        value = plain(value)
+    value = plain(value)
     if isinstance(value, str):
         return clean(value) or None
     return value if isinstance(value, bool) else number(value)

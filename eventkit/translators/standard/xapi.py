@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventkit.base.json import NOT_JSON, dumps
-from eventkit.events.rows import Profile, Row, Statement
+from eventkit.events.rows import Profile, Row, Shape, Statement
 from eventkit.events.shapes.iris import (
     COURSE,
     EVENT_NAME,
@@ -18,7 +18,14 @@ from eventkit.events.shapes.iris import (
     Verb,
 )
 from eventkit.events.shapes.site import UNDETERMINED, Course
-from eventkit.events.shapes.view import View, activity, add_filled, copied, filled, transaction
+from eventkit.events.shapes.view import (
+    View,
+    activity,
+    add_filled,
+    add_transaction,
+    copied,
+    filled,
+)
 from eventkit.exceptions import TranslationError
 from eventkit.reading.source import as_object, text_of
 from eventkit.translators.ids import stamped_id
@@ -105,11 +112,11 @@ class Statements:
         parent = course if plan.in_course else None
         extensions = self._extensions(row.names[0], plan, view)
         context: Json = {"extensions": extensions}
-        if plan.activities or plan.instructor:
-            self._add_activities(context, plan, parent, view)
+        if plan.activities:
+            self._add_activities(context, plan.activities, parent, view)
             parent = None
-            if plan.instructor:
-                self._instruct(context, plan.instructor(view), user, view)
+        if plan.instructor:
+            self._instruct(context, plan.instructor(view), user, view)
         target = plan.object(view)
         if not target:
             raise view.lacks("no_object", "object")
@@ -181,19 +188,25 @@ class Statements:
         if session := view.session():
             extensions[SESSION_ID] = session
         module = view.context.get("module")
-        if module is not None and (original := _original_block(module, view)):
+        if (
+            module is not None
+            and (type(module) is not dict or "original_usage_key" in module)
+            and (original := _original_block(module, view))
+        ):
             extensions[ORIGINAL_BLOCK] = original
         if "event_transaction_id" in view.data:
-            add_filled(extensions, transaction(view))
+            add_transaction(extensions, view)
         if plan.extensions and (more := plan.extensions(view)):
             add_filled(extensions, more)
         return extensions
 
     @staticmethod
-    def _add_activities(context: Json, plan: Statement, parent: Course | None, view: View) -> None:
+    def _add_activities(context: Json, more: Shape, parent: Course | None, view: View) -> None:
         activities: Json = {"parent": [_course(parent)]} if parent else {}
-        if plan.activities and (others := plan.activities(view)):
-            activities |= {key: each for key, each in others.items() if each}
+        if others := more(view):
+            for key, each in others.items():
+                if each:
+                    activities[key] = each
         if activities:
             context["contextActivities"] = activities
 
