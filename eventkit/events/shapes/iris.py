@@ -42,7 +42,9 @@ def american(verb: Verb) -> Verb:
 
 _ADL: Final = "http://adlnet.gov/expapi/verbs/"
 _ACROSSX: Final = "https://w3id.org/xapi/acrossx/verbs/"
-_ACTIVITY_STREAMS: Final = "http://activitystrea.ms/schema/1.0/"
+# As ADL's profile of them has it, and the profiles that build on that. What registries wrote before
+# it has "schema/1.0/" in it.
+_ACTIVITY_STREAMS: Final = "http://activitystrea.ms/"
 # Its verbs are about training of the military; "navigated" is what Aspects reads.
 _DOD_ISD: Final = "https://w3id.org/xapi/dod-isd/verbs/"
 _OPENEDX: Final = "https://w3id.org/xapi/openedx/verb/"
