@@ -10,7 +10,7 @@ from eventkit.events.rows import Action, Row
 from eventkit.events.shapes.caliper import CONTEXT
 from eventkit.events.shapes.iris import EVENT_NAME, TRANSFORMER_VERSION
 from eventkit.events.shapes.site import Course
-from eventkit.events.shapes.view import View, add_filled, add_transaction, filled
+from eventkit.events.shapes.view import View, add_filled, add_transaction
 from eventkit.translators.ids import stamped_id
 from eventkit.translators.standard.places import Ask, Places
 from eventkit.typing import Json
@@ -93,7 +93,9 @@ class Events:
         if "event_transaction_id" in view.data:
             chain: Json = {}
             add_transaction(chain, view)
-            more = chain | more if more else chain
+            if more:
+                chain |= more
+            more = chain
         course = view.course()
         if self._places.asks:
             self._places.locate(own, course)
@@ -148,11 +150,10 @@ class Events:
         is_checked: bool,  # noqa: FBT001 - as above
     ) -> bytes:
         """Write the event that `_made` makes; what many have in common was written before."""
-        end = self._ends.get(name) or self._end(name)
+        if more:
+            own["extensions"] = self._extensions(name, more)
         try:
             text = dumps(own, is_checked=is_checked)
-            if more:
-                end = self._longer(end, name, filled(more), is_checked=is_checked)
         except NOT_JSON:
             raise view.lacks("not_serialisable") from None
         return b"".join(
@@ -168,17 +169,9 @@ class Events:
                 self._session % session.encode() if session else b"",
                 actor.text,
                 b",",
-                text[1:-1],
-                end,
+                text[1:] if more else text[1:-1] + (self._ends.get(name) or self._end(name)),
             )
         )
-
-    def _longer(self, end: bytes, name: str, more: Json, *, is_checked: bool) -> bytes:
-        """Write the end of an event that says more than others of that *name*."""
-        if TRANSFORMER_VERSION in more or EVENT_NAME in more:
-            return _ended(self._extensions(name, more), is_checked=is_checked)
-        text = dumps(more, is_checked=is_checked)
-        return b"%b,%b}" % (end[:-2], text[1:]) if more else end
 
     def _extensions(self, name: str, more: Json) -> Json:
         extensions: Json = {TRANSFORMER_VERSION: self._version, EVENT_NAME: name}
@@ -187,7 +180,7 @@ class Events:
 
     def _end(self, name: str) -> bytes:
         """Write the end of an event that says no more than what it was made of."""
-        found = self._ends[name] = _ended(self._extensions(name, {}), is_checked=True)
+        found = self._ends[name] = b',"extensions":%b}' % dumps(self._extensions(name, {}))
         return found
 
     def _actor(self, plan: Action, view: View) -> Actor:
@@ -204,10 +197,6 @@ class Events:
             return self._lms
         actor: Actor = view.site.person(user, view).actor
         return actor
-
-
-def _ended(extensions: Json, *, is_checked: bool) -> bytes:
-    return b',"extensions":%b}' % dumps(extensions, is_checked=is_checked)
 
 
 def _new_actor(iri: str, kind: str) -> Actor:
