@@ -50,7 +50,7 @@ class AdminSettings:
     """
     trust_env: bool = False
     """Whether HTTP proxies are taken from the environment, as of `eventkit.Router`."""
-    keep_reports_days: int = 30
+    keep_reports_days: int = 7
     keep_letters_days: int | None = None
     """None: dead letters stay until somebody drops them."""
 
@@ -79,7 +79,7 @@ def admin_settings() -> AdminSettings:
         site_url=portal.get("SITE_URL", ""),
         replays=given.get("REPLAYS", "thread"),
         trust_env=given.get("TRUST_ENV", False),
-        keep_reports_days=given.get("KEEP_REPORTS_DAYS", 30),
+        keep_reports_days=given.get("KEEP_REPORTS_DAYS", 7),
         keep_letters_days=given.get("KEEP_LETTERS_DAYS"),
     )
 

@@ -2,8 +2,9 @@
 How deliveries go: the numbers of all processes of all machines, for the pages that show them.
 
 Counts are sums over the reports of the last 24 hours (`Report`: one row for each process, consumer
-and minute). What is waiting is what each process has said last (`Presence`), as long as it is heard
-from; those of a machine that have one durable store speak of one queue, which counts once.
+and minute; for each consumer and quarter of an hour where that is longer ago). What is waiting is
+what each process has said last (`Presence`), as long as it is heard from; those of a machine that
+have one durable store speak of one queue, which counts once.
 """
 
 from __future__ import annotations

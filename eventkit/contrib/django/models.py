@@ -268,7 +268,11 @@ class AuditEntry(models.Model):
 
 
 class Report(models.Model):
-    """What one process did for one consumer in one minute."""
+    """
+    What one process did for one consumer in one minute.
+
+    Those of no process say what all of them did in a quarter of an hour (`folding`).
+    """
 
     process = models.CharField(max_length=100)
     host = models.CharField(max_length=100)

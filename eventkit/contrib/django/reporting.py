@@ -1,8 +1,8 @@
 """
 What routers report, in the database: the numbers of all workers of all machines.
 
-A report is a row for each router, consumer and minute (`Report`), which all add up, and what the
-router says last of how each consumer fares (`Presence`).
+A report is a row for each router, consumer and minute (`Report`), which all add up (`folding` makes
+one of those that are older), and what the router says last of how each consumer fares (`Presence`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from eventkit.base.throttle import SafeLogger, describe
 from eventkit.consumers.reports import ConsumerReport
-from eventkit.contrib.django import actions, conf
+from eventkit.contrib.django import actions, conf, folding
 from eventkit.contrib.django.fields import Sealed, short
 from eventkit.contrib.django.models import (
     LONGEST_ID,
@@ -40,8 +40,11 @@ LIVE_FOR = timedelta(minutes=3)
 _ENDED = "ended"
 """The process under which is kept what routers said last that are no more."""
 _ENDED_AFTER = timedelta(days=1)
-_EVERY = 3600.0
+_EVERY = 900.0
 """Seconds between two times that a process cleans up."""
+_AT_MOST = 5.0
+"""Seconds that a process adds up counts then; there are others, and a next time."""
+_UNNAMED = "unnamed"
 _AT_ONCE = 1000
 
 
@@ -78,7 +81,9 @@ def take(
 
 def _key(report: ConsumerReport, using: str) -> tuple[str, str]:
     """Name router and consumer as the columns take it; routers may be handed any id."""
-    return short(report.router, 100, using), short(report.consumer, LONGEST_ID, using)
+    # No name is that of all together.
+    name = short(report.router, 100, using).strip() or _UNNAMED
+    return name, short(report.consumer, LONGEST_ID, using)
 
 
 def _add_counts(reports: Sequence[ConsumerReport], now: datetime, using: str) -> None:
@@ -89,11 +94,9 @@ def _add_counts(reports: Sequence[ConsumerReport], now: datetime, using: str) ->
         return
     minute = now.replace(second=0, microsecond=0)
     rows = Report.objects.using(using)
-    # Nobody else writes the rows of this router.
-    known = {
-        (row.process, row.consumer_slug): row
-        for row in rows.filter(minute=minute, process__in={name for name, _ in counted})
-    }
+    # Nobody else writes the rows of this router, but for who folds them, if our clock is late.
+    own = rows.filter(minute=minute, process__in={name for name, _ in counted})
+    known = {(row.process, row.consumer_slug): row for row in own.select_for_update()}
     new = []
     for (name, slug), said in counted.items():
         row = known.get((name, slug))
@@ -105,20 +108,19 @@ def _add_counts(reports: Sequence[ConsumerReport], now: datetime, using: str) ->
     rows.bulk_create(new, batch_size=_AT_ONCE)
     changed = [row for key, row in known.items() if key in counted]
     if changed:
-        columns = ("delivered", "retried", "dead", "dropped", "conflict", "reasons")
-        rows.bulk_update(changed, columns, batch_size=100)
+        rows.bulk_update(changed, (*folding.COUNTS, "reasons"), batch_size=100)
 
 
 def _add(row: Report, report: ConsumerReport) -> None:
-    row.delivered += report.delivered
-    row.retried += report.retried
-    row.dead += sum(report.dead.values())
-    row.dropped += sum(report.dropped.values())
-    row.conflict += report.conflict
-    row.reasons = {
-        "dead": _sum(row.reasons.get("dead", {}), report.dead),
-        "dropped": _sum(row.reasons.get("dropped", {}), report.dropped),
+    counts = {
+        "delivered": report.delivered,
+        "retried": report.retried,
+        "dead": sum(report.dead.values()),
+        "dropped": sum(report.dropped.values()),
+        "conflict": report.conflict,
     }
+    reasons = {"dead": _stored(report.dead), "dropped": _stored(report.dropped)}
+    folding.add(row, counts, reasons)
 
 
 def _has_counts(report: ConsumerReport) -> bool:
@@ -126,11 +128,12 @@ def _has_counts(report: ConsumerReport) -> bool:
     return any((*numbers, *report.dead.values(), *report.dropped.values()))
 
 
-def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    found = Counter(one)
-    for reason, number in other.items():
+def _stored(reasons: Mapping[str, int]) -> Counter[str]:
+    """Give *reasons* as they are kept."""
+    found: Counter[str] = Counter()
+    for reason, number in reasons.items():
         found[short(reason, 100)] += number
-    return dict(found)
+    return found
 
 
 def _say_how_they_fare(
@@ -238,9 +241,12 @@ def _clean_up_now_and_then(using: str) -> None:
     if last is None:
         return
     try:
-        prune(using)
+        prune(using, seconds=_AT_MOST)
     except Exception as error:  # noqa: BLE001 - what was reported is taken down already
-        _log.warning("what is old cannot be removed; tried again in an hour: %s", describe(error))
+        _log.warning(
+            "what is old cannot be removed; tried again in a quarter of an hour: %s",
+            describe(error),
+        )
 
 
 @attrs.frozen
@@ -248,27 +254,33 @@ class Pruned:
     """How many rows were removed."""
 
     reports: int
+    folded: int
+    """Counts of one process and minute that went into those of all and a quarter of an hour."""
     routers: int
     """What was said last by routers that are no more; the latest of it is kept."""
     letters: int
     replays: int
 
 
-def prune(using: str, *, letters_days: int | None = None) -> Pruned:
+def prune(using: str, *, letters_days: int | None = None, seconds: float | None = None) -> Pruned:
     """
-    Remove what is older than the site keeps it.
+    Remove what is older than the site keeps it, and add up counts.
 
     Args:
         using: the database.
 
         letters_days: of dead letters; None: as ``KEEP_LETTERS_DAYS`` says.
+
+        seconds: after which counts are left for the next time; None: all are added up.
     """
     settings = conf.admin_settings()
     now = timezone.now()
+    until = None if seconds is None else time.monotonic() + seconds
     before = now - timedelta(days=settings.keep_reports_days)
     days = letters_days if letters_days is not None else settings.keep_letters_days
     return Pruned(
         reports=_delete(Report.objects.using(using).filter(minute__lt=before)),
+        folded=folding.fold(using, now, until=until),
         routers=_fold(now, using),
         letters=0
         if days is None

@@ -199,7 +199,8 @@ def test_prune_says_what_went(run):
     bury(1, time=datetime.now(UTC) - timedelta(days=9))
     bury(2)
 
-    assert run("prune")[1].split()[5] == "0"
+    assert run("prune")[1].split()[::2] == ["reports", "folded", "routers", "letters", "replays"]
+    assert "letters                0" in run("prune")[1]
     assert "letters                1" in run("prune", "--letters-days", "5")[1]
     assert len(DatabaseDeadLetters()) == 1
 

@@ -225,7 +225,7 @@ def _narrowed(options: argparse.Namespace) -> Any:
 def _prune(options: argparse.Namespace) -> int:
     using = router.db_for_write(Report)
     pruned = reporting.prune(using, letters_days=options.letters_days)
-    for name in ("reports", "routers", "letters", "replays"):
+    for name in ("reports", "folded", "routers", "letters", "replays"):
         say(f"{name:<12}{getattr(pruned, name):>12,}", sys.stdout)
     return DONE
 
