@@ -135,6 +135,14 @@ class View(Source):
         value = (module if type(module) is dict else as_object(module)).get(field)
         return clean(value if type(value) is str else text_of(value)).strip()
 
+    def original_block(self) -> str:
+        """Give the IRI of the library's block that the block was made from; ``""`` without one."""
+        module = self.context.get("module")
+        if module is None or (type(module) is dict and "original_usage_key" not in module):
+            return ""
+        key = text_of(as_object(module).get("original_usage_key"))
+        return self.iri(f"/xblock/{key}") if key else ""
+
     def own_block(self, *fields: str) -> str:
         """
         Give the IRI of the block that emitted the event.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
 from eventkit.base.json import NOT_JSON, dumps
 from eventkit.events.rows import Action, Row
 from eventkit.events.shapes.caliper import CONTEXT
-from eventkit.events.shapes.iris import EVENT_NAME, TRANSFORMER_VERSION
+from eventkit.events.shapes.iris import EVENT_NAME, ORIGINAL_BLOCK, TRANSFORMER_VERSION
 from eventkit.events.shapes.site import Course
 from eventkit.events.shapes.view import View, add_filled, add_transaction
 from eventkit.translators.ids import stamped_id
@@ -90,12 +93,13 @@ class Events:
             own["referrer"] = part
         name = row.names[0]
         more = plan.extensions(view) if plan.extensions else None
-        if "event_transaction_id" in view.data:
-            chain: Json = {}
-            add_transaction(chain, view)
+        original = view.original_block()
+        if original or "event_transaction_id" in view.data:
+            place: Json = {ORIGINAL_BLOCK: original} if original else {}
+            add_transaction(place, view)
             if more:
-                chain |= more
-            more = chain
+                place |= more
+            more = place
         course = view.course()
         if self._places.asks:
             self._places.locate(own, course)
@@ -203,8 +207,30 @@ def _new_actor(iri: str, kind: str) -> Actor:
     return Actor(iri, kind, b',"actor":' + dumps({"id": iri, "type": kind}))
 
 
+_COURSE_KEY = re.compile(
+    r"(.+)/course/(?:[a-z-]+-v[0-9]:([^+/]+)\+([^+/]+)\+[^/]+|([^/:]+)/([^/:]+)/[^/:]+)"
+)
+
+
+@lru_cache(maxsize=1_000)
+def _said_by_key(iri: str) -> tuple[str, str, str]:
+    """Give the LMS, organisation and number that the IRI of a course says; empty where none."""
+    match = _COURSE_KEY.fullmatch(iri)
+    if match is None:
+        return "", "", ""
+    return match[1], match[2] or match[4], match[3] or match[5]
+
+
 def _group(iri: str, name: str) -> Json:
     group: Json = {"id": iri, "type": "CourseOffering"}
     if name:
         group["name"] = name
+    root, org, number = _said_by_key(iri)
+    if number:
+        group["courseNumber"] = unquote(number)
+        group["subOrganizationOf"] = {
+            "id": f"{root}/organization/{org}",
+            "type": "Organization",
+            "name": unquote(org),
+        }
     return group

@@ -27,7 +27,6 @@ from eventkit.events.shapes.view import (
     filled,
 )
 from eventkit.exceptions import TranslationError
-from eventkit.reading.source import as_object, text_of
 from eventkit.translators.ids import stamped_id
 from eventkit.translators.standard.places import Ask, Places
 from eventkit.typing import EmailResolver, Json
@@ -187,12 +186,7 @@ class Statements:
         extensions: Json = {TRANSFORMER_VERSION: self._version, EVENT_NAME: name}
         if session := view.session():
             extensions[SESSION_ID] = session
-        module = view.context.get("module")
-        if (
-            module is not None
-            and (type(module) is not dict or "original_usage_key" in module)
-            and (original := _original_block(module, view))
-        ):
+        if original := view.original_block():
             extensions[ORIGINAL_BLOCK] = original
         if "event_transaction_id" in view.data:
             add_transaction(extensions, view)
@@ -229,12 +223,6 @@ class Statements:
             # The hash is that of the whole mailto IRI (1.0.3, Data 2.4.2.3).
             key = sha1_of(key)
         return _new_agent(key, self._form, key)
-
-
-def _original_block(module: object, view: View) -> str:
-    """Give the IRI of the library's block that a block of a course was made from."""
-    key = text_of(as_object(module).get("original_usage_key"))
-    return view.iri(f"/xblock/{key}") if key else ""
 
 
 def _new_agent(key: str, form: str, value: Json | str) -> Agent:
