@@ -93,7 +93,7 @@ class Statements:
         account = {"homePage": self._root, "name": name}
         return _new_agent(f"{self._root} {name}", "account", account)
 
-    def make(  # noqa: C901 - the hot path, in one piece
+    def make(  # noqa: C901, PLR0912 - the hot path, in one piece
         self, row: Row, view: View, *, is_written: bool
     ) -> list[Any]:
         """Make the statements of an event that *row* has a translation of: objects, or JSON."""
@@ -119,7 +119,9 @@ class Statements:
         target = plan.object(view)
         if not target:
             raise view.lacks("no_object", "object")
-        parent = self._placed(course, parent, target, context)
+        is_placed = self._places.asks or (course is not None and course.language != UNDETERMINED)
+        if is_placed:
+            parent = self._places.place(course, parent, target, context)
         name, verb = row.names[0], plan.verb
         payload = view.digest_at(stamp)
         key = stamped_id("xapi", name, agent.key, stamp, target["id"], "", payload)
@@ -154,7 +156,8 @@ class Statements:
             own = stamped_id("xapi", name, agent.key, stamp, part, child.key, payload)
             result = _tidy(child.result) if child.result else None
             about = _below(key, target, course, extensions)
-            self._placed(course, None, child.object, about)
+            if is_placed:
+                self._places.place(course, None, child.object, about)
             made.append(
                 _statement(
                     view,
@@ -172,15 +175,6 @@ class Statements:
                 )
             )
         return made
-
-    def _placed(
-        self, course: Course | None, parent: Course | None, target: Json, context: Json
-    ) -> Course | None:
-        """Say what is known of blocks; give the *parent* if *context* does not hold it already."""
-        places = self._places
-        if places.asks or (course is not None and course.language != UNDETERMINED):
-            return places.place(course, parent, target, context)
-        return parent
 
     def _extensions(self, name: str, plan: Statement, view: View) -> Json:
         extensions: Json = {TRANSFORMER_VERSION: self._version, EVENT_NAME: name}
