@@ -45,7 +45,6 @@ BOTH = pytest.mark.parametrize("protocol", ["xapi", "caliper"])
 @pytest.mark.parametrize(
     ("case", "field"),
     [
-        ("exam/edx.special_exam.proctored.attempt.review_received", "review_status"),
         ("teams/edx.team.changed", "old"),
         ("teams/edx.team.changed", "new"),
         ("teams/edx.team.searched", "search_text"),
@@ -58,6 +57,31 @@ def test_texts_leave_only_when_asked_for(protocol, case, field):
 
     assert text not in json.dumps(translator(protocol).translate(event))
     assert text in json.dumps(translator(protocol, include_text=True).translate(event))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("status", "leaves"),
+    [
+        ("passed", True),
+        ("Rules Violation", True),
+        ("not_reviewed", True),
+        ("suspicious: phone of ana", False),
+        ("", False),
+        (7, False),
+    ],
+)
+def test_how_a_review_ended_leaves_in_the_words_of_proctoring(protocol, status, leaves):
+    """Words that a proctor wrote leave only where texts may."""
+    event = event_of("exam/edx.special_exam.proctored.attempt.review_received")
+    payload(event)["review_status"] = status
+
+    written = json.dumps(translator(protocol).translate(event))
+    told = json.dumps(translator(protocol, include_text=True).translate(event))
+
+    key = "https://w3id.org/xapi/openedx/extension/review-status"
+    assert (f'"{key}": "{status}"' in written) is leaves
+    assert (f'"{key}"' in told) is (isinstance(status, str) and status != "")
 
 
 @BOTH

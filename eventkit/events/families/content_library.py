@@ -11,6 +11,8 @@ from eventkit.events.shapes.caliper import GENERAL, course_part
 from eventkit.events.shapes.iris import (
     LEARNER,
     MAX_COUNT,
+    ORIGINAL_BLOCK,
+    ORIGINAL_BLOCKS,
     PREVIOUS_COUNT,
     REASON,
     RESULT_COUNT,
@@ -22,15 +24,19 @@ from eventkit.reading.source import text_of
 from eventkit.typing import Json
 
 
-def component_iris(view: View, field: str) -> list[str]:
-    """Give the IRIs of the components that *field* lists."""
+def components_of(view: View, field: str) -> list[tuple[str, str]]:
+    """Give the IRIs of the components that *field* lists, and of what these were made of."""
     found = view.data.get(field)
     keys = [
-        text_of(each.get("usage_key"))
+        (text_of(each.get("usage_key")), text_of(each.get("original_usage_key")))
         for each in (found if isinstance(found, list) else ())
         if isinstance(each, Mapping)
     ]
-    return [view.iri(f"/xblock/{key}") for key in keys if key]
+    return [
+        (view.iri(f"/xblock/{key}"), view.iri(f"/xblock/{origin}") if origin else "")
+        for key, origin in keys
+        if key
+    ]
 
 
 # How xAPI says it.
@@ -43,7 +49,18 @@ def collection(view: View) -> Json:
 
 def components(view: View, *, field: str) -> Json:
     """Say which components they were."""
-    return {"other": [block_activity(view, iri) for iri in component_iris(view, field)]}
+    return {"other": [block_activity(view, iri) for iri, _ in components_of(view, field)]}
+
+
+def origins(view: View, *, field: str) -> Json:
+    """Say which blocks of libraries they were made of, where that is told of all."""
+    found = [origin for _, origin in components_of(view, field)]
+    return {ORIGINAL_BLOCKS: found if found and all(found) else None}
+
+
+def taken(view: View) -> Json:
+    """Say why components were taken away, and which blocks of libraries they were made of."""
+    return why(view) | origins(view, field="removed")
 
 
 def why(view: View) -> Json:
@@ -56,7 +73,10 @@ def why(view: View) -> Json:
 
 def dealt(view: View, *, field: str) -> Json:
     """Make the block that deals the components, with those concerned."""
-    items = [block_entity(view, iri) for iri in component_iris(view, field)]
+    items = [
+        block_entity(view, iri, extensions={ORIGINAL_BLOCK: origin or None})
+        for iri, origin in components_of(view, field)
+    ]
     return block_entity(
         view,
         view.block("location"),
@@ -86,7 +106,12 @@ def taken_from(view: View) -> Json:
 def _assigned(block: str) -> Row:
     return Row(
         (f"edx.{block}.content.assigned",),
-        xapi=Statement(WAS_ASSIGNED, collection, activities=partial(components, field="added")),
+        xapi=Statement(
+            WAS_ASSIGNED,
+            collection,
+            extensions=partial(origins, field="added"),
+            activities=partial(components, field="added"),
+        ),
         caliper=Action(
             "Event",
             "Added",
@@ -104,7 +129,7 @@ def _removed(block: str) -> Row:
         xapi=Statement(
             WAS_UNASSIGNED,
             collection,
-            extensions=why,
+            extensions=taken,
             activities=partial(components, field="removed"),
         ),
         caliper=Action(

@@ -129,12 +129,18 @@ def review(view: View) -> Json:
 
 def review_status(view: View) -> Json:
     """
-    Say how the review ended; only where texts may leave, for it may accuse the learner.
+    Say how the review ended, in the words that proctoring has for it.
 
-    What became of the attempt is said by the events of its verification or rejection.
+    Other words, which a proctor may have written, only where texts may leave.
     """
-    status = view.words("review_status") if view.site.include_text else ""
-    return {REVIEW_STATUS: status or None}
+    status = view.words("review_status")
+    is_known = status.lower().replace("_", " ") in _REVIEWS
+    return {REVIEW_STATUS: status if status and (is_known or view.site.include_text) else None}
+
+
+_REVIEWS = frozenset(
+    ("passed", "clean", "violation", "rules violation", "suspicious", "not reviewed")
+)
 
 
 def reviewed(view: View) -> Json:

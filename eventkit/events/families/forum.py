@@ -103,6 +103,16 @@ def _content_iri(view: View, place: str, content: str) -> str:
     return view.iri(f"{_API}/{place}/{content}")
 
 
+def topic_key(view: View) -> str:
+    """Give what the forum calls the topic; ``""`` when it is not told."""
+    return view.key("commentable_id") or view.key("category_id")
+
+
+def topic_iri(view: View, name: str) -> str:
+    """Give the IRI of a topic of the forum."""
+    return f"{forum_iri(view)}/{encode_iri(name)}"
+
+
 def is_undone(view: View) -> bool:
     """Tell taking a vote back from voting."""
     return view.data.get("undo_vote") is True
@@ -122,7 +132,7 @@ def new_thread(view: View) -> Json:
         thread_iri(view),
         DISCUSSION,
         name=view.words("title"),
-        extensions={TYPE: view.scalar("thread_type")},
+        extensions={TYPE: view.scalar("thread_type"), COHORT_ID: view.number("group_id")},
     )
 
 
@@ -143,24 +153,41 @@ def forum(view: View) -> Json:
 
 
 def vote(view: View) -> Json:
-    """Say which way the vote went."""
-    return {VOTE_VALUE: view.scalar("vote_value")}
+    """Say which way the vote went, and as what the person takes part."""
+    return standing(view) | {VOTE_VALUE: view.scalar("vote_value")}
 
 
 def mark_type(view: View) -> Json:
-    """Say whether it is endorsed, or marked as the answer."""
-    return {MARK_TYPE: view.scalar("mark_type")}
+    """Say whether it is endorsed, or marked as the answer, and as what the person takes part."""
+    return standing(view) | {MARK_TYPE: view.scalar("mark_type")}
 
 
 def lock_reason(view: View) -> Json:
-    """Say why the moderator locked the thread."""
-    return {LOCK_REASON: view.scalar("lock_reason")}
+    """Say why the moderator locked the thread, and as what the person takes part."""
+    return standing(view) | {LOCK_REASON: view.scalar("lock_reason")}
+
+
+def edit_reason(view: View) -> Json:
+    """Say why a moderator edited the thread, and as what the person takes part."""
+    return standing(view) | {EDIT_REASON: view.scalar("edit_reason")}
+
+
+def in_topic(view: View) -> Json:
+    """Say which topic of the forum it is under."""
+    return {"grouping": _topic(view)}
 
 
 def conversation(view: View) -> Json:
-    """Say which thread a contribution belongs to, and which response a comment answers."""
+    """Say which thread and topic a contribution belongs to, and which response it answers."""
     above = (discussion_iri(view), response_iri(view))
-    return {"grouping": [activity(iri, DISCUSSION) for iri in above if iri]}
+    return {"grouping": [activity(iri, DISCUSSION) for iri in above if iri] + _topic(view)}
+
+
+def _topic(view: View) -> list[Json]:
+    name = topic_key(view)
+    if not name or not view.course_id:
+        return []
+    return [activity(topic_iri(view, name), DISCUSSION, name=view.words("category_name"))]
 
 
 def results(view: View) -> Json:
@@ -183,18 +210,6 @@ def response_vote(view: View) -> Statement:
     return _RESPONSE_UNVOTED if is_undone(view) else _RESPONSE_VOTED
 
 
-_THREAD_VOTED = Statement(VOTED, thread, extensions=vote)
-_THREAD_UNVOTED = Statement(UNVOTED, thread, extensions=vote)
-_RESPONSE_VOTED = Statement(VOTED, comment, extensions=vote)
-_RESPONSE_UNVOTED = Statement(UNVOTED, comment, extensions=vote)
-
-
-def _in_conversation(
-    verb: Verb, *, result: Shape | None = None, extensions: Shape | None = None
-) -> Statement:
-    return Statement(verb, comment, result=result, extensions=extensions, activities=conversation)
-
-
 # How Caliper says it. A topic is a Forum, and the opening post of a thread is a Message of its own,
 # for a reply can only answer a Message.
 
@@ -203,10 +218,9 @@ def topic(view: View) -> Json | None:
     """Make the topic that something is posted under; the whole forum when it is not told."""
     if not view.course_id:
         return None
-    name = view.key("commentable_id") or view.key("category_id")
-    front = forum_iri(view)
+    name = topic_key(view)
     return entity(
-        f"{front}/{encode_iri(name)}" if name else front,
+        topic_iri(view, name) if name else forum_iri(view),
         "Forum",
         name=view.words("category_name"),
         isPartOf=view.course_iri(),
@@ -364,6 +378,24 @@ _unreport = partial(_standing_and, fields={"reported_status_cleared": REPORTED_S
 _voting = partial(_standing_and, fields={"vote_value": VOTE_VALUE, "undo_vote": UNDO_VOTE})
 
 
+_THREAD_VOTED = Statement(VOTED, thread, extensions=vote, activities=in_topic)
+_THREAD_UNVOTED = Statement(UNVOTED, thread, extensions=vote, activities=in_topic)
+_RESPONSE_VOTED = Statement(VOTED, comment, extensions=vote, activities=in_topic)
+_RESPONSE_UNVOTED = Statement(UNVOTED, comment, extensions=vote, activities=in_topic)
+
+
+def _about(
+    verb: Verb, what: Shape = thread, *, result: Shape | None = None, extensions: Shape = standing
+) -> Statement:
+    return Statement(verb, what, result=result, extensions=extensions, activities=in_topic)
+
+
+def _in_conversation(
+    verb: Verb, *, result: Shape | None = None, extensions: Shape = standing
+) -> Statement:
+    return Statement(verb, comment, result=result, extensions=extensions, activities=conversation)
+
+
 def _posted(what: Shape) -> Action:
     return Action("MessageEvent", "Posted", what, FORUM, extensions=standing)
 
@@ -412,13 +444,13 @@ def thread_view(view: View) -> tuple[Action]:
     return (_THREAD_VIEW,)
 
 
-_THREAD_VIEWED = Statement(VIEWED, thread)
+_THREAD_VIEWED = _about(VIEWED)
 _THREAD_VIEW = Action("ViewEvent", "Viewed", discussion, FORUM, extensions=standing)
 
 EVENTS: tuple[Row, ...] = (
     Row(
         ("edx.forum.thread.created",),
-        xapi=Statement(POSTED, new_thread, result=post),
+        xapi=_about(POSTED, new_thread, result=post),
         caliper=_posted(opening_post),
     ),
     Row(
@@ -428,12 +460,12 @@ EVENTS: tuple[Row, ...] = (
     ),
     Row(
         ("edx.forum.thread.edited",),
-        xapi=Statement(EDITED, thread),
+        xapi=_about(EDITED, extensions=edit_reason),
         caliper=_managed("Modified", discussion, _edit),
     ),
     Row(
         ("edx.forum.thread.deleted",),
-        xapi=Statement(DELETED, thread),
+        xapi=_about(DELETED),
         caliper=_managed("Deleted", discussion, _deletion),
     ),
     Row(
@@ -443,32 +475,32 @@ EVENTS: tuple[Row, ...] = (
     ),
     Row(
         ("edx.forum.thread.reported",),
-        xapi=Statement(REPORTED, thread),
+        xapi=_about(REPORTED),
         caliper=_reported(discussion, thread_report),
     ),
     Row(
         ("edx.forum.thread.unreported",),
-        xapi=Statement(UNREPORTED, thread),
+        xapi=_about(UNREPORTED),
         caliper=_generic("Removed", thread_report, _unreport),
     ),
     Row(
         ("edx.forum.thread.followed",),
-        xapi=Statement(FOLLOWED, thread),
+        xapi=_about(FOLLOWED),
         caliper=_generic("Subscribed", discussion, standing),
     ),
     Row(
         ("edx.forum.thread.unfollowed",),
-        xapi=Statement(STOPPED_FOLLOWING, thread),
+        xapi=_about(STOPPED_FOLLOWING),
         caliper=_generic("Unsubscribed", discussion, standing),
     ),
     Row(
         ("edx.forum.thread.locked",),
-        xapi=Statement(CLOSED, thread, extensions=lock_reason),
+        xapi=_about(CLOSED, extensions=lock_reason),
         caliper=_generic("Deactivated", discussion, _lock),
     ),
     Row(
         ("edx.forum.thread.unlocked",),
-        xapi=Statement(OPENED, thread, extensions=lock_reason),
+        xapi=_about(OPENED, extensions=lock_reason),
         caliper=_generic("Activated", discussion, _lock),
     ),
     Row(

@@ -54,6 +54,7 @@ from eventkit.events.shapes.rubrics import (
     points,
     rubric,
     rubric_hash,
+    rubric_pairs,
     texts,
 )
 from eventkit.events.shapes.scores import score
@@ -160,7 +161,13 @@ def response(view: View) -> Json:
 
 def assessment(view: View) -> Json:
     """Say what was chosen for each criterion, and what score the submission was given by it."""
-    result: Json = {"extensions": {RUBRICS: rubric(view), SCORE_TYPE: view.scalar("score_type")}}
+    result: Json = {
+        "extensions": {
+            RUBRICS: rubric(view),
+            RUBRIC_HASH: rubric_hash(view),
+            SCORE_TYPE: view.scalar("score_type"),
+        }
+    }
     if given := score(*points(view)):
         result["score"] = given
     return result
@@ -274,6 +281,7 @@ def grade(view: View) -> Json:
         extensions={
             SCORE_TYPE: kind or None,
             RUBRIC_HASH: rubric_hash(view),
+            RUBRICS: rubric_pairs(view),
             GRADING_TYPE: view.scalar("type"),
         },
     )

@@ -134,6 +134,14 @@ def seeked(view: View) -> Json:
     }
 
 
+def jump(view: View) -> Json:
+    """Say how another place was gone to: by the slider, the transcript or by skipping so much."""
+    return player(view) | {
+        SEEK_TYPE: view.scalar("type"),
+        SKIP_INTERVAL: view.number("requested_skip_interval"),
+    }
+
+
 def speed_changed(view: View) -> Json:
     """Say from which speed to which, and where in the video."""
     return {
@@ -331,7 +339,7 @@ EVENTS: tuple[Row, ...] = (
     ),
     Row(
         ("seek_video", "edx.video.position.changed", "edx.video.seeked"),
-        xapi=Statement(american(SEEKED), video, result=seeked, extensions=player, profile=SEEKING),
+        xapi=Statement(american(SEEKED), video, result=seeked, extensions=jump, profile=SEEKING),
         caliper=Action("MediaEvent", "JumpedTo", media, MEDIA, target=left),
     ),
     Row(

@@ -32,6 +32,21 @@ def rubric_hash(view: View) -> str | None:
     return clean(value) if isinstance(value, str) else None
 
 
+def rubric_pairs(view: View) -> list[str] | None:
+    """Give what `rubric` gives as `pairs` does."""
+    found = []
+    for part in objects(view.data.get("parts")):
+        labels = (_label(part.get("criterion")), _label(part.get("option")))
+        if labels[0] and labels[1]:
+            found.append(f"{labels[0]}: {labels[1]}")
+    return found or None
+
+
+def _label(value: Any) -> str:
+    name = scalar(value.get("name") if isinstance(value, Mapping) else value)
+    return name if isinstance(name, str) else ""
+
+
 def _named(value: Any, *fields: str) -> Any:
     """Pass on a label, or of an object the *fields*."""
     if isinstance(value, Mapping):
