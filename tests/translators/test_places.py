@@ -18,7 +18,10 @@ from eventkit import (
     TranslationError,
     XAPITranslator,
 )
-from eventkit.events.shapes.blocks import KINDS
+from eventkit.events.rows import Row, Statement
+from eventkit.events.shapes.blocks import KINDS, block_activity
+from eventkit.events.shapes.iris import DISCUSSION, VOTED
+from eventkit.events.shapes.view import activity
 from eventkit.exceptions import UnsupportedEvent
 from eventkit.testing import COURSES, LMS_ROOT, golden_cases
 from eventkit.validation.caliper import event_errors
@@ -172,6 +175,21 @@ class TestXAPI:
 
         assert first["object"]["definition"]["description"] == {"ca": "¿Cuántos?"}
         assert whole["object"]["definition"].get("name", {"ca": ""}).keys() == {"ca"}
+
+    def test_lists_of_rows_of_a_site_stay_as_they_are(self) -> None:
+        shared = {"grouping": [activity(f"{LMS_ROOT}/acme", DISCUSSION)]}
+        said = Statement(
+            VOTED,
+            lambda view: block_activity(view, view.block("id")),
+            activities=lambda _: shared,
+        )
+        row = Row(("acme.used",), xapi=said, reason="Caliper: a test.")
+        translator = make(blocks=BLOCKS, events=[row])
+
+        for _ in range(2):
+            [statement] = translator.translate(event("acme.used", id=VIDEO))
+            assert len(statement["context"]["contextActivities"]["grouping"]) == 4
+        assert len(shared["grouping"]) == 1
 
     def test_what_learners_wrote_is_in_no_language_that_is_known(self) -> None:
         given = event("edx.forum.thread.created", id="t", title="¿Por qué?", commentable_id="c")

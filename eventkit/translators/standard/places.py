@@ -96,7 +96,8 @@ class Places:
         activities: Json = known or {}
         if parent is not None:
             activities["parent"] = [activity(parent.iri, COURSE, parent.name, parent.language)]
-        group: list[Json] = activities.get("grouping") or []
+        # A copy: a row may hand in the same list each time.
+        group: list[Json] = list(activities.get("grouping") or ())
         there = {each["id"] for key in ("parent", "grouping") for each in activities.get(key, ())}
         for block in found:
             if block.iri not in there:
