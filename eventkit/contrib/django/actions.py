@@ -151,7 +151,7 @@ def register(
         row = Consumer(from_portal=from_portal, awaits_credentials=awaits_credentials)
         given = {"enabled": False, "allow": [], "protocol": "", "url": "", **settings}
         _apply(row, given, by=by, is_new=True)
-        auditing.record("create", by=by, consumer=row, after=auditing.snapshot(_fresh(row)))
+        auditing.record("create", by=by, consumer=row, after=auditing.snapshot(fresh(row)))
     return row
 
 
@@ -194,7 +194,7 @@ def change(
         before = auditing.snapshot(row)
         secrets, tenant = _secrets(row), row.tenant_id
         _apply(row, changes, by=by, is_new=False)
-        row = _fresh(row)
+        row = fresh(row)
         if row.tenant_id != tenant:
             # Its receiver's words are of events of those it belonged to.
             _forget_deliveries(row.slug)
@@ -241,7 +241,7 @@ def set_credentials(
             by=by,
             is_new=False,
         )
-        row = _fresh(row)
+        row = fresh(row)
         before["secrets"], after = "***", auditing.snapshot(row)
         after["secrets"] = "*** (others)"
         auditing.record("set_credentials", by=by, consumer=row, before=before, after=after)
@@ -293,7 +293,7 @@ def resume(
     """
     if as_representative:
         return _switch(consumer, "resume_own", by, paused_by_representative=False, gone_at=None)
-    now = _fresh(consumer)
+    now = fresh(consumer)
     if now.paused or now.gone_at is not None:
         return _switch(consumer, "resume", by, paused=False, gone_at=None)
     return _switch(consumer, "resume", by, paused_by_representative=False)
@@ -411,20 +411,14 @@ def validate(
         PermissionDenied: *by* may not do this.
     """
     try:
-        with transaction.atomic(using=_database()):
+        with undone():
             if consumer is None:
                 create(changes, by=by)
             else:
                 change(consumer, changes, by=by)
-            raise _Undone
     except Invalid as error:
         return list(error.found)
-    except _Undone:
-        return []
-
-
-class _Undone(Exception):
-    """All that was tried is undone."""
+    return []
 
 
 # Tenants.
@@ -624,6 +618,20 @@ def _database() -> str:
 
 
 @contextmanager
+def undone() -> Iterator[None]:
+    """Open a transaction in which something is tried: all of it is undone in the end."""
+    database = _database()
+    with transaction.atomic(using=database):
+        yield
+        transaction.set_rollback(True, using=database)
+
+
+def together() -> transaction.Atomic:
+    """Open a transaction in which several actions are done, all of them or none."""
+    return transaction.atomic(using=_database())
+
+
+@contextmanager
 def changing(using: str | None = None) -> Iterator[None]:
     """
     Open a transaction in which something changes that workers must see.
@@ -655,7 +663,7 @@ def bump(using: str | None = None) -> None:
 
 def _locked(consumer: Consumer) -> Consumer:
     """Read *consumer* as it is now, and keep others from changing it meanwhile."""
-    return _fresh(_locked_row(Consumer, consumer))
+    return fresh(_locked_row(Consumer, consumer))
 
 
 _Row = TypeVar("_Row", Consumer, Tenant, Replay)
@@ -672,7 +680,8 @@ def _present(found: _Row | None) -> _Row:
     return found
 
 
-def _fresh(row: Consumer) -> Consumer:
+def fresh(row: Consumer) -> Consumer:
+    """Read *row* as it is now, with all that belongs to it, where it is written."""
     # Not with the lock: databases refuse it where there may be no tenant.
     found = (
         Consumer.objects.using(_database())
@@ -695,7 +704,7 @@ def _switch(
     consumer: Consumer, action: str, by: User | None, *, named: str = "", **columns: Any
 ) -> Consumer:
     """Set *columns*; what is so already stays: nothing is written, and no worker reads anew."""
-    now = _fresh(consumer)
+    now = fresh(consumer)
     access.require(by, action, now)
     if _has(now, columns):
         return now

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import attrs
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from eventkit.contrib.django import access, actions, auditing
@@ -115,7 +114,7 @@ def carry_out(made: Iterable[Plan], *, by: Any = None) -> list[Consumer]:
         ConfigurationError: something has become wrong since.
         PermissionDenied: *by* may not do this.
     """
-    with transaction.atomic():
+    with actions.together():
         return [_do(plan.row, plan.changes, by) for plan in made if plan.kind in ("new", "changed")]
 
 
@@ -301,26 +300,17 @@ def _headers(
     return {**stays, **taken}
 
 
-class _Undone(Exception):
-    """All that was tried is undone."""
-
-
 @sensitive_variables()
 def _tried(row: Consumer | None, changes: Json, by: Any) -> tuple[Json, Json, str]:
     """Do it and undo it; give how the consumer is and would be, and what it would get."""
-    before = auditing.snapshot(_fresh(row)) if row is not None else {}
-    after: Json = {}
-    words = ""
-    try:
-        with transaction.atomic():
-            saved = _fresh(_do(row, changes, by))
-            after = auditing.snapshot(saved)
-            words = _words(saved)
-            if row is not None and ("auth" in changes or "headers" in changes):
-                before, after = before | {"secrets": "***"}, after | {"secrets": "*** (others)"}
-            raise _Undone
-    except _Undone:
-        return before, after, words
+    before = auditing.snapshot(actions.fresh(row)) if row is not None else {}
+    with actions.undone():
+        saved = actions.fresh(_do(row, changes, by))
+        after = auditing.snapshot(saved)
+        words = _words(saved)
+    if row is not None and ("auth" in changes or "headers" in changes):
+        before, after = before | {"secrets": "***"}, after | {"secrets": "*** (others)"}
+    return before, after, words
 
 
 def _words(row: Consumer) -> str:
@@ -336,14 +326,6 @@ def _do(row: Consumer | None, changes: Json, by: Any) -> Consumer:
     if row is None:
         return actions.create(changes, by=by)
     return actions.change(row, changes, by=by)
-
-
-def _fresh(row: Consumer) -> Consumer:
-    chosen = Consumer.objects.select_related(*WITH_ONE).prefetch_related(*WITH, "representatives")
-    found = chosen.filter(pk=row.pk).first()
-    if found is None:
-        raise actions.Invalid([actions.Problem("", "somebody has removed it")])
-    return found
 
 
 def _line(problem: actions.Problem) -> str:

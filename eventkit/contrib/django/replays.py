@@ -4,7 +4,8 @@ Delivering dead letters again in the background, so that a page need not wait fo
 A replay is a row of `eventkit.contrib.django.models.Replay`. It is run by a thread of the process
 that was asked for it, or by ``manage.py eventkit replay-work``, or by a task that calls `work`.
 While it runs it says every second how far it is; one that has said nothing for `Replay.LOST_AFTER`
-has lost its process, and whoever is asked next goes on with it. What had arrived by then is a
+has lost its process: whoever works off what waits goes on with it, or who is told to begin it
+again. What had arrived by then is a
 letter no more, but for that of the last seconds, which arrives once more with the same ids.
 """
 

@@ -35,3 +35,18 @@ def test_a_page_asks_few_questions(crowded, role, name):
 
     assert status in {200, 302}
     assert len(asked) < MOST, "\n".join(asked)
+
+
+@pytest.mark.parametrize("deed", ["enable", "disable", "clone", "replay"])
+def test_a_question_about_many_asks_few_questions(crowded, deed):
+    """A hundred that are ticked in the list, and of which each has rules and a tenant."""
+    from eventkit.contrib.django.models import Consumer
+
+    keys = list(Consumer.objects.order_by("slug").values_list("pk", flat=True)[:100])
+    given = {"action": f"do_{deed}", "_selected_action": keys}
+    status, asked, _ = visit(
+        "superuser", address("admin:eventkit_consumer_changelist", crowded.own), given
+    )
+
+    assert status == 200
+    assert len(asked) < MOST, "\n".join(asked)

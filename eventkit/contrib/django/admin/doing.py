@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from django import forms
 from django.contrib import messages
-from django.db.models import Count
+from django.db.models import Count, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -17,6 +17,7 @@ from eventkit.contrib.django.admin.frame import page
 from eventkit.contrib.django.admin.inputs import text
 from eventkit.contrib.django.admin.saying import said
 from eventkit.contrib.django.models import LONGEST_ID, Consumer
+from eventkit.contrib.django.rows import WITH, WITH_ONE
 from eventkit.exceptions import ConfigurationError
 
 
@@ -246,6 +247,8 @@ def _question(
     if deed is DEEDS["replay"]:
         found = _letters(request.user, rows).order_by().values_list("consumer_slug")
         counts = dict(found.annotate(number=Count("pk")))
+    if deed is DEEDS["enable"]:
+        prefetch_related_objects(rows[:_LISTED], *WITH_ONE, *WITH)
     lines = [
         {
             "consumer": row,

@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
@@ -65,9 +64,8 @@ class TenantForm(forms.ModelForm):
     def _problems(self, given: dict[str, Any]) -> tuple[actions.Problem, ...]:
         """Try it, and say what is wrong."""
         try:
-            with transaction.atomic():
+            with actions.undone():
                 saved_tenant(self.instance, given, by=self.user)
-                transaction.set_rollback(True)
         except ConfigurationError as error:
             return actions.problems_of(error)
         return ()
