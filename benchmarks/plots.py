@@ -94,7 +94,9 @@ def _translation(figure: Any, sections: Sections) -> None:
 def _latency(figure: Any, sections: Sections) -> None:
     axes = figure.subplots()
     for name, runs in figures.result(sections, "latency")["cases"].items():
-        mode, rate = name.split()
+        mode, rate, *wait = name.split()
+        if wait:
+            continue
         points = [figures.percentile(runs, percent).median for percent in range(101)]
         style = "-" if mode == "buffered" else "--"
         axes.plot(range(101), points, style, label=f"{mode}, {int(rate):,} events/s")

@@ -193,11 +193,14 @@ def latency(sections: Sections) -> str:
     """Write the time from emit to arrival."""
     rows = []
     for name, runs in figures.result(sections, "latency")["cases"].items():
-        mode, rate = name.split()
-        cells = [f"{figures.percentile(runs, percent).median:,.0f}" for percent in (P50, P99, 100)]
+        mode, rate, *wait = name.split()
+        what = f"{mode}, {int(rate):,} events/s" + "".join(f", `max_wait: {each}`" for each in wait)
+        cells = [f"{figures.percentile(runs, percent).median:,.1f}" for percent in (P50, P99, 100)]
+        full = sum(run["events"] for run in runs) / sum(run["requests"] for run in runs)
         missing = sum(run["missing"] for run in runs)
-        rows.append([f"{mode}, {int(rate):,} events/s", *cells, str(missing)])
-    return table(["", "median, ms", "p99, ms", "largest, ms", "never arrived"], rows)
+        rows.append([what, *cells, f"{full:,.1f}", str(missing)])
+    head = ["median, ms", "p99, ms", "largest, ms", "documents a request", "never arrived"]
+    return table(["", *head], sorted(rows))
 
 
 def delivery(sections: Sections) -> str:

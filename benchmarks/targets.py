@@ -74,6 +74,13 @@ def _latency(case: str) -> Callable[[Sections], float]:
     return measure
 
 
+def _at_once(rate: int) -> Callable[[Sections], float]:
+    def measure(sections: Sections) -> float:
+        return _latency(f"durable {rate}")(sections) / _latency(f"durable {rate} 0.001")(sections)
+
+    return measure
+
+
 def _hanging(sections: Sections) -> float:
     cases = figures.result(sections, "request")["cases"]
     hanging, fine = (
@@ -156,6 +163,16 @@ TARGETS = (
             unit="ms",
         )
         for mode in ("buffered", "durable")
+    ),
+    *(
+        Target(
+            f"the same at {rate:,} events/s, durable, against a wait of 1 ms",
+            _at_once(rate),
+            2,
+            at_least=False,
+            unit="x",
+        )
+        for rate in (100, 1000, 5000)
     ),
     Target(
         "delivery in batches of 100, of a bare session",

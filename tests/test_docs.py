@@ -70,9 +70,14 @@ class Site:
         self.receiver = receiver
         commands = folder / "bin"
         commands.mkdir()
-        for command, call in (("python", ""), ("eventkit", "-m eventkit ")):
+        calls = {
+            "python": f'"{sys.executable}" ',
+            "eventkit": f'"{sys.executable}" -m eventkit ',
+            "sudo": "",  # folders of the system are this site's own
+        }
+        for command, call in calls.items():
             script = commands / command
-            script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {call}"$@"\n')
+            script.write_text(f'#!/bin/sh\nexec {call}"$@"\n')
             script.chmod(script.stat().st_mode | stat.S_IXUSR)
 
     def fill_in(self, text: str) -> str:

@@ -87,12 +87,16 @@ def request(case: str, urls: list[str], number: int, rate: float) -> dict[str, A
     return {"nanoseconds": took, "stats": stats}
 
 
-def emit(url: str, rate: float, seconds: float, store: str, seed: int) -> dict[str, Any]:
+def emit(
+    url: str, rate: float, seconds: float, store: str, seed: int, max_wait: float | None = None
+) -> dict[str, Any]:
     """
     Emit *rate* events a second, and give the milliseconds until each arrived.
 
-    The whole path: `RealTimeBackend`, its thread, translation, router, HTTP. The clock starts when
-    the event is due, so that an emitter that is held up makes the figures worse, not better.
+    The whole path: `RealTimeBackend`, its thread, translation, router, HTTP; with *max_wait* the
+    consumer's documents wait so many seconds for company, not as long as they do by default. The
+    clock starts when the event is due, so that an emitter that is held up makes the figures worse,
+    not better.
     """
     from eventkit import EventRoutingBackend, RealTimeBackend
 
@@ -102,7 +106,9 @@ def emit(url: str, rate: float, seconds: float, store: str, seed: int) -> dict[s
         itertools.islice(corpus.events("translated", seed=seed, shape="live"), number + 200)
     )
     translate = translator("xapi")
-    router = _router([_consumer(url)], store=store, **({} if store else {"queue_size": 1_000_000}))
+    more = {} if max_wait is None else {"batch": {"max_wait": max_wait}}
+    queue = {} if store else {"queue_size": 1_000_000}
+    router = _router([_consumer(url, **more)], store=store, **queue)
     backend = EventRoutingBackend(processors=[translator("xapi")], backends={"router": router})
     real = RealTimeBackend(backend=backend, max_queue=1_000_000)
     for event in events[number:]:
@@ -114,6 +120,7 @@ def emit(url: str, rate: float, seconds: float, store: str, seed: int) -> dict[s
     due = []
     # The two clocks differ by a constant.
     offset = time.monotonic_ns() - time.perf_counter_ns()
+    cpu = time.process_time()
     start = time.perf_counter() + 0.05
     for index, event in enumerate(events[:number]):
         moment = start + index / rate
@@ -121,7 +128,9 @@ def emit(url: str, rate: float, seconds: float, store: str, seed: int) -> dict[s
         due.append(int(moment * 1e9) + offset)
         real.send(event)
     done = time.perf_counter()
+    cpu = time.process_time() - cpu
     flushed = real.flush(_PATIENCE) and router.flush(_PATIENCE)
+    requests = control(port, "")["requests"]
     arrivals = control(port, "arrivals")["arrivals"]
     stats = router.stats()
     real.close(5)
@@ -133,6 +142,8 @@ def emit(url: str, rate: float, seconds: float, store: str, seed: int) -> dict[s
         "milliseconds": took,
         "missing": len(set(ids) - set(arrivals)),
         "seconds": done - start,
+        "cpu": cpu,
+        "requests": requests,
         "flushed": flushed,
         "stats": {key: value for key, value in stats.items() if value},
     }

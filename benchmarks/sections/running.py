@@ -46,15 +46,27 @@ def request(setup: Setup) -> dict[str, Any]:
     return {"cases": found}
 
 
+WAITS = (None, 0.001, 0.2)
+"""What documents wait for company: as long as they do by default, hardly, and for as long as may
+be where requests are dear. Seconds."""
+
+
 def latency(setup: Setup) -> dict[str, Any]:
     """Measure the time from emit to arrival."""
     found: dict[str, list[Any]] = {}
     with Receiver(core=setup.other) as receiver, _folder(setup) as folder:
         for number in range(setup.size.repeats):
-            for rate in setup.size.rates:
-                for mode in ("buffered", "durable"):
-                    setup.say(f"latency: {mode}, {rate:,} events/s")
-                    store = "" if mode == "buffered" else f"{folder}/latency-{number}-{rate}.db"
+            cases = {
+                f"{mode} {rate}" + ("" if wait is None else f" {wait}"): (rate, mode, wait)
+                for rate in setup.size.rates
+                for mode in ("buffered", "durable")
+                for wait in (WAITS if mode == "durable" else WAITS[:1])
+            }
+            for name in shuffled(number, list(cases)):
+                rate, mode, wait = cases[name]
+                setup.say(f"latency: {name}")
+                with tempfile.TemporaryDirectory(dir=folder) as fresh:
+                    store = "" if mode == "buffered" else f"{fresh}/store.db"
                     with Candidate(_RUNNING, core=setup.core) as ours:
                         result = ours.ask(
                             "emit",
@@ -63,9 +75,11 @@ def latency(setup: Setup) -> dict[str, Any]:
                             seconds=setup.size.seconds,
                             store=store,
                             seed=number,
+                            max_wait=wait,
                         )
-                    result["percentiles"] = percentiles(result.pop("milliseconds"))
-                    found.setdefault(f"{mode} {rate}", []).append(result)
+                result["percentiles"] = percentiles(result.pop("milliseconds"))
+                result["events"] = int(rate * setup.size.seconds)
+                found.setdefault(name, []).append(result)
     return {"cases": found}
 
 

@@ -109,7 +109,7 @@ class Batch:
     """When a request is full (documents, bytes of its body), and the seconds one may wait."""
 
     max_size: int = 100
-    max_wait: float = 0.2
+    max_wait: float = 0.0
     max_bytes: int = 1_000_000
 
 
@@ -188,7 +188,8 @@ class Consumer:
             under that name, with the meaning that it has there.
 
         batch: ``max_size`` documents and ``max_bytes`` bytes of a request; ``max_wait`` seconds
-            that a document waits for company in buffered mode.
+            that a document waits for company when buffered. Without waiting, what comes while a
+            request is under way makes the next one.
 
         timeout: seconds for a request altogether, or ``connect``, ``read`` and ``total``.
 

@@ -30,6 +30,11 @@ _LOOK_FURTHER_BYTES = 16_000_000
 """Documents, and their bytes, that are read from the store when the first ones keep failing."""
 _LOOK_AGAIN = 0.05
 """Seconds between two looks at whether a shared store is empty."""
+_REST = 3.0
+"""After a request the thread rests for as many times what that has taken, at most..."""
+_LONGEST_REST = 0.02
+"""... these seconds. Under load, requests and writes to the store would else be made for every few
+documents, and take from the threads that accept events what these need."""
 _READ_AHEAD = 2
 """Requests' worth of documents that are read from the store at a time."""
 _NOT_ITS_FAULT = frozenset({REFUSES_ALL, SETTING, ADDRESS_REFUSED})
@@ -70,6 +75,7 @@ class Sender:
         self._counts_from = -float("inf")
         self._is_to_start_over = False
         self._crash = ""
+        self._is_resting = False
         self._closed = False
         self._deadline = 0.0
         self._thread: threading.Thread | None = None
@@ -87,11 +93,11 @@ class Sender:
                 now = self._clock.now()
                 for document in documents:
                     document.since = now
-                was_empty = not self._queue
+                was_idle = self._is_idle
                 self._append(documents)
                 self._ensure_thread()
                 # Not for every document: the thread need not wake up before a batch is due.
-                if was_empty or self._is_full():
+                if was_idle or self._is_full():
                     self._changed.notify_all()
         self._lane.tell("enqueued", len(documents))
         if refusal:
@@ -105,7 +111,7 @@ class Sender:
             self.feed.has_more = True
             self.feed.announced += number
             self._ensure_thread()
-            if not self._queue or self._is_full():
+            if self._is_idle or self._is_full():
                 self._changed.notify_all()
 
     def park(self) -> None:
@@ -289,7 +295,9 @@ class Sender:
                 if batch is None:
                     return
                 if batch:
+                    began = self._clock.now()
                     self._send(batch)
+                    self._rest(min(_LONGEST_REST, _REST * (self._clock.now() - began)))
                 self._crash = ""
             except Exception as error:  # noqa: BLE001 - the thread must live, nothing may be lost
                 self._crash = f"unexpected: {describe(error)}"
@@ -313,6 +321,21 @@ class Sender:
         self._put_back(batch, left, answer, self._learn(batch, answer))
         if self.feed is not None:
             self.feed.settle(batch)
+
+    def _rest(self, seconds: float) -> None:
+        """Let documents gather, unless enough are here or somebody is in a hurry."""
+        until = self._clock.now() + seconds
+        with self._changed:
+            # After a failure it waits for longer anyway.
+            if self._not_before > until:
+                return
+            self._is_resting = True
+            while not (self._is_full() or self._flushing or self._closed or self._parked):
+                left = until - self._clock.now()
+                if left <= 0:
+                    break
+                self._clock.wait(self._changed, left)
+            self._is_resting = False
 
     def _next(self) -> list[Document] | None:
         """Wait for the next batch that is due; None when the thread is to end, [] to look again."""
@@ -452,6 +475,11 @@ class Sender:
         if self._is_full() or self._flushing or self._closed:
             return 0.0
         return self._queue[0].since + self._lane.consumer.batch.max_wait - now
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether the thread waits for the next document, whatever it is."""
+        return not self._queue and not self._is_resting
 
     def _is_full(self) -> bool:
         known = len(self._queue) + (self.feed.announced if self.feed is not None else 0)

@@ -48,7 +48,7 @@ class TestConsumer:
         """A consumer needs an id, a protocol and a URL; the rest has defaults."""
         consumer = Consumer.from_dict(MINIMAL)
 
-        assert (True, Auth(), Batch(100, 0.2, 1_000_000), Timeout(10, 10, 10), {}, {}) == (
+        assert (True, Auth(), Batch(100, 0, 1_000_000), Timeout(10, 10, 10), {}, {}) == (
             consumer.enabled,
             consumer.auth,
             consumer.batch,

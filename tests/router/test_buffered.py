@@ -120,6 +120,35 @@ class TestBatching:
 
         assert clock.waits[0] == pytest.approx(25, abs=5)
 
+    def test_an_idle_consumer_gets_it_at_once(self, make, server):
+        """By default nothing waits for company."""
+        clock = FastClock()
+        router = make({"id": "lrs", "protocol": "xapi", "url": server.url}, clock=clock)
+        waits = []
+        server.rule = lambda _: waits.extend(clock.waits)
+        router.send(translation(1))
+        server.wait_for(lambda: server.stored)
+
+        assert waits == []
+
+    def test_what_comes_meanwhile_is_the_next_request(self, make, server):
+        """While a request is under way, the next one fills."""
+
+        def late(server, connection, request):
+            server.released.wait(PATIENCE)
+            return fault_server.behave(server, connection, request)
+
+        server.script.append(late)
+        router = make({"id": "lrs", "protocol": "xapi", "url": server.url})
+        router.send(translation(0))
+        server.wait_for(lambda: server.requests)
+        for number in range(1, 21):
+            router.send(translation(number))
+        server.released.set()
+        server.wait_for(lambda: len(server.stored) == 21)
+
+        assert [len(request.ids) for request in server.requests] == [1, 20]
+
     def test_waits_for_company(self, make, server):
         """What comes within the time goes in one request."""
         router = make(settings("lrs", server.url, batch={"max_wait": 0.5}))

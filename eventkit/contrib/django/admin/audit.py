@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from eventkit.contrib.django import access
+from eventkit.contrib.django.admin.frame import RowsAdmin
 from eventkit.contrib.django.models import AuditEntry
 
 _LONGEST = 300
@@ -63,7 +64,7 @@ class ActionFilter(admin.SimpleListFilter):
 
 
 @admin.register(AuditEntry)
-class AuditAdmin(admin.ModelAdmin):
+class AuditAdmin(RowsAdmin):
     """The list, and one entry."""
 
     list_display = ("when", "by", "about", "deed", "change")

@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -39,6 +38,7 @@ from eventkit.contrib.django.admin.consumer_form import (
     initial_of,
     outline_of,
 )
+from eventkit.contrib.django.admin.frame import key_of
 from eventkit.contrib.django.admin.importing import ImportPage
 from eventkit.contrib.django.admin.inputs import JSONObjectField
 from eventkit.contrib.django.admin.rule_forms import RuleForm, RuleFormSet
@@ -90,8 +90,6 @@ _FIELDSETS = (
     ),
 )
 _RULES_AFTER = "What it gets"
-_KEY_DIGITS = 19
-"""Keys with as many are none of a database."""
 
 _SHOWN = (
     *("batch_max_size", "batch_max_bytes", "batch_max_wait"),
@@ -145,7 +143,7 @@ class TenantFilter(admin.SimpleListFilter):
         value = self.value() or ""
         if value == "none":
             return queryset.filter(tenant=None)
-        return queryset.filter(tenant=_key(value)) if value else queryset
+        return queryset.filter(tenant=key_of(value)) if value else queryset
 
 
 class ConsumerList(ChangeList):
@@ -415,7 +413,7 @@ class ConsumerAdmin(admin.ModelAdmin):
             return None
         chosen = self.get_queryset(request).select_related("tenant", "credential")
         try:
-            return chosen.prefetch_related("rules", "representatives").get(pk=_key(object_id))
+            return chosen.prefetch_related("rules", "representatives").get(pk=key_of(object_id))
         except Consumer.DoesNotExist:
             return None
 
@@ -511,7 +509,7 @@ class ConsumerAdmin(admin.ModelAdmin):
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
         """Show the audit trail."""
-        row = get_object_or_404(self.get_queryset(request), pk=_key(object_id))
+        row = get_object_or_404(self.get_queryset(request), pk=key_of(object_id))
         access.require(request.user, "view_audit", row)
         where = reverse("admin:eventkit_auditentry_changelist")
         return HttpResponseRedirect(f"{where}?consumer={row.pk}")
@@ -583,14 +581,14 @@ class ConsumerAdmin(admin.ModelAdmin):
 
     def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Test the connection."""
-        row = get_object_or_404(self.get_queryset(request), pk=_key(object_id))
+        row = get_object_or_404(self.get_queryset(request), pk=key_of(object_id))
         access.require(request.user, "test", row)
         return connection_page(self, request, row)
 
     def do_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         """Ask before something is done with one, and do it."""
         row = get_object_or_404(
-            self.get_queryset(request).select_related("tenant"), pk=_key(object_id)
+            self.get_queryset(request).select_related("tenant"), pk=key_of(object_id)
         )
         return doing.one(self, request, name, row)
 
@@ -611,14 +609,7 @@ def host_of(url: str) -> str:
 
 def _tenant_of(user: Any, text: str) -> Tenant | None:
     """Find the tenant that a form names; None: none, or none that *user* sees."""
-    return access.tenants(user).filter(pk=_key(text)).first()
-
-
-def _key(object_id: str) -> int:
-    """Read the key of a row from an address; one that is none is nobody's."""
-    text = unquote(object_id)
-    is_key = text.isascii() and text.isdecimal() and len(text) < _KEY_DIGITS
-    return int(text) if is_key else 0
+    return access.tenants(user).filter(pk=key_of(text)).first()
 
 
 def _without(fieldsets: Any, names: set[str]) -> list[Any]:

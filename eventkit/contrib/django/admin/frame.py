@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import attrs
 from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.admin.utils import unquote
 from django.core.paginator import Page, Paginator
 from django.db.models import Model
 from django.http import HttpRequest
@@ -19,7 +20,28 @@ else:
     _Admin = ModelAdmin
 
 
-class PagesAdmin(_Admin):
+_KEY_DIGITS = 19
+"""Of keys of rows; with more, a database may not even look."""
+
+
+def key_of(object_id: str) -> int:
+    """Read the key of a row from an address; one that is none is nobody's."""
+    text = unquote(object_id)
+    is_key = text.isascii() and text.isdecimal() and len(text) < _KEY_DIGITS
+    return int(text) if is_key else 0
+
+
+class RowsAdmin(_Admin):
+    """A model in the admin: whatever stands in an address, there is such a row or there is none."""
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """Give the row, or None."""
+        return super().get_object(request, str(key_of(object_id)), from_field)
+
+
+class PagesAdmin(RowsAdmin):
     """The place of a model in the admin whose pages are not Django's forms: nobody edits a row."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
@@ -17,15 +17,11 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_protect
 
 from eventkit.contrib.django import access
+from eventkit.contrib.django.admin.frame import RowsAdmin
 from eventkit.contrib.django.models import LONGEST_ID, AccessRequest, Tenant
 from eventkit.contrib.django.portal import asking, notices
 from eventkit.contrib.django.portal.forms import WantedFields, initial_of
 from eventkit.contrib.django.validation import Invalid
-
-if TYPE_CHECKING:
-    _Admin = admin.ModelAdmin[AccessRequest]
-else:
-    _Admin = admin.ModelAdmin
 
 
 class DecisionForm(WantedFields):
@@ -64,7 +60,7 @@ class DecisionForm(WantedFields):
 
 
 @admin.register(AccessRequest)
-class AccessRequestAdmin(_Admin):
+class AccessRequestAdmin(RowsAdmin):
     """Requests that somebody may see; a request is decided on its own page."""
 
     list_display = ("organisation", "receiver", "who", "state", "created")

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.text import capfirst
 
 from eventkit.contrib.django import access, actions
+from eventkit.contrib.django.admin.frame import RowsAdmin
 from eventkit.contrib.django.admin.inputs import LinesField, PeopleField, text
 from eventkit.contrib.django.models import Tenant
 from eventkit.exceptions import ConfigurationError
@@ -80,7 +81,7 @@ def saved_tenant(row: Tenant, given: dict[str, Any], *, by: Any) -> Tenant:
 
 
 @admin.register(Tenant)
-class TenantAdmin(admin.ModelAdmin):
+class TenantAdmin(RowsAdmin):
     """The list and the form."""
 
     form = TenantForm
