@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -109,42 +109,51 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace) -> int:
-    """Check the consumers; give the exit code."""
+@attrs.frozen
+class Unusable:
+    """A consumer that gets nothing from here, because its settings cannot be used."""
+
+    id: str
+    protocol: str
+    state: str
+    """``paused``: what it may have waits; ``left out``: nothing is kept for it."""
+    why: str
+
+
+def run(options: argparse.Namespace, unusable: Iterable[Unusable] = ()) -> int:
+    """Check the consumers, but for those that are *unusable* anyway; give the exit code."""
     # The line of a consumer says it all, and nothing is retried here.
     logging.getLogger("eventkit").addHandler(logging.NullHandler())
     code = _look_around(options)
     consumers = load_consumers(options.file)
+    unused = {each.id: each for each in unusable}
+    left_out = [each for each in unused.values() if each.id not in {it.id for it in consumers}]
     try:
         queues = _queues(options, consumers)
     except StoreError as error:
         return complain(f"--store: {error}")
-    if not consumers:
+    if not consumers and not left_out:
         print(f"no consumers: {options.file} names none, so nobody gets anything", file=sys.stderr)
     for consumer in consumers:
         for doubt in consumer.doubts():
             say(f"eventkit: warning: consumer {consumer.id!r}: {doubt}")
 
     def look(consumer: Consumer) -> _Found:
-        return _look(consumer, options)
+        return _unused(unused[consumer.id]) if consumer.id in unused else _look(consumer, options)
 
-    width = max((len(name) for name in (*queues, *(each.id for each in consumers))), default=0)
+    names = (*queues, *unused, *(each.id for each in consumers))
+    width = max(map(len, names), default=0)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for consumer, found in zip(consumers, pool.map(look, consumers), strict=True):
             code = REJECTED if found.state == _FAILED else code
-            detail = found.detail
-            if consumer.id in queues:
-                detail = f"{queues.pop(consumer.id)}; {detail}"
-            text = " ".join(detail.split())
-            say(
-                f"{consumer.id:<{width}}  {consumer.protocol:<7}  {found.state:<8}  {text}",
-                sys.stdout,
-            )
-            for line in found.steps:
-                say(f"    {line}", sys.stdout)
+            _show(consumer, found, queues.pop(consumer.id, ""), width)
+    for each in left_out:
+        told = f"{queues.pop(each.id)}; " if each.id in queues else ""
+        text = f"{told}{_unused(each).detail}"
+        say(f"{each.id:<{width}}  {each.protocol:<7}  {_FAILED:<8}  {text}", sys.stdout)
     for name, told in queues.items():
         say(f"{name:<{width}}  {'-':<7}  {'-':<8}  {told}", sys.stdout)
-    return code
+    return REJECTED if unused else code
 
 
 @attrs.frozen
@@ -154,6 +163,21 @@ class _Found:
     state: str
     detail: str
     steps: list[str] = attrs.field(factory=list)
+
+
+def _show(consumer: Consumer, found: _Found, queue: str, width: int) -> None:
+    text = " ".join(f"{queue}; {found.detail}".removeprefix("; ").split())
+    say(f"{consumer.id:<{width}}  {consumer.protocol:<7}  {found.state:<8}  {text}", sys.stdout)
+    for line in found.steps:
+        say(f"    {line}", sys.stdout)
+
+
+def _unused(found: Unusable) -> _Found:
+    """Say of one why it is not even asked."""
+    why = " ".join(found.why.split())
+    if found.state == "paused":
+        return _Found("paused", f"its credentials cannot be used, so all waits: {why}")
+    return _Found(_FAILED, f"left out, so nothing is kept for it: {why}")
 
 
 def _look(consumer: Consumer, options: argparse.Namespace) -> _Found:

@@ -15,6 +15,7 @@ import attrs
 from django.core.exceptions import PermissionDenied
 from django.views.decorators.debug import sensitive_variables
 
+from eventkit.base.schema_errors import near_miss
 from eventkit.contrib.django import access, actions, auditing
 from eventkit.contrib.django.models import Consumer, Credential, Tenant
 from eventkit.contrib.django.rows import (
@@ -77,10 +78,10 @@ def plans(
     """
     Say what would be done with each of the consumers *found*.
 
-    What a consumers file leaves out is as it is by default, with three exceptions that let nothing
-    flow by mistake: secrets that it leaves out stay; a new consumer is disabled, whatever it says;
-    and whether one is enabled, paused, or may have public addresses only stays where it says
-    nothing.
+    What a consumers file leaves out is as it is by default, with exceptions that let nothing flow
+    by mistake: secrets that it leaves out stay; a new consumer is disabled, and one that is
+    disabled or paused stays so, whatever it says; and whether one is enabled, paused, or may have
+    public addresses only stays where it says nothing.
 
     Args:
         found: settings of consumers, as of a consumers file.
@@ -181,7 +182,8 @@ def _changes(
     known = {"id", "auth", "headers", *_WRITES, *_MAY_SAY}
     unknown = [key for key in given if key not in known]
     if unknown:
-        raise actions.Invalid([actions.Problem("", f"unknown key {unknown[0]!r:.80}")])
+        text = f"unknown key {unknown[0]!r:.80}; {near_miss(str(unknown[0]), known)}"
+        raise actions.Invalid([actions.Problem("", text)])
     nulls = [key for key in given if given[key] is None and key != "sensor"]
     if nulls:
         text = "nothing stands behind it (null); write a value, or leave it out"
@@ -200,8 +202,20 @@ def _changes(
         made["tenant"] = tenant
         if made.pop("enabled", True):
             warnings.append("It comes in disabled: look at it, and enable it.")
+    else:
+        _leave_off(made, row, warnings)
     made |= _credentials(given, row, warnings, with_secrets=with_secrets)
     return made, warnings
+
+
+def _leave_off(made: Json, row: Consumer, warnings: list[str]) -> None:
+    """Let nothing flow because of a file: people enable and resume."""
+    if made.get("enabled") is True and not row.enabled:
+        del made["enabled"]
+        warnings.append("It stays disabled, whatever the file says: look at it, and enable it.")
+    if made.get("paused") is False and row.paused:
+        del made["paused"]
+        warnings.append("It stays paused, whatever the file says: resume it when it may go on.")
 
 
 def _refuse_lost_boundary(orgs: Any, tenant: Tenant | None) -> None:
@@ -251,7 +265,7 @@ def _is_kept(value: Mapping[str, Any], kept: Json, credential: Credential | None
     except ConfigurationError:
         # It is new for whoever cannot read what there is.
         return False
-    return all(value[name] == plain(before.get(name)) for name in named)
+    return all(plain(value[name]) == plain(before.get(name)) for name in named)
 
 
 _ASKED = {"basic": ("username", "password"), "bearer": ("token",)}

@@ -78,6 +78,42 @@ def test_check_asks_each_consumer(run, actions):
     assert run("check")[0] == 1
 
 
+def test_check_says_why_a_consumer_gets_nothing(run, actions, monkeypatch, settings_with):
+    """Of one whose secret is nowhere, and of one whose secrets no key opens; neither is asked."""
+    monkeypatch.setenv("LRS_TOKEN", "canary")
+    actions.create({**SETTINGS, "auth": {"type": "bearer", "token": {"env": "LRS_TOKEN"}}})
+    monkeypatch.delenv("LRS_TOKEN")
+    code, printed, _ = run("check")
+    [line] = printed.splitlines()
+
+    assert code == 1
+    assert line.split()[0] == "lrs"
+    assert "LRS_TOKEN is not set" in line
+
+    actions.create({**SETTINGS, **AUTH, "id": "sealed"})
+    actions.create({**SETTINGS, "id": "open"})
+    with settings_with(KEYS=[OTHER_KEY]):
+        code, printed, _ = run("check")
+    told = {line.split()[0]: line for line in printed.splitlines()}
+
+    assert code == 1
+    assert told["sealed"].split()[2] == "paused"
+    assert "its credentials cannot be used, so all waits: " in told["sealed"]
+    assert told["open"].split()[2] == "ok"
+
+
+def test_check_names_a_consumer_that_is_left_out(run, actions):
+    """A row that was written past the checks."""
+    row = actions.create(SETTINGS)
+    type(row).objects.filter(pk=row.pk).update(url="nowhere")
+    actions.bump()
+    code, printed, complained = run("check")
+
+    assert (code, complained) == (1, "")
+    assert printed.split()[:3] == ["lrs", "xapi", "FAILED"]
+    assert "left out, so nothing is kept for it: url: has no scheme" in printed
+
+
 class TestExchange:
     @pytest.mark.parametrize("kind", ["json", "yaml"])
     def test_what_is_exported_can_be_imported(self, run, actions, kind, tmp_path):
@@ -96,6 +132,43 @@ class TestExchange:
         assert run("import", str(path))[0] == 0
         [again] = actions.export(type(row).objects.all())
         assert again == {**SETTINGS, "enabled": False}
+
+    def test_a_second_import_enables_and_resumes_nobody(self, run, actions, tmp_path):
+        """Whatever the file says; and it says what it changes."""
+        from eventkit.contrib.django.models import Consumer
+
+        path = tmp_path / "consumers.json"
+        settings = {**SETTINGS, "paused": False}
+        path.write_text(json.dumps([settings]))
+        run("import", str(path))
+        actions.pause(Consumer.objects.get())
+        code, said, _ = run("import", str(path))
+        row = Consumer.objects.get()
+
+        assert (code, row.enabled, row.paused) == (0, False, True)
+        assert said.startswith("lrs: same")
+        assert "It stays disabled, whatever the file says" in said
+        assert "It stays paused, whatever the file says" in said
+
+        path.write_text(json.dumps([{**settings, "url": "log:other"}]))
+        _, said, _ = run("import", str(path))
+        assert said.startswith("lrs: changed: ")
+        assert "\n  url: log:nowhere -> log:other\n" in said
+        assert not Consumer.objects.get().enabled
+        path.write_text(json.dumps([{**settings, "denny": []}]))
+        assert "unknown key 'denny'; did you mean 'deny'?" in run("import", str(path))[1]
+
+    def test_an_import_may_disable_and_leaves_enabled_what_is(self, run, actions, tmp_path):
+        row = actions.create(SETTINGS)
+        path = tmp_path / "consumers.json"
+        path.write_text(json.dumps([SETTINGS]))
+        assert run("import", str(path))[1].startswith("lrs: same")
+        row.refresh_from_db()
+        assert row.enabled
+        path.write_text(json.dumps([{**SETTINGS, "enabled": False}]))
+        assert "\n  enabled: yes -> no\n" in run("import", str(path))[1]
+        row.refresh_from_db()
+        assert not row.enabled
 
     def test_some_can_be_chosen(self, run, actions):
         for name in ("a", "b"):
@@ -140,6 +213,10 @@ class TestExchange:
         assert made.credential.secrets.open()["token"] == "canary"
         assert "canary" not in said + notes
         assert "EVENT_TRACKING_BACKENDS_ALLOWED" in notes
+        code, said, _ = run("import-erb", str(path))
+        assert (code, said.split()[1]) == (0, "same:")
+        made.refresh_from_db()
+        assert not made.enabled
         code, _, error = run("import-erb")
         assert (code, "is not installed here" in error) == (2, True)
 
@@ -199,9 +276,8 @@ def test_prune_says_what_went(run):
     bury(1, time=datetime.now(UTC) - timedelta(days=9))
     bury(2)
 
-    assert run("prune")[1].split()[::2] == ["reports", "folded", "routers", "letters", "replays"]
-    assert "letters                0" in run("prune")[1]
-    assert "letters                1" in run("prune", "--letters-days", "5")[1]
+    assert "           0 dead letters removed" in run("prune")[1]
+    assert "           1 dead letters removed" in run("prune", "--letters-days", "5")[1]
     assert len(DatabaseDeadLetters()) == 1
 
 

@@ -53,6 +53,17 @@ def test_it_delivers_and_ends_without_a_trace(root, tmp_path, monkeypatch):
         assert listed.status_code == 200
         assert "Adaptive engine" in listed.text
 
+        # Who is no staff gets in, too, and sees what the portal has for them.
+        outside = requests.Session()
+        asked = outside.get(f"{address}/event-access/", timeout=PATIENCE)
+        token = {"csrfmiddlewaretoken": outside.cookies["csrftoken"], "next": "/event-access/"}
+        form = {"username": "representative", "password": "demo"}
+        seen = outside.post(asked.url, data=form | token, timeout=PATIENCE)
+
+        assert (seen.status_code, seen.url) == (200, f"{address}/event-access/")
+        assert "representative" in seen.text
+        assert re.search(r"\d\d:\d\d UTC", seen.text)
+
         # The worker is another process: all of this comes through the database.
         for query in (
             "SELECT sum(delivered) FROM eventkit_report WHERE process != 'made-up'",

@@ -44,6 +44,7 @@ from eventkit.contrib.django.admin.inputs import JSONObjectField
 from eventkit.contrib.django.admin.rule_forms import RuleForm, RuleFormSet
 from eventkit.contrib.django.admin.saying import Said, said, unsaid
 from eventkit.contrib.django.consumers_file import can_write_yaml
+from eventkit.contrib.django.holding import held
 from eventkit.contrib.django.models import Consumer, Rule, Tenant
 from eventkit.contrib.django.rows import problem_of, rules_of
 from eventkit.contrib.django.suggestions import SEARCHED, suggestions
@@ -437,6 +438,7 @@ class ConsumerAdmin(admin.ModelAdmin):
                 "may_test": access.may(request.user, "test", row),
                 "wrong": problem_of(row),
                 "figures": _figures(request.user, [row])[row.slug],
+                "held": held(row),
                 "deeds": doing.offered(request.user, row),
                 "links": _links(request.user, row),
             }

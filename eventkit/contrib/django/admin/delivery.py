@@ -14,6 +14,7 @@ from django.utils import timezone
 from eventkit.contrib.django import access, figures
 from eventkit.contrib.django.admin.frame import PagesAdmin, page, paged
 from eventkit.contrib.django.charts import stacked
+from eventkit.contrib.django.holding import held
 from eventkit.contrib.django.models import Consumer, Presence, Report
 from eventkit.contrib.django.queues import store_queues
 from eventkit.contrib.django.rows import WITH, WITH_ONE, problem_of
@@ -99,6 +100,7 @@ class DeliveryAdmin(PagesAdmin):
                 "title": f"Delivery: {consumer}",
                 "consumer": consumer,
                 "is_wrong": bool(problem_of(consumer)),
+                "held": held(consumer),
                 "may_view_letters": access.may(request.user, "view_letters"),
                 "may_try": access.may(request.user, "try"),
                 "letters": access.letters(request.user).filter(consumer_slug=slug).count(),

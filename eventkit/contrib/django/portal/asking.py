@@ -138,11 +138,12 @@ def withdraw(request: AccessRequest, *, by: Any) -> AccessRequest:
 
 def narrow(request: AccessRequest, wanted: Wanted, *, by: User | None) -> AccessRequest:
     """
-    Change what a request asks for; what was asked first is kept.
+    Leave out some of what a request asks for; what was asked first is kept, and is the most.
 
     Raises:
         AlreadyDecided: it is decided.
-        Invalid: something is wrong with it, or it reaches beyond what *by* may decide on.
+        Invalid: something is wrong with it, or it reaches beyond what was asked for or what *by*
+            may decide on.
         PermissionDenied: *by* may not decide it.
     """
     with transaction.atomic(using=_database()):
@@ -336,6 +337,10 @@ def _narrow(row: AccessRequest, wanted: Wanted, by: User | None) -> None:
         # Else it would be out of sight, and out of the hands of who narrowed it.
         text = "It reaches beyond your organisations; name courses and organisations of these."
         found = [Problem("courses", text)]
+    found = found or [
+        Problem(field, f"{pattern:.100} reaches beyond what was asked for; leave it out.")
+        for field, pattern in wanted.beyond(asked_of(row))
+    ]
     if found:
         raise Invalid(found)
     before = _snapshot(row)

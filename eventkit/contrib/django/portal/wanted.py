@@ -7,6 +7,7 @@ themselves or with ``*`` and ``?``; regular expressions are for administrators.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 
@@ -68,6 +69,26 @@ class Wanted:
         """Tell whether nothing asked for is beyond *organisations* (in any case)."""
         scope = self.scope()
         return scope is not None and scope <= {name.lower() for name in organisations}
+
+    def beyond(self, asked: Wanted) -> Iterator[tuple[str, str]]:
+        """Give each field and pattern that lets through what *asked* does not."""
+        for field in FIELDS:
+            for pattern in getattr(self, field):
+                is_within = any(_covers(each, pattern) for each in getattr(asked, field))
+                if field == "courses" and not is_within:
+                    named = org_of(pattern) if _org(pattern) else ""
+                    is_within = any(_covers(each, named) for each in asked.organisations if named)
+                if not is_within:
+                    yield field, pattern
+
+
+def _covers(asked: str, pattern: str) -> bool:
+    """Tell whether all that *pattern* matches *asked* matches, too; False where it is hard."""
+    parts = (_WILDCARDS.get(each) or re.escape(each) for each in asked)
+    return re.fullmatch("".join(parts), pattern, re.DOTALL) is not None
+
+
+_WILDCARDS = {"*": ".*", "?": "[^*]"}
 
 
 def _literal(text: str) -> str:

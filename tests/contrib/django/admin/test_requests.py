@@ -174,6 +174,31 @@ class TestDeciding:
         row.refresh_from_db()
         assert (row.state, row.courses) == ("waiting", ["course-v1:Lakeside+A+2026"])
 
+    def test_what_was_not_asked_for_is_refused_and_what_was_can_come_back(self, ask, client_of):
+        row, path = ask(["course-v1:Lakeside+*"])
+        client = client_of("administrator")
+        widened = {**FORM, "organisations": "BerkeleyX"}
+        for button in ("_save", "_approve"):
+            text = text_of(client.post(path, {**widened, button: "1"}))
+            assert "BerkeleyX reaches beyond what was asked for" in text
+        row.refresh_from_db()
+        assert (row.state, row.organisations) == ("waiting", [])
+
+        client.post(path, {**FORM, "_save": "1"})
+        client.post(path, {**FORM, "courses": "course-v1:Lakeside+*", "_save": "1"})
+        row.refresh_from_db()
+        assert row.courses == ["course-v1:Lakeside+*"]
+
+    def test_enter_in_a_field_decides_nothing(self, ask, client_of):
+        """The first button of a form is the one that Enter presses."""
+        _, path = ask()
+        text = text_of(client_of("administrator").get(path))
+        form = text[text.index("</fieldset>") :]
+
+        assert "_save" in form
+        assert form.index('name="_save"') < form.index('name="_approve"')
+        assert form.index('name="_save"') < form.index('name="_refuse"')
+
     def test_approved_it_has_what_the_form_says(self, ask, client_of):
         from eventkit.contrib.django.models import Consumer
 

@@ -558,3 +558,19 @@ class TestLook:
         ):
             text = text_of(client.get(path))
             assert not re.search(r"<script|<style|\sstyle=|\son\w+=|javascript:", text), path
+
+
+class TestLoggingIn:
+    def test_a_site_may_use_the_page_for_it(self, admin_site, client_of):
+        """With Django's own view; who is no staff gets in, and is told what was wrong."""
+        from django.contrib.auth.views import LoginView
+        from django.test import RequestFactory
+
+        view = LoginView.as_view(template_name="eventkit/portal/login.html")
+        asked = RequestFactory().get("/accounts/login/", {"next": "/event-access/"})
+        asked.user = type("Nobody", (), {"is_authenticated": False, "get_username": str})()
+        page = view(asked).render().content.decode()
+
+        assert 'name="username"' in page
+        assert 'name="password"' in page
+        assert '<input type="hidden" name="next" value="/event-access/">' in page

@@ -144,3 +144,35 @@ class TestFamilies:
     def test_have_only_what_is_translated(self):
         assert "authoring" not in families()
         assert all(families().values())
+
+
+class TestNarrowing:
+    ASKED = Wanted(["course-v1:edX+*", "course-v1:MITx+A+?"], ["Lakeside"], ["problem_*"])
+
+    @pytest.mark.parametrize(
+        "less",
+        [
+            Wanted(["course-v1:edX+DemoX+*"], [], ["problem_check"]),
+            Wanted(["course-v1:MITx+A+1", "course-v1:Lakeside+B+1"], [], ["problem_*"]),
+            Wanted([], ["Lakeside"], ["problem_sh?w"]),
+            ASKED,
+        ],
+    )
+    def test_is_within(self, less):
+        assert list(less.beyond(self.ASKED)) == []
+
+    @pytest.mark.parametrize(
+        ("more", "beyond"),
+        [
+            (Wanted([], ["BerkeleyX"]), ("organisations", "BerkeleyX")),
+            (Wanted([], ["edX"]), ("organisations", "edX")),
+            (Wanted([], ["lakeside"]), ("organisations", "lakeside")),
+            (Wanted(["course-v1:*"]), ("courses", "course-v1:*")),
+            (Wanted(["course-v1:MITx+A+*"]), ("courses", "course-v1:MITx+A+*")),
+            (Wanted(["course-v1:Lakeside*+A+1"]), ("courses", "course-v1:Lakeside*+A+1")),
+            (Wanted(events=["*"]), ("events", "*")),
+            (Wanted(events=["play_video"]), ("events", "play_video")),
+        ],
+    )
+    def test_is_not_widening(self, more, beyond):
+        assert list(more.beyond(self.ASKED)) == [beyond]

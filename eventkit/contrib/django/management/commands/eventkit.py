@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,20 @@ from eventkit.contrib.django import (
     rows,
 )
 from eventkit.contrib.django.consumers_file import written
+from eventkit.contrib.django.holding import held
 from eventkit.contrib.django.letters import DatabaseDeadLetters
 from eventkit.contrib.django.models import Consumer, Letter, Report, Tenant
 from eventkit.contrib.django.registry import DatabaseConsumers
 from eventkit.contrib.django.translating import site_translators
 from eventkit.exceptions import ConfigurationError
 from eventkit.router.explaining import explain
+from eventkit.router.probe import TRIAL_ACTOR
+
+_CHECK_EPILOG = f"""\
+--live writes one document of "{TRIAL_ACTOR}", which is no person, to each enabled consumer. One
+whose settings cannot be used in the environment of this command is named, with the reason: run it
+in the environment of the workers.
+"""
 
 
 class Command(BaseCommand):
@@ -55,7 +63,9 @@ class Command(BaseCommand):
             command.set_defaults(run=run)
             return command
 
-        checking.add_options(add("check", "see whether consumers can be reached", _check))
+        command = add("check", "see whether consumers can be reached", _check)
+        checking.add_options(command)
+        command.epilog = _CHECK_EPILOG
         _add_exchange(add)
         command = add("explain", "say who gets an event, and why", _explain)
         command.add_argument("--json", action="store_true", help="a JSON array")
@@ -118,7 +128,14 @@ def _days(text: str) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     options.file, options.env, options.django = DatabaseConsumers(), [], None
-    return checking.run(options)
+    return checking.run(options, _unusable())
+
+
+def _unusable() -> Iterator[checking.Unusable]:
+    enabled = Consumer.objects.filter(enabled=True).order_by("slug")
+    for row in enabled.select_related(*rows.WITH_ONE).prefetch_related(*rows.WITH):
+        if (found := held(row)) is not None:
+            yield checking.Unusable(row.slug, row.protocol, found.state, found.why)
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -176,11 +193,17 @@ def _take_in(found: Iterable[Any], options: argparse.Namespace) -> int:
     made = plans.plans(found, tenant=tenant)
     for plan in made:
         say(f"{plan.id}: {plan.kind}{f': {plan.words}' if plan.words else ''}", sys.stdout)
-        for text in (*plan.problems, *plan.warnings):
+        changed = plan.differences if plan.kind == "changed" else ()
+        for text in (*map(_changed, changed), *plan.problems, *plan.warnings):
             say(f"  {text}", sys.stdout)
     if not options.dry_run:
         plans.carry_out(made)
     return REJECTED if any(plan.kind == "wrong" for plan in made) else DONE
+
+
+def _changed(found: plans.Difference) -> str:
+    old, new = ("; ".join(text.splitlines()) or "-" for text in (found.old, found.new))
+    return f"{found.field}: {old} -> {new}"
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -222,11 +245,20 @@ def _narrowed(options: argparse.Namespace) -> Any:
     return found
 
 
+_PRUNED = {
+    "reports": "counts (Report) removed",
+    "folded": "counts added up to one of all processes and a quarter of an hour",
+    "routers": "states of processes that have ended (Presence) removed",
+    "letters": "dead letters removed",
+    "replays": "replays removed",
+}
+
+
 def _prune(options: argparse.Namespace) -> int:
     using = router.db_for_write(Report)
     pruned = reporting.prune(using, letters_days=options.letters_days)
-    for name in ("reports", "folded", "routers", "letters", "replays"):
-        say(f"{name:<12}{getattr(pruned, name):>12,}", sys.stdout)
+    for name, what in _PRUNED.items():
+        say(f"{getattr(pruned, name):>12,} {what}", sys.stdout)
     return DONE
 
 
