@@ -198,6 +198,9 @@ class Consumer:
         override: merged into every document, objects key by key, anything else replaced. An
             envelope of Caliper is no document.
 
+        version: of xAPI, ``"1.0.3"`` or ``"2.0"``. Statements are kept as those of 1.0.3, and said
+            in 2.0 when they are delivered, under the same ids.
+
         sensor: the IRI that envelopes of Caliper give as their sender; None: the root URL of the
             LMS that the first event comes from. xAPI has no use for it.
 
@@ -232,6 +235,7 @@ class Consumer:
     )
     override: Json = attrs.field(factory=dict, converter=copy.deepcopy, repr=False)
     sensor: str | None = None
+    version: str = "1.0.3"
     plain_http: bool = False
     paused: bool = False
     public_only: bool = False
@@ -269,6 +273,7 @@ class Consumer:
             object.__setattr__(self, "owners", _owners(self))
             object.__setattr__(self, "queue", queue_name(self.id, self.owner))
             _check_sensor(self.sensor)
+            _check_version(self)
             _check_header_names(self.headers, self.auth)
             if self.enabled:
                 self.auth.values()
@@ -396,6 +401,20 @@ def _check_header_names(names: Iterable[str], auth: Auth) -> None:
         other = known.setdefault(name.lower(), name)
         if other is not name:
             raise ConfigurationError(f"headers: {other} and {name} are one header; remove one")
+
+
+def _check_version(consumer: Consumer) -> None:
+    """Refuse two ways of saying a version, and one where there is none."""
+    if consumer.version == "1.0.3":
+        return
+    if consumer.protocol != "xapi":
+        raise ConfigurationError(
+            f"version: {consumer.version} is one of xAPI, and this consumer is of "
+            f"{consumer.protocol}; remove it"
+        )
+    named = [name for name in consumer.headers if name.lower() == "x-experience-api-version"]
+    if named:
+        raise ConfigurationError(f"headers: {named[0]} is set by version too; keep one of the two")
 
 
 def _check_header_name(name: str, auth: Auth) -> None:

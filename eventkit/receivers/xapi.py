@@ -1,9 +1,10 @@
 """
 A small LRS on this machine, for demonstrations, tests and trying things out.
 
-It keeps xAPI 1.0.3 where a sender can tell the difference: credentials, the version header, all or
-nothing, equal ids, and what a statement must look like. It listens on the loopback address only,
-without TLS, and answers few queries: do not use it to keep records.
+It keeps xAPI 1.0.3 and 2.0, as each request says, where a sender can tell the difference:
+credentials, the version header, all or nothing, equal ids, and what a statement must look like. It
+listens on the loopback address only, without TLS, and answers few queries: do not use it to keep
+records.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from uuid import UUID, uuid4
 from eventkit.reading.source import utc
 from eventkit.receivers.serving import LocalReceiver, Refused, Reply, Request, parse
 from eventkit.receivers.statement_store import Conflict, Query, StatementStore, joined
+from eventkit.translators.xapi_versions import NUMBERS
 from eventkit.typing import Json
-from eventkit.validation.xapi import InvalidStatement, validate_statement
+from eventkit.validation.xapi import InvalidStatement, VersionName, validate_statement
 
-VERSION = "1.0.3"
+_VERSION_HEADER = "X-Experience-API-Version"
+_DEFAULT: VersionName = "1.0.3"
 
 _ROOT = "/xapi"
 _MAX_LIMIT = 1000
@@ -71,18 +74,29 @@ class Receiver(LocalReceiver):
     def _answer(self, request: Request) -> Reply:
         address = urlsplit(request.target)
         if address.path == f"{_ROOT}/about" and request.method == "GET":
-            return _reply(HTTPStatus.OK, {"version": [VERSION]})
+            return _reply(HTTPStatus.OK, {"version": list(NUMBERS.values())})
         if address.path != f"{_ROOT}/statements":
             raise Refused(HTTPStatus.NOT_FOUND, f"there is only {_ROOT}/statements and /about")
-        self._check_headers(request)
-        parameters = dict(parse_qsl(address.query, keep_blank_values=True))
+        self._check_credentials(request)
+        version = _version(request)
+        try:
+            reply = self._statements(request, address.query, version)
+        except Refused as refused:
+            said = {_VERSION_HEADER: NUMBERS[version], **(refused.headers or {})}
+            raise Refused(refused.status, refused.reason, said) from None
+        return Reply(
+            reply.status, reply.content, {**reply.headers, _VERSION_HEADER: NUMBERS[version]}
+        )
+
+    def _statements(self, request: Request, query: str, version: VersionName) -> Reply:
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
         try:
             if request.method == "GET":
                 return self._get(parameters)
             if request.method == "POST":
-                return self._post(parameters, request)
+                return self._post(parameters, request, version)
             if request.method == "PUT":
-                return self._put(parameters, request)
+                return self._put(parameters, request, version)
         except Conflict as conflict:
             where = f"statements[{conflict.index}]"
             raise Refused(
@@ -92,12 +106,6 @@ class Receiver(LocalReceiver):
 
     def _refuse(self, refusal: Refused) -> Reply:
         return _reply(refusal.status, {"error": refusal.reason}, refusal.headers)
-
-    def _check_headers(self, request: Request) -> None:
-        self._check_credentials(request)
-        version = request.headers.get("X-Experience-API-Version", "")
-        if version != "1.0" and not version.startswith("1.0."):
-            raise Refused(HTTPStatus.BAD_REQUEST, f"X-Experience-API-Version must be {VERSION}")
 
     def _get(self, parameters: dict[str, str]) -> Reply:
         if "statementId" in parameters:
@@ -117,15 +125,15 @@ class Receiver(LocalReceiver):
             HTTPStatus.OK, {"statements": [joined(row[1:]) for row in rows], "more": more}
         )
 
-    def _post(self, parameters: dict[str, str], request: Request) -> Reply:
+    def _post(self, parameters: dict[str, str], request: Request, version: VersionName) -> Reply:
         if parameters:
             raise Refused(HTTPStatus.BAD_REQUEST, "POST takes no parameters")
         content = _content(request)
-        statements = _checked(content if isinstance(content, list) else [content])
+        statements = _checked(content if isinstance(content, list) else [content], version)
         self._store.add(statements, self._authority())
         return _reply(HTTPStatus.OK, [statement["id"] for statement in statements])
 
-    def _put(self, parameters: dict[str, str], request: Request) -> Reply:
+    def _put(self, parameters: dict[str, str], request: Request, version: VersionName) -> Reply:
         if parameters.keys() != {"statementId"}:
             raise Refused(HTTPStatus.BAD_REQUEST, "PUT takes the parameter statementId, no other")
         statement_id = _uuid(parameters["statementId"], "statementId")
@@ -133,7 +141,7 @@ class Receiver(LocalReceiver):
         if not isinstance(content, dict):
             raise Refused(HTTPStatus.BAD_REQUEST, "PUT takes one statement")
         content.setdefault("id", statement_id)
-        [statement] = _checked([content])
+        [statement] = _checked([content], version)
         if statement["id"].lower() != statement_id.lower():
             raise Refused(HTTPStatus.BAD_REQUEST, "the statement's id is not statementId")
         self._store.add([statement], self._authority())
@@ -145,7 +153,7 @@ class Receiver(LocalReceiver):
 
 def _reply(status: HTTPStatus, content: Any, headers: Mapping[str, str] | None = None) -> Reply:
     own = {
-        "X-Experience-API-Version": VERSION,
+        _VERSION_HEADER: NUMBERS[_DEFAULT],
         "X-Experience-API-Consistent-Through": datetime.now(UTC).isoformat(),
     }
     return Reply(status, content, {**own, **(headers or {})})
@@ -162,9 +170,20 @@ def _content(request: Request) -> Any:
         raise Refused(HTTPStatus.BAD_REQUEST, "the body is not JSON") from None
 
 
-def _checked(statements: list[Any]) -> list[Json]:
+def _version(request: Request) -> VersionName:
+    """Say which version of xAPI a request is of."""
+    said = request.headers.get(_VERSION_HEADER, "")
+    if said == "1.0" or said.startswith("1.0."):
+        return "1.0.3"
+    if said == "2.0" or said.startswith("2.0."):
+        return "2.0"
+    known = " or ".join(NUMBERS.values())
+    raise Refused(HTTPStatus.BAD_REQUEST, f"{_VERSION_HEADER} must be {known}")
+
+
+def _checked(statements: list[Any], version: VersionName) -> list[Json]:
     """
-    Give *statements* an id each, once they are valid.
+    Give *statements* an id each, and a version, once they are valid.
 
     Raises:
         Refused: one is not, or two have the same id; the reason names the index.
@@ -176,10 +195,12 @@ def _checked(statements: list[Any]) -> list[Json]:
         if not isinstance(statement, Mapping):
             raise Refused(HTTPStatus.BAD_REQUEST, f"{where}: must be an object")
         try:
-            validate_statement(statement)
+            validate_statement(statement, version)
         except InvalidStatement as error:
             raise Refused(HTTPStatus.BAD_REQUEST, f"{where}: {error}") from None
         whole = {"id": str(uuid4()), **statement}
+        if version == "2.0":
+            whole.setdefault("version", NUMBERS[version])
         first = seen.setdefault(whole["id"].lower(), index)
         if first != index:
             raise Refused(

@@ -18,6 +18,7 @@ from eventkit.filters.rules import Facts
 from eventkit.router.plan import own_documents
 from eventkit.router.replaying import Translators
 from eventkit.router.router import Router
+from eventkit.translators.xapi_versions import upgraded
 from eventkit.typing import Event, Identity, Json, ProtocolName
 
 EXAMPLE_ROOT = "https://lms.example.org"
@@ -179,6 +180,8 @@ def _explanation(
     if found.passes:
         documents, problem = translated.get(consumer.protocol)
         documents = own_documents(documents, consumer)
+        if consumer.version == "2.0":
+            documents = list(map(upgraded, documents))
         problem = _obstacle(consumer, state) or problem
     return Explanation(
         consumer=consumer.id,

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from eventkit.base.appending import append, is_regular
 from eventkit.consumers.consumer import Consumer
 from eventkit.exceptions import ConfigurationError
-from eventkit.transports.transport import DELIVERED, Answer, Document, Step, Verdict
+from eventkit.transports.transport import DELIVERED, Answer, Document, Step, Verdict, spoken
 
 _TEMPORARY = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EINTR}
@@ -33,6 +33,7 @@ class FileTransport:
 
     def __init__(self, consumer: Consumer, *, trust_env: bool = False) -> None:
         del trust_env
+        self._consumer = consumer
         parts = urlsplit(consumer.url)
         if parts.netloc not in ("", "localhost") or not parts.path or parts.fragment:
             raise ConfigurationError(
@@ -46,7 +47,8 @@ class FileTransport:
 
     def send(self, documents: Sequence[Document]) -> Answer:
         """Append *documents*, all or none."""
-        lines = b"".join(document.body + b"\n" for document in documents)
+        bodies = spoken(self._consumer, [document.body for document in documents])
+        lines = b"".join(body + b"\n" for body in bodies)
         try:
             append(self._path, lines, mode=_MODE, sync=self._sync)
         except OSError as error:

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from eventkit.base.printable import printable_json
 from eventkit.consumers.consumer import Consumer
 from eventkit.exceptions import ConfigurationError
-from eventkit.transports.transport import DELIVERED, Answer, Document, Step, Verdict
+from eventkit.transports.transport import DELIVERED, Answer, Document, Step, Verdict, spoken
 
 
 class LogTransport:
@@ -25,6 +25,7 @@ class LogTransport:
 
     def __init__(self, consumer: Consumer, *, trust_env: bool = False) -> None:
         del trust_env
+        self._consumer = consumer
         parts = urlsplit(consumer.url)
         name = unquote(parts.path)
         if parts.netloc or parts.query or parts.fragment or not name.strip("."):
@@ -43,8 +44,8 @@ class LogTransport:
                 detail=f"logger {self._logger.name} drops INFO messages; "
                 "give it the level INFO and a handler in the logging configuration",
             )
-        for document in documents:
-            self._logger.info("%s", printable_json(document.body.decode()))
+        for body in spoken(self._consumer, [document.body for document in documents]):
+            self._logger.info("%s", printable_json(body.decode()))
         return DELIVERED
 
     def check(self) -> list[Step]:

@@ -124,6 +124,9 @@ def _context(value: Any) -> Any:
         for key in ("contextActivities", "extensions"):
             if found.get(key) == {}:
                 del found[key]
+        # They say in xAPI 2.0 what other members say too.
+        for key in ("contextAgents", "contextGroups"):
+            found.pop(key, None)
     return found
 
 

@@ -14,7 +14,9 @@ from typing import Protocol
 
 import attrs
 
+from eventkit.consumers.consumer import Consumer
 from eventkit.dead_letters.letter import DeadLetter
+from eventkit.translators.xapi_versions import upgraded_body
 from eventkit.typing import Event
 
 MAX_RESPONSE = 1_000
@@ -137,6 +139,11 @@ DELIVERED = Answer(Verdict.DELIVERED)
 
 _start_of = operator.itemgetter(slice(128))
 """Gives the start of a body, which its id is in: by that most differ."""
+
+
+def spoken(consumer: Consumer, bodies: list[bytes]) -> list[bytes]:
+    """Give documents in the version of their protocol that *consumer* wants."""
+    return list(map(upgraded_body, bodies)) if consumer.version == "2.0" else bodies
 
 
 def distinct(documents: Sequence[Document]) -> list[bytes]:

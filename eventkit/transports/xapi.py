@@ -13,6 +13,7 @@ import attrs
 
 from eventkit.consumers.consumer import Consumer
 from eventkit.reading.source import utc
+from eventkit.translators.xapi_versions import NUMBERS
 from eventkit.transports.checking import Check
 from eventkit.transports.http import Client, Reply, judge
 from eventkit.transports.same_statement import differences
@@ -27,11 +28,11 @@ from eventkit.transports.transport import (
     Verdict,
     distinct,
     enclosed,
+    spoken,
 )
 from eventkit.typing import Json
 
 _VERSION_HEADER = "X-Experience-API-Version"
-_VERSION = {_VERSION_HEADER: "1.0.3"}
 _JSON = {"Content-Type": "application/json"}
 _CONFLICT = 409
 _NOT_IMPLEMENTED = 501
@@ -60,15 +61,17 @@ class XAPITransport:
         self._endpoint = consumer.url.rstrip("/")
         self._url = f"{self._endpoint}/statements"
         self._client = Client(consumer, trust_env=trust_env)
+        self._number = NUMBERS[consumer.version]
+        self._headers = {_VERSION_HEADER: self._number}
 
     def prepare(self, documents: Sequence[Document]) -> None:
         """Do nothing: an LRS publishes no limits."""
 
     def send(self, documents: Sequence[Document]) -> Answer:
         """Post *documents*; one that stands there twice is sent once, as an LRS demands."""
-        bodies = distinct(documents)
+        bodies = spoken(self._consumer, distinct(documents))
         reply = self._client.ask(
-            "POST", self._url, headers=_VERSION | _JSON, body=enclosed(b"[", bodies, b"]")
+            "POST", self._url, headers=self._headers | _JSON, body=enclosed(b"[", bodies, b"]")
         )
         if isinstance(reply, Answer):
             return reply
@@ -119,13 +122,13 @@ class XAPITransport:
 
     def _ask(self, query: dict[str, str]) -> Reply | Answer:
         url = f"{self._url}?{urlencode(query)}"
-        return self._client.ask("GET", url, headers=_VERSION)
+        return self._client.ask("GET", url, headers=self._headers)
 
     def check(self) -> list[Step]:
         """Ask the LRS what it is, and for one statement, with the credentials."""
         check = Check(self._client, is_secure=self._consumer.scheme == "https")
-        about = check.get(f"{self._endpoint}/about", _VERSION)
-        reply = None if about is None else check.get(f"{self._url}?limit=1", _VERSION)
+        about = check.get(f"{self._endpoint}/about", self._headers)
+        reply = None if about is None else check.get(f"{self._url}?limit=1", self._headers)
         if about is not None and reply is not None:
             self._note(check, about, reply)
         return check.steps()
@@ -175,7 +178,7 @@ class XAPITransport:
         """Say which version of xAPI requests are of; a header of the consumer can say another."""
         named = {name.lower(): value for name, value in self._consumer.header_values().items()}
         own = named.get(_VERSION_HEADER.lower())
-        return _VERSION[_VERSION_HEADER] if own is None else own.reveal()
+        return self._number if own is None else own.reveal()
 
     def close(self) -> None:
         """Close the connections to the LRS."""

@@ -55,6 +55,25 @@ def shorten(errors: list[str]) -> str:
     return "; ".join(errors[:_SHOWN]) + more
 
 
+def _shipped(file: str) -> Json:
+    found: Json = json.loads(
+        (resources.files("eventkit.validation") / file).read_text(encoding="utf-8")
+    )
+    return found
+
+
+def _patched(whole: Json, changes: Json) -> Json:
+    """Merge *changes* into *whole*, objects key by key, anything else replaced."""
+    made = dict(whole)
+    for key, value in changes.items():
+        before = whole.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            made[key] = _patched(before, value)
+        else:
+            made[key] = value
+    return made
+
+
 class Schema:
     """
     A shipped JSON Schema, or one definition in it, as a check of documents.
@@ -65,17 +84,21 @@ class Schema:
         root: what a document itself is called where there is no path.
 
         definition: the one that counts; ``""``: the whole.
+
+        changes: the name of a file that is merged into it (RFC 7386).
     """
 
-    def __init__(self, file: str, root: str, definition: str = "") -> None:
+    def __init__(self, file: str, root: str, definition: str = "", *, changes: str = "") -> None:
         self._file = file
         self._root = root
         self._definition = definition
+        self._changes = changes
 
     def read(self) -> Json:
         """Read it."""
-        file = resources.files("eventkit.validation") / self._file
-        loaded: Json = json.loads(file.read_text(encoding="utf-8"))
+        loaded = _shipped(self._file)
+        if self._changes:
+            loaded = _patched(loaded, _shipped(self._changes))
         return loaded | {"$ref": f"#/$defs/{self._definition}"} if self._definition else loaded
 
     def errors(self, instance: Json) -> list[str]:

@@ -1,7 +1,8 @@
 """
-Checking statements against xAPI 1.0.3.
+Checking statements against xAPI 1.0.3, or 2.0 (IEEE 9274.1.1).
 
-The rules are those of ``xapi-1.0.3.json``, plus the few that JSON Schema cannot express.
+The rules are those of ``xapi-1.0.3.json``, with what ``xapi-2.0.json`` has otherwise, plus the few
+that JSON Schema cannot express.
 With the extra ``fast`` a valid statement is accepted many times as fast; what is wrong with any
 other is said in the same words.
 """
@@ -9,7 +10,7 @@ other is said in the same words.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final, Literal
 
 from eventkit.exceptions import EventkitError
 from eventkit.typing import Json
@@ -22,44 +23,50 @@ from eventkit.validation.documents import (
 
 __all__ = ["MAX_DEPTH", "InvalidStatement", "schema", "statement_errors", "validate_statement"]
 
-_STATEMENT = Schema("xapi-1.0.3.json", "statement")
+VersionName = Literal["1.0.3", "2.0"]
+"""A version of xAPI, as settings name it."""
+
+_STATEMENTS: Final[Mapping[VersionName, Schema]] = {
+    "1.0.3": Schema("xapi-1.0.3.json", "statement"),
+    "2.0": Schema("xapi-1.0.3.json", "statement", changes="xapi-2.0.json"),
+}
 _COMPONENTS = ("choices", "scale", "source", "target", "steps")
 _ROLES = ("parent", "grouping", "category", "other")
 
 
 class InvalidStatement(EventkitError, ValueError):
     """
-    A statement breaks a rule of xAPI 1.0.3.
+    A statement breaks a rule of xAPI.
 
     *errors* says which, and where, one text each. Values of the statement are never part of it.
     """
 
-    def __init__(self, errors: list[str]) -> None:
-        super().__init__(f"not valid xAPI 1.0.3: {shorten(errors)}")
+    def __init__(self, errors: list[str], version: VersionName = "1.0.3") -> None:
+        super().__init__(f"not valid xAPI {version}: {shorten(errors)}")
         self.errors = errors
 
 
-def validate_statement(statement: Mapping[str, Any]) -> None:
+def validate_statement(statement: Mapping[str, Any], version: VersionName = "1.0.3") -> None:
     """
-    Refuse *statement* unless it is valid xAPI 1.0.3.
+    Refuse *statement* unless it is valid xAPI of *version*.
 
     Raises:
         InvalidStatement: it is not; its *errors* say why.
     """
-    errors = statement_errors(statement)
+    errors = statement_errors(statement, version)
     if errors:
-        raise InvalidStatement(errors)
+        raise InvalidStatement(errors, version)
 
 
-def statement_errors(statement: Mapping[str, Any]) -> list[str]:
+def statement_errors(statement: Mapping[str, Any], version: VersionName = "1.0.3") -> list[str]:
     """List what is wrong with *statement*, as ``"path: rule"``; empty when nothing is."""
     instance = dict(statement)
-    return _STATEMENT.errors(instance) or list(_beyond_schema(instance, ""))
+    return _STATEMENTS[version].errors(instance) or list(_beyond_schema(instance, ""))
 
 
-def schema() -> Json:
-    """Read the shipped JSON Schema for one statement."""
-    return _STATEMENT.read()
+def schema(version: VersionName = "1.0.3") -> Json:
+    """Give the JSON Schema for one statement of *version*."""
+    return _STATEMENTS[version].read()
 
 
 def _beyond_schema(statement: Json, within: str) -> Iterator[str]:

@@ -324,7 +324,7 @@ class TestQueries:
     def test_about_needs_nothing(self, receiver: Receiver) -> None:
         answer = requests.get(receiver.url + "/about", timeout=5)
 
-        assert answer.json() == {"version": ["1.0.3"]}
+        assert answer.json() == {"version": ["1.0.3", "2.0.0"]}
 
     def test_newest_first_unless_asked_otherwise(self, client: Client) -> None:
         ids = client.post([statement() for _ in range(5)]).json()

@@ -121,7 +121,7 @@ class Consumer(models.Model):
     options = ObjectField(
         default=dict,
         blank=True,
-        help_text="What else a consumers file may say: batch, timeout, override, sensor, "
+        help_text="What else a consumers file may say: batch, timeout, override, sensor, version, "
         "plain_http, inherits, match_params.",
     )
     public_only = models.BooleanField(

@@ -15,7 +15,10 @@ from eventkit.contrib.django.shapes import is_misread
 from eventkit.exceptions import ConfigurationError
 from eventkit.typing import Json
 
-OPTIONS = ("batch", "timeout", "override", "sensor", "plain_http", "inherits", "match_params")
+OPTIONS = (
+    *("batch", "timeout", "override", "sensor", "version", "plain_http", "inherits"),
+    "match_params",
+)
 """What `Consumer.options` may hold."""
 
 AUTH_KEYS = ("username", "password", "token")

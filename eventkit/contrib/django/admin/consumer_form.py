@@ -99,6 +99,12 @@ class ConsumerForm(forms.ModelForm):
         help_text="Caliper only: the IRI that envelopes name as their sender; "
         "if empty, the address of the LMS.",
     )
+    version = forms.ChoiceField(
+        label="Version of xAPI",
+        required=False,
+        choices=(("", "1.0.3"), ("2.0", "2.0")),
+        help_text="xAPI only: what its record store speaks.",
+    )
     inherits = LinesField(
         label="Former URLs",
         required=False,
@@ -271,6 +277,7 @@ class ConsumerForm(forms.ModelForm):
             made[group] = part or None
         made["override"] = found.get("override")
         made["sensor"] = found.get("sensor") or None
+        made["version"] = found.get("version") or None
         made["inherits"] = found.get("inherits") or None
         made["plain_http"] = True if found.get("plain_http") else None
         if "match_params" in self.fields:
@@ -431,6 +438,7 @@ def initial_of(row: Consumer) -> Json:
         "override": options.get("override"),
         "match_params": options.get("match_params"),
         "sensor": options.get("sensor") or "",
+        "version": {"1.0.3": ""}.get(options.get("version", ""), options.get("version", "")),
         "plain_http": options.get("plain_http", False),
         "inherits": list(options.get("inherits", ())),
         "auth_type": credential.auth_type if credential is not None else "none",

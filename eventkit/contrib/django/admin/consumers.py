@@ -52,7 +52,7 @@ from eventkit.exceptions import ConfigurationError
 
 _FIELDSETS = (
     (None, {"fields": ("slug", "name", "tenant", "note")}),
-    ("Where it is", {"fields": ("protocol", "url", "public_only", "sensor")}),
+    ("Where it is", {"fields": ("protocol", "url", "public_only", "version", "sensor")}),
     (
         "How it knows us",
         {
@@ -95,7 +95,7 @@ _RULES_AFTER = "What it gets"
 _SHOWN = (
     *("batch_max_size", "batch_max_bytes", "batch_max_wait"),
     *("timeout_total", "timeout_connect", "timeout_read"),
-    *("override", "inherits", "sensor", "plain_http", "auth_type", "representatives"),
+    *("override", "inherits", "version", "sensor", "plain_http", "auth_type", "representatives"),
     "match_params",
 )
 """Fields that are no columns, for who may only look."""

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ('gone_at', models.DateTimeField(blank=True, editable=False, help_text='When it answered 410 Gone. Nothing is sent until it is resumed.', null=True)),
                 ('tries', models.PositiveIntegerField(default=1, editable=False)),
                 ('allows_everything', models.BooleanField(default=False, help_text='It may have every event that no rule denies; without, what a rule allows.')),
-                ('options', models.JSONField(blank=True, default=dict, help_text='What else a consumers file may say: batch, timeout, override, sensor, plain_http, inherits, match_params.')),
+                ('options', models.JSONField(blank=True, default=dict, help_text='What else a consumers file may say: batch, timeout, override, sensor, version, plain_http, inherits, match_params.')),
                 ('public_only', models.BooleanField(default=False, help_text='Only https, and no address of this machine or of an inner network.', verbose_name='public addresses only')),
                 ('from_portal', models.BooleanField(default=False, editable=False)),
                 ('note', models.TextField(blank=True)),

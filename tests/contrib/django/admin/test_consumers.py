@@ -294,6 +294,7 @@ WRONG = [
     ({"batch_max_size": "many"}, "batch_max_size", "got 'many'"),
     ({"batch_max_size": "1.5"}, "batch_max_size", "Expected a whole number"),
     ({"batch_max_bytes": "-1"}, "batch_max_bytes", "Expected a whole number of bytes"),
+    ({"version": "1.0"}, "version", "Select a valid choice"),
     ({"batch_max_wait": "3601"}, "batch_max_wait", "Expected a number of seconds from 0 to 3600"),
     ({"batch_max_wait": "nan"}, "batch_max_wait", "Expected a number of seconds"),
     ({"timeout_total": "0"}, "timeout_total", "Expected a number of seconds above 0"),
