@@ -61,6 +61,18 @@ class MemoryDeadLetters:
         with self._lock:
             return sum(self._letters.pop(name, None) is not None for name in set(ids))
 
+    def discard(self, letter: DeadLetter) -> None:
+        """Forget *letter* itself, not one that has come in its place."""
+        with self._lock:
+            if self._letters.get(letter.id) is letter:
+                del self._letters[letter.id]
+
+    def defer(self, letter: DeadLetter) -> None:
+        """Put *letter* behind the others, if it is still there."""
+        with self._lock:
+            if self._letters.get(letter.id) is letter:
+                self._letters[letter.id] = self._letters.pop(letter.id)
+
     def clear(self) -> None:
         """Forget all of them."""
         with self._lock:

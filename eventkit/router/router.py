@@ -166,6 +166,8 @@ class Router:
         self._box = DeadLetterBox(dead_letters)
         self._has_sink = dead_letters is not None
         self.store: Store | None = _open_store(store)
+        if self.store is not None:
+            self._box.add(self.store.dead_letters)
         self._begin(self._book.read())
         renew_after_fork(self)
         _open.add(self)
@@ -426,7 +428,7 @@ class Router:
         self._fleet.release()
         if self._reporter is not None:
             self._reporter.close(until)
-        return done
+        return self._box.settle(until) and done
 
     def _start(self) -> None:
         """Do what must be done in each process before anything is sent."""
@@ -651,29 +653,18 @@ class Router:
         self._tally.add(f"dead:{reason}", len(documents))
         if self._reporter is not None:
             self._reporter.add_dead(consumer, reason, len(documents))
-        self._keep_letter(letter)
+        self._box.put(letter)
 
     def _bury(self, document: Document, letter: DeadLetter) -> None:
         """Keep a letter of a lane; with a store it goes there when the document leaves it."""
         if self.store is None or not document.position:
-            self._keep_letter(letter)
+            self._box.put(letter)
         elif not self._has_sink:
             self._box.announce(letter)
             document.letter = letter
-        elif not self._box.put(letter):
-            # The store outlives the memory that it is in now.
-            document.letter = letter
-
-    def _keep_letter(self, letter: DeadLetter) -> None:
-        if self.store is None or self._has_sink:
+        else:
+            # What the sink does not take, the store does, which outlives memory.
             self._box.put(letter)
-            return
-        self._box.announce(letter)
-        try:
-            self.store.dead_letters(letter)
-        except Exception as error:  # noqa: BLE001 - a store of any make; the letter is kept
-            _throttle.warning("letter", "A dead letter stays in memory: %s", describe(error))
-            self._box.kept(letter)
 
     def _error(self, failures: Mapping[str, Answer]) -> DeliveryError:
         """Make one error of what stopped the deliveries."""

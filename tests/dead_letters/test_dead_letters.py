@@ -703,3 +703,120 @@ class TestTranslationLetters:
     def test_wrong_settings(self, settings, message):
         with pytest.raises(ConfigurationError, match=message):
             TranslationLetters(**settings)
+
+
+class Sink:
+    """Refuses while it is told to, or for ever what it cannot take."""
+
+    def __init__(self):
+        self.is_away = True
+        self.poison = set()
+        self.taken = []
+
+    def __call__(self, found):
+        if self.is_away or found.id in self.poison:
+            raise OSError("not now")
+        self.taken.append(found)
+
+
+def many(number):
+    return [letter(each, time=datetime(2026, 1, 1, tzinfo=UTC)) for each in range(number)]
+
+
+class TestOfferedAgain:
+    """What a sink does not take at one moment it is offered again."""
+
+    def test_from_a_thread(self, monkeypatch):
+        monkeypatch.setattr(dead_letters, "_AGAIN", 0.01)
+        sink = Sink()
+        box = DeadLetterBox(sink)
+        assert [box.put(each) for each in many(3)] == [False] * 3
+        assert sink.taken == []
+        sink.is_away = False
+        _wait_until(lambda: len(sink.taken) == 3)
+        _wait_until(lambda: box not in dead_letters._owing)
+
+        assert sink.taken == many(3)
+        assert not box.kept
+        assert box.settle(0)
+
+    def test_at_the_end(self):
+        sink = Sink()
+        box = DeadLetterBox(sink)
+        for each in many(3):
+            box.put(each)
+        sink.is_away = False
+
+        assert box.settle(0)
+        assert sink.taken == many(3)
+
+    def test_one_that_is_never_taken_keeps_no_other_back(self, caplog):
+        sink = Sink()
+        box = DeadLetterBox(sink)
+        for each in many(20):
+            box.put(each)
+        sink.is_away = False
+        sink.poison = {many(20)[0].id, many(20)[7].id}
+
+        assert not box.settle(0)
+        assert len(sink.taken) == 18
+        assert "2 dead letter(s) are in the memory of this process alone" in caplog.text
+        assert f"2 {letter().reason}" in caplog.text
+
+    def test_one_that_was_removed_is_not_offered(self):
+        sink = Sink()
+        box = DeadLetterBox(sink)
+        for each in many(2):
+            box.put(each)
+        box.kept.remove([many(2)[0].id])
+        sink.is_away = False
+
+        assert box.settle(0)
+        assert sink.taken == many(2)[1:]
+
+    def test_without_a_sink_memory_is_the_place(self):
+        box = DeadLetterBox(None)
+
+        assert box.put(letter())
+        assert box.settle(0)
+        assert len(box.kept) == 1
+
+    def test_what_the_first_does_not_take_the_second_does(self):
+        sink, second = Sink(), []
+        box = DeadLetterBox(sink)
+        box.add(second.append)
+
+        assert box.put(letter())
+        assert [each.id for each in second] == [letter().id]
+        assert not box.kept
+        assert box.stats()["dead_letters_failed"] == 1
+
+    def test_at_the_end_of_a_process(self, tmp_path):
+        program = """
+import sys
+from pathlib import Path
+from eventkit.dead_letters import DeadLetter, DeadLetterBox
+
+calls = []
+
+def sink(letter):
+    calls.append(letter)
+    if len(calls) == 1:
+        raise OSError("not now")
+    Path(sys.argv[1]).write_text(letter.reason)
+
+DeadLetterBox(sink).put(
+    DeadLetter(consumer="a", reason="http_400", documents=[{"id": "1"}], name="n", protocol="xapi")
+)
+"""
+        path = tmp_path / "letter"
+        subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
+
+        assert path.read_text() == "http_400"
+
+
+def _wait_until(condition):
+    until = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import queue
 import threading
@@ -13,6 +14,8 @@ from django.db import InterfaceError, OperationalError, connections, transaction
 
 Answer = TypeVar("Answer")
 
+_LOCKED = 5
+"""Seconds to wait, apart from the host, for a lock that the host itself may hold."""
 _IDLE = 60.0
 """Seconds after which a thread with nothing to do ends."""
 
@@ -120,17 +123,23 @@ def one_state(using: str) -> Iterator[None]:
         yield
 
 
-def apart(work: Callable[[], Answer], using: str) -> Answer:
+def apart(work: Callable[[], Answer], using: str, *, seconds: float | None = None) -> Answer:
     """
     Do *work* so that it lasts: not within a transaction of the caller, which may be rolled back.
 
     But for SQLite, where two cannot write at once: we would wait for who waits for us. A connection
-    that was lost meanwhile is made anew, once.
+    that was lost meanwhile is made anew, once. Within an event loop, where Django refuses to work,
+    a thread does it.
+
+    Raises:
+        TimeoutError: a thread had to do it, and needs longer than *seconds*.
     """
     connection = connections[using]
+    if _is_in_a_loop():
+        return _in_a_thread(work, using, seconds)
     if connection.in_atomic_block or not connection.get_autocommit():
         if connection.vendor != "sqlite":
-            return _in_a_thread(work)
+            return _in_a_thread(work, using, seconds)
         with transaction.atomic(using=using):
             return work()
     was_open = connection.connection is not None
@@ -150,11 +159,35 @@ def apart(work: Callable[[], Answer], using: str) -> Answer:
             connection.close()
 
 
-def _in_a_thread(work: Callable[[], Answer]) -> Answer:
+def _is_in_a_loop() -> bool:
+    if os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE"):
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _prepare(using: str) -> None:
+    """Have a connection of our own commit, and not wait for ever for who waits for us."""
+    connection = connections[using]
+    connection.set_autocommit(True)
+    wait = {
+        "postgresql": f"SET lock_timeout = {_LOCKED * 1000}",
+        "mysql": f"SET SESSION innodb_lock_wait_timeout = {_LOCKED}",
+    }.get(connection.vendor)
+    if wait:
+        with connection.cursor() as cursor:
+            cursor.execute(wait)
+
+
+def _in_a_thread(work: Callable[[], Answer], using: str, seconds: float | None) -> Answer:
     answer = _Answer()
 
     def run() -> None:
         try:
+            _prepare(using)
             answer.value = work()
         except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
             answer.error = error
@@ -163,7 +196,9 @@ def _in_a_thread(work: Callable[[], Answer]) -> Answer:
 
     thread = threading.Thread(target=run, name="eventkit database", daemon=True)
     thread.start()
-    thread.join()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise TimeoutError(f"the database did not answer within {seconds:g} seconds")
     if answer.error is not None:
         raise answer.error
     found: Answer = answer.value

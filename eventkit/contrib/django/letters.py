@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from eventkit.contrib.django.models import Letter
 
+_PATIENCE = 20.0
+"""Seconds that somebody who waits for a letter to be kept may be held up."""
 _AT_ONCE = 500
 """Letters that are read, or removed, in one query."""
 
@@ -64,7 +66,7 @@ class DatabaseDeadLetters:
         from eventkit.contrib.django.database import apart  # noqa: PLC0415 - it needs Django
 
         columns = _columns(letter)
-        apart(partial(self._put, letter.id, columns), self._database)
+        apart(partial(self._put, letter.id, columns), self._database, seconds=_PATIENCE)
 
     def __iter__(self) -> Iterator[DeadLetter]:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from datetime import UTC, datetime, timedelta
@@ -132,6 +133,48 @@ def test_a_transaction_of_the_host_does_not_take_it_along(box):
         transaction.set_rollback(True)
 
     assert len(box) == (0 if connection.vendor == "sqlite" else 1)
+
+
+def test_in_an_event_loop_it_is_kept(box):
+    """Where Django refuses to work in the thread of the loop."""
+
+    async def view():
+        box(letter(1))
+
+    asyncio.run(view())
+
+    assert len(box) == 1
+
+
+def test_the_row_of_the_letter_may_be_held_by_the_host_itself(box, monkeypatch):
+    """Waiting for it would be waiting for oneself: it is an error, and a router offers it again."""
+    from django.db import OperationalError, connection, transaction
+
+    from eventkit.contrib.django import database
+    from eventkit.contrib.django.models import Letter
+
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has no locks of rows; there it is part of the host's transaction")
+    monkeypatch.setattr(database, "_LOCKED", 1)
+    box(letter(1))
+    with transaction.atomic():
+        Letter.objects.select_for_update().get()
+        with pytest.raises(OperationalError):
+            box(letter(1, detail="once more"))
+    box(letter(1, detail="once more"))
+
+    assert [each.detail for each in box] == ["once more"]
+
+
+def test_a_router_offers_again_what_the_database_did_not_take(box, monkeypatch):
+    monkeypatch.setattr(box, "_put", _fail)
+    router = Router([{"id": "a", "protocol": "xapi", "url": "log:a"}], dead_letters=box)
+    router._box.put(letter(1))
+    assert not len(box)
+    monkeypatch.undo()
+
+    assert router.close()
+    assert [each.id for each in box] == [letter(1).id]
 
 
 def test_a_failure_does_not_break_the_transaction_of_the_host(box, monkeypatch):

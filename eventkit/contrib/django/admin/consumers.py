@@ -38,12 +38,12 @@ from eventkit.contrib.django.admin.consumer_form import (
     initial_of,
     outline_of,
 )
-from eventkit.contrib.django.admin.frame import key_of
 from eventkit.contrib.django.admin.importing import ImportPage
 from eventkit.contrib.django.admin.inputs import JSONObjectField
 from eventkit.contrib.django.admin.rule_forms import RuleForm, RuleFormSet
 from eventkit.contrib.django.admin.saying import Said, said, unsaid
 from eventkit.contrib.django.consumers_file import can_write_yaml
+from eventkit.contrib.django.fields import key_of
 from eventkit.contrib.django.holding import held
 from eventkit.contrib.django.models import Consumer, Rule, Tenant
 from eventkit.contrib.django.rows import problem_of, rules_of

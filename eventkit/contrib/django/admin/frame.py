@@ -8,27 +8,17 @@ from urllib.parse import urlencode
 
 import attrs
 from django.contrib.admin import AdminSite, ModelAdmin
-from django.contrib.admin.utils import unquote
 from django.core.paginator import Page, Paginator
 from django.db.models import Model
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
+from eventkit.contrib.django.fields import key_of
+
 if TYPE_CHECKING:
     _Admin = ModelAdmin[Any]
 else:
     _Admin = ModelAdmin
-
-
-_KEY_DIGITS = 19
-"""Of keys of rows; with more, a database may not even look."""
-
-
-def key_of(object_id: str) -> int:
-    """Read the key of a row from an address; one that is none is nobody's."""
-    text = unquote(object_id)
-    is_key = text.isascii() and text.isdecimal() and len(text) < _KEY_DIGITS
-    return int(text) if is_key else 0
 
 
 class RowsAdmin(_Admin):

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from eventkit.contrib.django import access, actions, replays
 from eventkit.contrib.django.admin.frame import PagesAdmin, page, paged
+from eventkit.contrib.django.fields import key_of
 from eventkit.contrib.django.figures import State
 from eventkit.contrib.django.models import Replay
 from eventkit.router.replaying import KEPT
@@ -107,7 +108,7 @@ def _resume(request: HttpRequest, key: int) -> HttpResponse:
 
 def _replay(request: HttpRequest, key: int) -> Replay:
     access.require(request.user, "replay")
-    return get_object_or_404(access.replays(request.user).defer("chosen"), pk=key)
+    return get_object_or_404(access.replays(request.user).defer("chosen"), pk=key_of(key))
 
 
 def state_of(job: Replay) -> State:

@@ -20,6 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods
 
 from eventkit.contrib.django import access, actions, rows
+from eventkit.contrib.django.fields import key_of
 from eventkit.contrib.django.models import AccessRequest, Consumer, Credential
 from eventkit.contrib.django.portal import asking, notices
 from eventkit.contrib.django.portal.forms import AccessRequestForm, CredentialsForm
@@ -223,11 +224,11 @@ def _not_done(request: HttpRequest, error: Invalid) -> HttpResponse:
 
 def _own(request: HttpRequest, pk: int) -> Consumer:
     found = access.represented(request.user).select_related(*rows.WITH_ONE)
-    return get_object_or_404(found, pk=pk)
+    return get_object_or_404(found, pk=key_of(pk))
 
 
 def _own_request(request: HttpRequest, pk: int) -> AccessRequest:
-    return get_object_or_404(access.own_requests(request.user), pk=pk)
+    return get_object_or_404(access.own_requests(request.user), pk=key_of(pk))
 
 
 def _say(request: HttpRequest, done: str, *, is_told: bool, instead: str) -> None:

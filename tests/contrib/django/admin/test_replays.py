@@ -119,3 +119,12 @@ def test_those_of_others_are_not_there(client_of, make):
     assert client_of("viewer").post(f"{LIST}{job.pk}/resume/").status_code == 403
     job.refresh_from_db()
     assert job.state == "failed"
+
+
+@pytest.mark.databases
+@pytest.mark.parametrize("key", ["0", "9" * 19, "9" * 30])
+def test_a_number_that_is_no_key_finds_none(client_of, key):
+    client = client_of("administrator")
+
+    assert client.get(f"{LIST}{key}/").status_code == 404
+    assert client.post(f"{LIST}{key}/resume/").status_code == 404

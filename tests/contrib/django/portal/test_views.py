@@ -574,3 +574,16 @@ class TestLoggingIn:
         assert 'name="username"' in page
         assert 'name="password"' in page
         assert '<input type="hidden" name="next" value="/event-access/">' in page
+
+
+@pytest.mark.databases
+@pytest.mark.parametrize("key", [0, int("9" * 19), int("9" * 30)])
+def test_a_number_that_is_no_key_finds_nothing(client_of, key):
+    from django.urls import reverse
+
+    client = client_of("administrator")
+
+    for name in ("consumer", "credentials", "request_detail"):
+        assert client.get(reverse(f"eventkit_portal:{name}", args=[key])).status_code == 404, name
+    for name in ("credentials", "pause", "resume", "withdraw"):
+        assert client.post(reverse(f"eventkit_portal:{name}", args=[key])).status_code == 404, name
