@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
 import time
@@ -12,13 +11,13 @@ from contextlib import suppress
 
 from eventkit.base.counting import Tally
 from eventkit.base.ending import at_end_of_child
-from eventkit.base.throttle import Throttle, describe
+from eventkit.base.throttle import SafeLogger, Throttle, describe
 from eventkit.dead_letters.file import FileDeadLetters
 from eventkit.dead_letters.letter import DeadLetter, Sink
 from eventkit.dead_letters.memory import MemoryDeadLetters
 from eventkit.exceptions import ConfigurationError, shown_name
 
-_log = logging.getLogger(__name__)
+_log = SafeLogger(__name__)
 
 _AGAIN = 5.0
 """Seconds until letters that nobody took are offered again; twice as many after each time..."""
