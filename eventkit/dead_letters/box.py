@@ -116,9 +116,9 @@ class DeadLetterBox:
     def _owe(self) -> None:
         with self._lock:
             _owing.add(self)
-            at_end_of_child(_settle_all)
             if self._thread is not None and self._thread.is_alive():
                 return
+            at_end_of_child(_settle_all)
             self._thread = threading.Thread(
                 target=self._offer_again, name="eventkit dead letters", daemon=True
             )
