@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _SQLITE = b"SQLite format 3\0"
 
+_looked_at: dict[tuple[int, int], int] = {}
+"""Descriptors of stores, by device and number of the file; as many as a process looks at."""
+
 
 def open_dead_letters(path: str | os.PathLike[str], key: Key | None = None) -> DeadLetters:
     """
@@ -61,8 +64,24 @@ def open_store(
 
 
 def _is_store(file: Path) -> bool:
-    with file.open("rb") as stream:
-        return stream.read(len(_SQLITE)) == _SQLITE
+    """
+    Look at how *file* begins.
+
+    A store that was looked at stays open: with any descriptor of a file that a process closes, the
+    system takes away all its locks on that file, those by which SQLite knows in other processes
+    that a router of this one has it open. Without them, the next one that closes the store would
+    remove the log that this one writes to.
+    """
+    found = os.stat(file)  # noqa: PTH116 - of the same kind as fstat's
+    known = _looked_at.get((found.st_dev, found.st_ino))
+    if known is not None:
+        return os.pread(known, len(_SQLITE), 0) == _SQLITE
+    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    if os.pread(opened, len(_SQLITE), 0) != _SQLITE:
+        os.close(opened)
+        return False
+    _looked_at[found.st_dev, found.st_ino] = opened
+    return True
 
 
 def _store(file: Path, key: Key | None) -> SQLiteStore:
