@@ -210,19 +210,21 @@ def locked(path: str) -> Iterator[None]:
         yield
         return
     lock = Path(f"{path}.lock")
+    is_ours = False
     with lock.open("wb") as stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever had the lock may have removed the file between our opening and locking it.
-            if lock.stat().st_ino != os.fstat(stream.fileno()).st_ino:
-                raise FileNotFoundError
-        except OSError:
-            raise ConfigurationError(
-                f"--checkpoint: another eventkit send is using {path!r}; wait for its end, or "
-                "name another file"
-            ) from None
-        try:
+            with suppress(OSError):
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Whoever had it may have removed the file between our opening and locking it.
+                is_ours = lock.stat().st_ino == os.fstat(stream.fileno()).st_ino
+            if not is_ours:
+                raise ConfigurationError(
+                    f"--checkpoint: another eventkit send is using {path!r}; wait for its end, or "
+                    "name another file"
+                )
             yield
         finally:
-            with suppress(OSError):
-                lock.unlink()
+            # A signal may end the command anywhere.
+            if is_ours:
+                with suppress(OSError):
+                    lock.unlink()

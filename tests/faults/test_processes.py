@@ -262,6 +262,8 @@ def test_row_10_eventkit_send_is_terminated_while_it_reads(server, tmp_path, sen
     (tmp_path / "consumers.json").write_text(json.dumps([consumer("lrs", server.url)]))
     process = send(*IDENTITY, "-")
     until(lambda: list(tmp_path.glob("*.lock")))
+    # The file is there a moment before it is locked, and a signal just then leaves it, empty.
+    time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE) == 128 + signal.SIGTERM
     assert not list(tmp_path.glob("*.lock"))
